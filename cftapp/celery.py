@@ -1,0 +1,25 @@
+"""The Celery application: a doorbell. The job is a row in PostgreSQL, so nothing here may be the only copy."""
+
+import os
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cftapp.settings")
+
+from celery import Celery  # noqa: E402
+from celery.signals import setup_logging, worker_ready  # noqa: E402
+
+app = Celery("cftapp")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def keep_django_logging(**_: Any) -> None:
+    """Celery leaves logging alone once this signal has a receiver: Django has configured it."""
+
+
+@worker_ready.connect
+def watch_own_queue(sender: Any, **_: Any) -> None:
+    from cftapp.heartbeat import Watchdog
+
+    Watchdog.for_worker(sender).start()
