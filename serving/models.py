@@ -1,0 +1,91 @@
+"""What answers people: releases and the history of the champion alias."""
+
+from django.db import models
+from django.db.models import Q
+
+from evaluation.models import Gate, Waiver
+from training.models import Run
+
+
+class ReleaseQuerySet(models.QuerySet["Release"]):
+    def ever_champion(self) -> "ReleaseQuerySet":
+        return self.filter(promotions__isnull=False).distinct()
+
+    def learnt_from_withdrawn(self) -> "ReleaseQuerySet":
+        return self.filter(learnt_from_withdrawn_at__isnull=False)
+
+
+class Release(models.Model):
+    """A model that may be served, content-addressed. The base model is a release without a run."""
+
+    id = models.BigAutoField(primary_key=True)
+    number = models.PositiveIntegerField(unique=True, help_text="Shown as v1, v2, ...; v0 is the base model.")
+    run = models.OneToOneField(Run, null=True, on_delete=models.PROTECT, related_name="release")
+    model_sha256 = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    learnt_from_withdrawn_at = models.DateTimeField(null=True)
+
+    objects = ReleaseQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(run__isnull=True, number=0) | Q(run__isnull=False, number__gt=0),
+                name="release_v0_is_the_base_model",
+            )
+        ]
+
+    @property
+    def model_name(self) -> str:
+        """The content-addressed name under which it is recorded."""
+        return f"cft-{self.model_sha256[:16]}"
+
+    @property
+    def served_name(self) -> str:
+        """The name under which the model server knows it: its content, or "base" for the model without adapter."""
+        return "base" if self.run_id is None else self.model_name
+
+    def __str__(self) -> str:
+        return f"v{self.number}"
+
+
+class PromotionQuerySet(models.QuerySet["Promotion"]):
+    def newest_first(self) -> "PromotionQuerySet":
+        return self.order_by("-id")
+
+
+class Promotion(models.Model):
+    """The champion alias moved. Append-only: the newest row is the champion, the rest is its history.
+
+    Each row names the one it replaced, at most one row each, so the history is a line: of two promotions that saw
+    the same champion, PostgreSQL keeps one.
+    """
+
+    class Reason(models.TextChoices):
+        INSTALLED = "installed", "Installed"
+        PROMOTED = "promoted", "Promoted"
+        ROLLED_BACK = "rolled_back", "Rolled back"
+
+    id = models.BigAutoField(primary_key=True)
+    release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="promotions")
+    replaced = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="replaced_by")
+    reason = models.CharField(max_length=11, choices=Reason)
+    gate = models.ForeignKey(Gate, null=True, on_delete=models.PROTECT, related_name="promotions")
+    waiver = models.ForeignKey(Waiver, null=True, on_delete=models.PROTECT, related_name="promotions")
+    promoted_by = models.CharField(max_length=120)
+    promoted_at = models.DateTimeField(auto_now_add=True)
+
+    objects = PromotionQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(reason="promoted") | Q(gate__isnull=False), name="promotion_names_its_gate"
+            ),
+            models.UniqueConstraint(
+                fields=["replaced"], nulls_distinct=False, name="history_of_the_champion_is_a_line"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.release} {self.get_reason_display().lower()}"
