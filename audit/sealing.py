@@ -1,0 +1,97 @@
+"""The sealer: numbers committed events without gaps, extends the tree, signs its head.
+
+An event may be numbered once its transaction id lies below every transaction still running
+(`pg_snapshot_xmin`): then none can appear before it later. No lock is taken by those who append.
+"""
+
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.db import connection, transaction
+from django.utils import timezone
+
+from audit import checkpoint
+from audit.merkle import TILE, Tree, root_of
+from audit.models import Checkpoint, Leaf, Tile
+
+SEALER_LOCK = 0x63667461
+
+NUMBER_EVENTS = """
+    WITH last AS (
+        SELECT leaf.position, event.transaction_id
+        FROM audit_leaf leaf JOIN audit_event event ON event.id = leaf.event_id
+        ORDER BY leaf.position DESC LIMIT 1
+    ), fresh AS (
+        SELECT id, transaction_id, body FROM audit_event
+        WHERE transaction_id > coalesce((SELECT transaction_id FROM last), -1)
+          AND transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+    )
+    INSERT INTO audit_leaf (position, event_id, leaf_hash)
+    SELECT coalesce((SELECT position FROM last), -1) + row_number() OVER (ORDER BY transaction_id, id), id,
+           sha256('\\x00'::bytea || body)
+    FROM fresh
+"""
+
+
+class RolledBack(Exception):
+    """The checkpoints outside the database know more events than the database does."""
+
+
+def seal(key: Ed25519PrivateKey, outside: Path) -> Checkpoint | None:
+    """Number what may be numbered and sign the new head; None if nothing is new. One sealer at a time."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SEALER_LOCK])
+            _refuse_a_shrunken_log(outside)
+            cursor.execute(NUMBER_EVENTS)
+        size = _size()
+        newest = Checkpoint.objects.order_by("-tree_size").first()
+        if size == (newest.tree_size if newest else 0):
+            return None
+        _store_tiles(size)
+        signed_at = timezone.now()
+        head = checkpoint.sign(key, size, stored_tree(size).root(), signed_at)
+        row = Checkpoint.objects.create(
+            tree_size=size,
+            root_hash=head.root,
+            signed_at=signed_at,
+            key_id=head.key_id,
+            note=head.note,
+            signature=head.signature,
+        )
+    checkpoint.keep_outside(outside, head)
+    return row
+
+
+def stored_tree(size: int) -> Tree:
+    """The tree of the first `size` sealed events, read from the database as far as a question needs."""
+    tiles = [bytes(root) for root in Tile.objects.order_by("index").values_list("root_hash", flat=True)]
+    return Tree(size, _leaf_hashes, tiles)
+
+
+def _leaf_hashes(start: int, stop: int) -> list[bytes]:
+    rows = Leaf.objects.filter(position__gte=start, position__lt=stop).order_by("position")
+    return [bytes(leaf) for leaf in rows.values_list("leaf_hash", flat=True)]
+
+
+def _size() -> int:
+    newest = Leaf.objects.order_by("-position").first()
+    return newest.position + 1 if newest else 0
+
+
+def _store_tiles(size: int) -> None:
+    """Store the roots of tiles that have become complete."""
+    first = Tile.objects.count()
+    Tile.objects.bulk_create(
+        Tile(index=index, root_hash=root_of(_leaf_hashes(index * TILE, (index + 1) * TILE)))
+        for index in range(first, size // TILE)
+    )
+
+
+def _refuse_a_shrunken_log(outside: Path) -> None:
+    kept = checkpoint.newest_outside(outside)
+    if kept and not Checkpoint.objects.filter(tree_size=kept.size, root_hash=kept.root).exists():
+        raise RolledBack(
+            f"the newest checkpoint outside the database (size {kept.size}) is not in it: the log was rolled back or "
+            "replaced. Restore the database, or keep the evidence and start a new log."
+        )

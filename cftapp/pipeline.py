@@ -1,0 +1,83 @@
+"""The order of things: which task an event wakes. The only place that knows it.
+
+An event is announced after its transaction has committed, so a task always finds the row that it is about. Redis is a
+doorbell: what is lost here is found again by the sweeps of CELERY_BEAT_SCHEDULE.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from celery import current_app
+from kombu.exceptions import OperationalError
+
+from audit.actions import Announcement, subscribe
+
+log = structlog.get_logger(__name__)
+
+Arguments = list[str | int]
+FEEDBACK_KINDS = ("correction", "bug_report", "taste_note", "comment")
+
+
+def ids(kind: str) -> Callable[[Announcement], list[Arguments]]:
+    """One call for every entity of this kind that the event names."""
+    return lambda event: [[object_id] for object_id in event.about(kind)]
+
+
+def once(event: Announcement) -> list[Arguments]:
+    """One call without arguments."""
+    return [[]]
+
+
+def feedback(event: Announcement) -> list[Arguments]:
+    """One call for every piece of feedback that the event names."""
+    return [[kind, object_id] for kind in FEEDBACK_KINDS for object_id in event.about(kind)]
+
+
+Step = tuple[str, str, Callable[[Announcement], list[Arguments]]]
+
+NEXT: dict[str, list[Step]] = {
+    "bug_report.submitted": [("screening", "curation.tasks.screen", feedback)],
+    "taste_note.submitted": [("screening", "curation.tasks.screen", feedback)],
+    "correction.submitted": [("screening", "curation.tasks.screen", feedback)],
+    "comment.submitted": [("screening", "curation.tasks.screen", feedback)],
+    "feedback.imported": [("screening", "curation.tasks.sweep", once)],
+    "consent.granted": [("screening", "curation.tasks.rescreen_subject", ids("subject"))],
+    "consent.withdrawn": [
+        ("screening", "curation.tasks.rescreen_subject", ids("subject")),
+        ("curation", "serving.tasks.mark_withdrawal", ids("subject")),
+    ],
+    "epoch.adopted": [("screening", "curation.tasks.rescreen", once)],
+    "benchmark.published": [("screening", "curation.tasks.rescreen", once)],
+    "run.queued": [("training", "training.tasks.train", ids("run"))],
+    "run.resumed": [("training", "training.tasks.train", ids("run"))],
+    "run.finished": [("evaluation", "evaluation.tasks.open_gate", ids("run"))],
+    "gate.queued": [("evaluation", "evaluation.tasks.grade", ids("gate"))],
+    "gate.finished": [("curation", "serving.tasks.create_release", ids("gate"))],
+}
+
+SWEEPS: dict[str, dict[str, Any]] = {
+    "screen-what-waits": {"task": "curation.tasks.sweep", "schedule": 10.0, "options": {"queue": "screening"}},
+    "resume-runs": {"task": "training.tasks.sweep", "schedule": 15.0, "options": {"queue": "training"}},
+    "resume-gates": {"task": "evaluation.tasks.sweep", "schedule": 15.0, "options": {"queue": "evaluation"}},
+    "settle-releases": {"task": "serving.tasks.sweep", "schedule": 15.0, "options": {"queue": "curation"}},
+}
+for sweep in SWEEPS.values():
+    # A sweep that nobody took within its period is replaced by the next one: an idle worker must not wake to a pile.
+    sweep["options"]["expires"] = sweep["schedule"]
+
+
+def wake(event: Announcement) -> None:
+    """Ring the doorbell of whatever comes after this event. A broker that is down costs time, never work."""
+    for queue, task, arguments in NEXT.get(event.name, []):
+        for args in arguments(event):
+            try:
+                current_app.send_task(task, args=args, queue=queue, retry=False)
+            except (OperationalError, OSError) as problem:
+                log.warning("pipeline.doorbell_failed", task=task, event=event.name, problem=str(problem))
+
+
+def connect() -> None:
+    """Called once, when Django is ready."""
+    subscribe(wake)
+    current_app.conf.beat_schedule = SWEEPS

@@ -1,0 +1,34 @@
+"""The map of the site: a stage of the pipeline is a path."""
+
+from django.contrib import admin
+from django.contrib.auth import views as auth
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView
+from serving.urls import playground_urlpatterns
+
+from cftapp import health, views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("playground/", include(playground_urlpatterns)),
+    path("feedback/", include("feedback.urls")),
+    path("curation/", include("curation.urls")),
+    path("training/", include("training.urls")),
+    path("evaluation/", include("evaluation.urls")),
+    path("serving/", include("serving.urls")),
+    path("audit/", include("audit.urls")),
+    path("v1/", include("serving.gateway_urls")),
+    path("api/v1/", include("feedback.api_urls")),
+    path("api/v1/", include("curation.api_urls")),
+    path("api/v1/", include("training.api_urls")),
+    path("api/v1/", include("evaluation.api_urls")),
+    path("api/v1/", include("serving.api_urls")),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("accounts/login/", auth.LoginView.as_view(), name="login"),
+    path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
+    path("accounts/password/", auth.PasswordChangeView.as_view(), name="password_change"),
+    path("accounts/password/done/", auth.PasswordChangeDoneView.as_view(), name="password_change_done"),
+    path("admin/", admin.site.urls),
+    path("healthz", health.alive, name="healthz"),
+    path("readyz", health.ready, name="readyz"),
+]
