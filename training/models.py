@@ -10,7 +10,7 @@ from curation.models import Dataset
 
 
 class Job(models.Model):
-    """The job pattern: whoever holds the unexpired lease with the newest fencing token may write; nobody else."""
+    """The job pattern: who holds the unexpired lease and the newest fencing token may write; nobody else."""
 
     class State(models.TextChoices):
         QUEUED = "queued", "Queued"
