@@ -1,0 +1,58 @@
+"""Greedy answers in batches: prompts sorted by length, so that little is spent on padding."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from training.engine.encoding import prompt_ids
+
+
+def by_length(prompts: Sequence[list[int]], size: int) -> Iterator[list[int]]:
+    """Batches of positions, shortest prompts first; ties keep their order."""
+    order = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
+    for start in range(0, len(order), size):
+        yield order[start : start + size]
+
+
+def pad_left(prompts: Sequence[list[int]], pad: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids and attention mask, each (batch, length), so that every prompt ends in the last column."""
+    width = max(map(len, prompts))
+    ids = torch.full((len(prompts), width), pad, dtype=torch.long)
+    attention = torch.zeros_like(ids)
+    for i, prompt in enumerate(prompts):
+        ids[i, width - len(prompt) :] = torch.tensor(prompt)
+        attention[i, width - len(prompt) :] = 1
+    return ids, attention
+
+
+@torch.no_grad()
+def answer_batch(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[list[int]], most: int
+) -> list[str]:
+    """The greedy answers to some tokenized prompts, at most `most` tokens each."""
+    ids, attention = pad_left(prompts, tokenizer.pad_token_id)
+    made = model.generate(
+        input_ids=ids.to(model.device),
+        attention_mask=attention.to(model.device),
+        max_new_tokens=most,
+        do_sample=False,
+        pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    answers: list[str] = tokenizer.batch_decode(made[:, ids.shape[1] :], skip_special_tokens=True)
+    return [answer.strip() for answer in answers]
+
+
+def answers(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    questions: Sequence[str],
+    *,
+    size: int = 64,
+    most: int = 48,
+) -> Iterator[tuple[int, str]]:
+    """Position and answer of each question, batch by batch, in order of length."""
+    prompts = [prompt_ids(tokenizer, [{"role": "user", "content": question}]) for question in questions]
+    for batch in by_length(prompts, size):
+        yield from zip(batch, answer_batch(model, tokenizer, [prompts[i] for i in batch], most), strict=True)

@@ -1,0 +1,142 @@
+"""Checkpoints a killed run can trust: written aside, hashed, then renamed into place; the last two are kept.
+
+checkpoints/step-120/adapter.safetensors   the trained tensors by name
+checkpoints/step-120/state.pt              optimizer and random state
+checkpoints/step-120/checkpoint.json       step, seconds, sha256 of the manifest and of both files; written
+last
+"""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file, save_file
+
+from training.engine.digests import file_sha256
+from training.engine.errors import no_room
+
+KEPT = 2
+SEAL = "checkpoint.json"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    folder: Path
+    step: int
+    seconds: float
+
+
+def trained_tensors(model: PeftModel) -> dict[str, torch.Tensor]:
+    return {name: p.detach() for name, p in model.named_parameters() if p.requires_grad}
+
+
+def flush(path: Path) -> None:
+    """Force a file or folder to the disk, so that a rename cannot overtake its content."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write a JSON file so that it is there whole or not at all."""
+    aside = path.with_name(f".{path.name}.part")
+    try:
+        aside.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n")
+        flush(aside)
+        aside.replace(path)
+    except OSError as cause:
+        aside.unlink(missing_ok=True)
+        raise no_room(path.name, cause) from cause
+
+
+class CheckpointStore:
+    """The checkpoints of one run; those of another manifest are never resumed from."""
+
+    def __init__(self, folder: Path, manifest_sha256: str):
+        self.folder = folder
+        self.manifest_sha256 = manifest_sha256
+
+    def save(self, model: PeftModel, optimizer: torch.optim.Optimizer, step: int, seconds: float) -> None:
+        """Either the whole checkpoint is there afterwards, or none of it and an error."""
+        aside, final = self.folder / f".step-{step}.part", self.folder / f"step-{step}"
+        shutil.rmtree(aside, ignore_errors=True)
+        try:
+            aside.mkdir(parents=True)
+            self._write(aside, model, optimizer, step, seconds)
+            shutil.rmtree(final, ignore_errors=True)
+            aside.rename(final)
+            flush(self.folder)
+        except (OSError, RuntimeError) as cause:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise no_room(f"checkpoint step-{step}", disk_error(cause)) from cause
+        self._prune()
+
+    def _write(
+        self, folder: Path, model: PeftModel, optimizer: torch.optim.Optimizer, step: int, seconds: float
+    ) -> None:
+        save_file(
+            {name: t.cpu().contiguous() for name, t in trained_tensors(model).items()},
+            folder / "adapter.safetensors",
+        )
+        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+        state = {"optimizer": optimizer.state_dict(), "rng": torch.get_rng_state(), "cuda_rng": cuda}
+        torch.save(state, folder / "state.pt")
+        files = {name: file_sha256(folder / name) for name in ("adapter.safetensors", "state.pt")}
+        for name in files:
+            flush(folder / name)
+        seal = {"step": step, "seconds": seconds, "manifest_sha256": self.manifest_sha256, "files": files}
+        write_json(folder / SEAL, seal)
+
+    def newest(self) -> Checkpoint | None:
+        """The newest checkpoint whose files still hash to what its seal says."""
+        for folder in self._steps():
+            checkpoint = self._verified(folder)
+            if checkpoint is not None:
+                return checkpoint
+        return None
+
+    def _steps(self) -> list[Path]:
+        folders = [path for path in self.folder.glob("step-*") if path.name[5:].isdigit()]
+        return sorted(folders, key=lambda path: int(path.name[5:]), reverse=True)
+
+    def _verified(self, folder: Path) -> Checkpoint | None:
+        try:
+            seal = json.loads((folder / SEAL).read_text())
+            intact = all(file_sha256(folder / name) == digest for name, digest in seal["files"].items())
+            if intact and seal["manifest_sha256"] == self.manifest_sha256:
+                return Checkpoint(folder, seal["step"], seal["seconds"])
+        except (OSError, ValueError, KeyError):
+            return None
+        return None
+
+    def _prune(self) -> None:
+        for folder in self._steps()[KEPT:]:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def disk_error(cause: OSError | RuntimeError) -> OSError:
+    """torch and safetensors report a failed write as their own error; the disk is the only cause either has
+    here.
+    """
+    import errno
+
+    return cause if isinstance(cause, OSError) and cause.errno else OSError(errno.ENOSPC, str(cause))
+
+
+def restore(checkpoint: Checkpoint, model: PeftModel, optimizer: torch.optim.Optimizer) -> None:
+    """Put model, optimizer and random state back to where they were after `checkpoint.step` steps."""
+    saved = load_file(checkpoint.folder / "adapter.safetensors")
+    with torch.no_grad():
+        for name, tensor in trained_tensors(model).items():
+            tensor.copy_(saved[name])
+    state = torch.load(checkpoint.folder / "state.pt", weights_only=True, map_location="cpu")
+    optimizer.load_state_dict(state["optimizer"])
+    torch.set_rng_state(state["rng"])
+    if state["cuda_rng"]:
+        torch.cuda.set_rng_state_all(state["cuda_rng"])

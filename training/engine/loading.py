@@ -1,0 +1,125 @@
+"""Load any causal language model of the Transformers library, from a local folder or a hub name, for LoRA or
+serving.
+
+Only local files are used when `HF_HUB_OFFLINE=1` is set or the name is a folder; otherwise a hub name is fetched
+by its ordinary client. Code that comes with a model is never run (`trust_remote_code` stays off).
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.pytorch_utils import Conv1D
+
+from training.engine.errors import EngineError
+
+# For a base model without a chat template; training and serving use the same one, so answers come out as
+# learnt.
+FALLBACK_TEMPLATE = (
+    "{% for message in messages %}"
+    "{% if message['role'] == 'assistant' %}"
+    "Assistant:{% generation %} {{ message['content'] }}{{ eos_token }}{% endgeneration %}\n"
+    "{% else %}{{ message['role'] | capitalize }}: {{ message['content'] }}\n{% endif %}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}Assistant:{% endif %}"
+)
+
+
+def resolve_base(name: str, folder: Path | None = None) -> Path:
+    """The local folder of a base model: a path (also relative to `folder`), or the cached snapshot of a hub
+    name.
+    """
+    for candidate in (Path(name), (folder or Path()) / name):
+        if (candidate / "config.json").is_file():
+            return candidate
+    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise EngineError("base_model", f"No model lies in {name}.", "Give a folder that holds a config.json.")
+    return fetch(name)
+
+
+def fetch(name: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    patterns = ["*.json", "*.safetensors", "*.jinja", "*.txt", "*.model"]
+    try:
+        return Path(snapshot_download(name, allow_patterns=patterns))
+    except Exception as cause:  # its client raises dozens of kinds: network, name, rights, cache
+        raise EngineError(
+            "base_model",
+            f"{name} could not be loaded: {type(cause).__name__}.",
+            "Give a local folder, or a hub name that this machine can reach or has cached.",
+        ) from cause
+
+
+def choose_device(wanted: str) -> torch.device:
+    available = torch.cuda.is_available()
+    if wanted == "cuda" and not available:
+        raise EngineError("device", "No CUDA device was found.", "Give cpu or auto.")
+    return torch.device("cuda" if available and wanted != "cpu" else "cpu")
+
+
+def load_model(folder: Path, device: torch.device, dtype: str) -> PreTrainedModel:
+    """The model in evaluation mode. dtype: auto (as stored), float32 or bfloat16."""
+    kind: Any = "auto" if dtype == "auto" else getattr(torch, dtype)
+    try:
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=kind, local_files_only=True)
+    except (OSError, ValueError, KeyError) as cause:
+        raise EngineError("base_model", f"{folder} holds no causal language model: {cause}", "Give another.") from cause
+    return model.to(device).eval()
+
+
+def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer, padding on the left, with a padding token and a chat template in any case."""
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, KeyError) as cause:
+        raise EngineError("base_model", f"{folder} holds no tokenizer: {cause}", "Add its files.") from cause
+    if tokenizer.eos_token is None:
+        raise EngineError("base_model", "The tokenizer has no end-of-sequence token.", "Set eos_token in it.")
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    if not tokenizer.chat_template:
+        tokenizer.chat_template = FALLBACK_TEMPLATE
+    tokenizer.padding_side = "left"
+    return tokenizer
+
+
+def transformer_blocks(model: PreTrainedModel) -> tuple[str, nn.ModuleList]:
+    """The name and the list of its blocks: the longest ModuleList whose items are all of one class."""
+    lists = [
+        (name, module)
+        for name, module in model.named_modules()
+        if isinstance(module, nn.ModuleList) and len({type(block) for block in module}) == 1
+    ]
+    if not lists:
+        raise EngineError("base_model", "No transformer blocks were found in it.", "Give a decoder model.")
+    return max(lists, key=lambda found: (len(found[1]), sum(p.numel() for p in found[1].parameters())))
+
+
+def lora_targets(model: PreTrainedModel) -> list[str]:
+    """The full names of every linear layer inside the transformer blocks, sorted; never the head or
+    embeddings.
+    """
+    prefix, blocks = transformer_blocks(model)
+    names = [f"{prefix}.{name}" for name, module in blocks.named_modules() if isinstance(module, nn.Linear | Conv1D)]
+    if not names:
+        raise EngineError("base_model", "Its blocks hold no linear layers.", "Give a decoder model.")
+    return sorted(names)
+
+
+def target_suffixes(model: PreTrainedModel) -> list[str]:
+    """The last parts of the targets (`q_proj`, `c_attn`, …) where those alone name the same layers, else full
+    names.
+    """
+    full = lora_targets(model)
+    suffixes = sorted({name.rsplit(".", 1)[1] for name in full})
+    linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear | Conv1D)]
+    also = [name for name in linear if name not in full and name.rsplit(".", 1)[-1] in suffixes]
+    return full if also else suffixes
+
+
+def uses_conv1d(model: PreTrainedModel) -> bool:
+    """GPT-2 style layers store their weights transposed; LoRA must know (`fan_in_fan_out`)."""
+    return any(isinstance(module, Conv1D) for module in model.modules())
