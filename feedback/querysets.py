@@ -1,0 +1,136 @@
+"""The reads of this app, named as adjectives."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection, models
+from django.db.models import BooleanField, Exists, Func, OuterRef, Q, Value
+from django.db.models.functions import Now
+
+from feedback import lanes
+
+if TYPE_CHECKING:
+    from feedback.models import ApiKey, Source, Subject
+
+CAP = 10_000
+
+
+def subject_key() -> bytes:
+    """The secret under which subjects are pseudonymised, or a sentence that says where it comes from."""
+    if not settings.CFT_SUBJECT_KEY:
+        raise ImproperlyConfigured(
+            "CFT_SUBJECT_KEY is not set in this process: subjects and their lanes are keyed with it."
+        )
+    return settings.CFT_SUBJECT_KEY
+
+
+def consent_in_force(subject: str) -> Func:
+    """Whether the subject named by the lookup `subject` allows training now, as PostgreSQL sees it."""
+    return Func(
+        subject, Value("training"), Now(), function="consent_in_force", output_field=BooleanField()
+    )
+
+
+class CountedQuerySet(models.QuerySet):
+    """Counting that stays cheap on a table of millions."""
+
+    def capped_count(self, cap: int = CAP) -> int:
+        """Number of rows, at most `cap` + 1: "more than `cap`" is all that a page needs to know."""
+        return self.order_by()[: cap + 1].count()
+
+
+class ApiKeyQuerySet(models.QuerySet):
+    def usable(self) -> Self:
+        return self.filter(revoked_at__isnull=True, source__disabled_at__isnull=True)
+
+    def matching(self, token: str) -> ApiKey | None:
+        """The usable key that `token` opens, with its source."""
+        return self.usable().filter(token_hash=lanes.token_hash(token)).select_related("source").first()
+
+
+class SubjectQuerySet(models.QuerySet):
+    def known_as(self, source: Source, key: str) -> Self:
+        """The one subject that a source calls `key`, if it was ever seen."""
+        return self.filter(source=source, key_hash=lanes.subject_hash(subject_key(), source.name, key))
+
+    def get_or_open(self, source: Source, key: str) -> Subject:
+        """The subject that a source calls `key`; opened, and its lane fixed for good, when first seen."""
+        secret = subject_key()
+        subject, _ = self.get_or_create(
+            source=source,
+            key_hash=lanes.subject_hash(secret, source.name, key),
+            defaults={"lane": lanes.lane_of(secret, source.name, key, source.held_out_percent)},
+        )
+        return subject
+
+    def labelled(self, label: str) -> Self:
+        """Subjects whose short name on screen (s-1a2b3c4d) begins like this."""
+        return self.filter(key_hash__startswith=label.strip().lower().removeprefix("s-"))
+
+    def consented(self) -> Self:
+        return self.filter(consent_in_force("pk"))
+
+    def with_consent(self) -> Self:
+        return self.annotate(consents=consent_in_force("pk"))
+
+
+class InteractionQuerySet(CountedQuerySet):
+    def held_out(self) -> Self:
+        return self.filter(lane="held_out")
+
+    def trainable(self) -> Self:
+        """Of the training lane; consent and screening are further questions."""
+        return self.filter(lane="training")
+
+    def consented(self) -> Self:
+        return self.filter(consent_in_force("subject_id"))
+
+
+class ConsentEntryQuerySet(models.QuerySet):
+    def newest(self) -> Self:
+        """The line that holds, one a subject and purpose."""
+        later = self.model._default_manager.filter(
+            subject=OuterRef("subject"), purpose=OuterRef("purpose"), pk__gt=OuterRef("pk")
+        )
+        return self.filter(~Exists(later))
+
+
+class FeedbackQuerySet(CountedQuerySet):
+    def consented(self) -> Self:
+        return self.filter(consent_in_force("interaction__subject_id"))
+
+    def caseless(self) -> Self:
+        """No case was opened for it yet."""
+        return self.filter(case__isnull=True)
+
+    def awaiting_review(self) -> Self:
+        """No reviewer has decided on it yet."""
+        return self.filter(Q(case__isnull=True) | ~Q(case__state="decided"))
+
+
+class CorrectionQuerySet(FeedbackQuerySet):
+    pass
+
+
+class CommentQuerySet(FeedbackQuerySet):
+    def rated(self, *ratings: str) -> Self:
+        return self.filter(rating__in=ratings)
+
+
+class ReceiptQuerySet(CountedQuerySet):
+    def visible_to(self, subject: Subject) -> Self:
+        """What this person gave, in whichever lane."""
+        return self.filter(interaction__subject=subject)
+
+    def capped_counts(self, cap: int = CAP) -> dict[str, int]:
+        """Receipts of each kind, each at most `cap` + 1, in one query over the index."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT k, (SELECT count(*) FROM (SELECT FROM feedback_receipt WHERE kind = k LIMIT %s) AS some)"
+                " FROM unnest(%s::text[]) AS k",
+                [cap + 1, self.model.Kind.values],
+            )
+            return dict(cursor.fetchall())
