@@ -55,6 +55,7 @@ def role_required(*names: str) -> Callable[[View], View]:
                 return refuse(request, names)
             return view(request, *args, **kwargs)
 
+        guarded.needs_roles = frozenset(names)  # type: ignore[attr-defined]  # navigation hides what would refuse
         return guarded
 
     return decorate
