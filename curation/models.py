@@ -5,7 +5,9 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
+from curation.querysets import CaseQuerySet, EpochQuerySet, PairQuerySet, ReplayRowQuerySet
 from feedback.models import BugReport, Comment, Correction, Subject, TasteNote
 
 
@@ -21,6 +23,8 @@ class RegistryEpoch(models.Model):
     unprotected_items = models.PositiveIntegerField(default=0, help_text="Items without usable n-grams.")
     normaliser = models.CharField(max_length=40)
     adopted_at = models.DateTimeField(auto_now_add=True)
+
+    objects = EpochQuerySet.as_manager()
 
 
 class Case(models.Model):
@@ -55,6 +59,8 @@ class Case(models.Model):
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="decided_cases")
     decided_at = models.DateTimeField(null=True)
     lead_seconds = models.FloatField(null=True, help_text="From claim to verdict.")
+
+    objects = CaseQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -146,7 +152,9 @@ class Pair(models.Model):
     screened_epoch = models.PositiveIntegerField()
     state = models.CharField(max_length=9, choices=State, default=State.ACCEPTED)
     accepted_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="accepted_pairs")
-    accepted_at = models.DateTimeField(auto_now_add=True)
+    accepted_at = models.DateTimeField(default=timezone.now)
+
+    objects = PairQuerySet.as_manager()
 
     class Meta:
         indexes = [models.Index(fields=["-accepted_at"], condition=Q(state="accepted"), name="pair_trainable")]
@@ -163,6 +171,8 @@ class ReplayRow(models.Model):
     row_hash = models.CharField(max_length=64, unique=True)
     screened_epoch = models.PositiveIntegerField(null=True)
     overlaps = models.BooleanField(default=False)
+
+    objects = ReplayRowQuerySet.as_manager()
 
     class Meta:
         indexes = [models.Index(fields=["screened_epoch", "id"])]

@@ -1,0 +1,102 @@
+"""The reads of this app, named as adjectives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Self
+
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+
+from feedback.querysets import CountedQuerySet, consent_in_force
+
+if TYPE_CHECKING:
+    from curation.models import RegistryEpoch
+
+JOINS = ("correction", "bug_report", "taste_note", "comment")
+
+
+class EpochQuerySet(models.QuerySet):
+    def newest(self) -> Self:
+        return self.order_by("-number")[:1]
+
+    def current(self) -> RegistryEpoch | None:
+        """The epoch that every row must be screened under to train; None until a benchmark is published."""
+        return self.order_by("-number").first()
+
+
+def current_epoch_number() -> models.QuerySet[Any, Any]:
+    """The current epoch's number, for use inside another query."""
+    from curation.models import RegistryEpoch
+
+    return RegistryEpoch.objects.newest().values("number")
+
+
+class CaseQuerySet(CountedQuerySet):
+    def of_kind(self, kind: str | None) -> Self:
+        """Cases about one table of feedback; all of them for None."""
+        return self if kind is None else self.filter(**{f"{kind}__isnull": False})
+
+    def waiting(self) -> Self:
+        """Not screened yet, so neither claimable nor trainable."""
+        return self.filter(state="waiting")
+
+    def reviewable(self) -> Self:
+        """Open and screened under the current epoch."""
+        return self.filter(state="open", screened_epoch=current_epoch_number())
+
+    def stale(self) -> Self:
+        """Open or accepted, but screened under an epoch that is no longer the current one."""
+        trains = Q(state="open") | Q(state="decided", verdict="accepted")
+        return self.filter(trains).exclude(screened_epoch=current_epoch_number())
+
+    def claimable(self, now: datetime) -> Self:
+        """Reviewable, and nobody holds it."""
+        return self.reviewable().filter(Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lte=now))
+
+    def held_by(self, user: Any, now: datetime) -> Self:
+        return self.filter(leased_by=user, lease_expires_at__gt=now)
+
+    def with_feedback(self) -> Self:
+        """Joined with what a page or a check needs of the feedback: no query per case."""
+        paths = [f"{join}__interaction__source" for join in JOINS]
+        return self.select_related("subject", *paths)
+
+    def decided_by_last(self, user: Any, count: int) -> Sequence[Any]:
+        """The newest `count` verdicts of an account, newest first."""
+        return self.filter(decided_by=user, state="decided").order_by("-decided_at", "-id")[:count]
+
+
+class PairQuerySet(CountedQuerySet):
+    def accepted(self) -> Self:
+        return self.filter(state="accepted")
+
+    def consented(self) -> Self:
+        return self.filter(consent_in_force("subject_id"))
+
+    def current(self) -> Self:
+        """Screened under the current epoch."""
+        return self.filter(screened_epoch=current_epoch_number())
+
+    def unblocked(self) -> Self:
+        from curation.models import Blocker
+
+        blockers = Blocker.objects.filter(case__correction=OuterRef("correction"), blocking=True)
+        return self.filter(~Exists(blockers))
+
+    def unfrozen(self) -> Self:
+        """In no dataset yet."""
+        from curation.models import DatasetRow
+
+        return self.filter(~Exists(DatasetRow.objects.filter(pair=OuterRef("pk"))))
+
+
+class ReplayRowQuerySet(models.QuerySet):
+    def stale(self) -> Self:
+        """Not screened under the current epoch."""
+        current = current_epoch_number()
+        return self.filter(Q(screened_epoch__isnull=True) | ~Q(screened_epoch=current))
+
+    def clean(self, epoch: int) -> Self:
+        return self.filter(screened_epoch=epoch, overlaps=False)
