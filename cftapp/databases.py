@@ -16,9 +16,7 @@ def server_options(role: str) -> str:
     if role == "owner":
         return ""
     timeout = STATEMENT_TIMEOUT.get(role, WORKER_TIMEOUT)
-    return (
-        f"-c statement_timeout={timeout} -c lock_timeout=10000 -c idle_in_transaction_session_timeout=120000"
-    )
+    return f"-c statement_timeout={timeout} -c lock_timeout=10000 -c idle_in_transaction_session_timeout=120000"
 
 
 def connection_settings(url: str, role: str) -> dict[str, Any]:

@@ -37,13 +37,9 @@ def key_from_hex(name: str) -> bytes | None:
     try:
         key = bytes.fromhex(value)
     except ValueError as problem:
-        raise ImproperlyConfigured(
-            f"{name} must be hexadecimal, such as `openssl rand -hex 32` prints."
-        ) from problem
+        raise ImproperlyConfigured(f"{name} must be hexadecimal, such as `openssl rand -hex 32` prints.") from problem
     if len(key) < 16:
-        raise ImproperlyConfigured(
-            f"{name} holds {len(key)} bytes; at least 16 are needed (`openssl rand -hex 32`)."
-        )
+        raise ImproperlyConfigured(f"{name} holds {len(key)} bytes; at least 16 are needed (`openssl rand -hex 32`).")
     return key
 
 

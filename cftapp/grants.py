@@ -1,0 +1,28 @@
+"""What each process role may do with Django's own tables, and the form every app states its grants in.
+
+An app declares in `<app>/grants.py`:
+
+    GRANTS = {"web": {"feedback_source": "SELECT", "feedback_case": "SELECT, INSERT, UPDATE(state, note)"}}
+    FUNCTIONS = {"all": ["audit_append(text, text, jsonb)"]}
+
+Keys are roles without their prefix (`cft_web` is "web"; "all" is every role that may connect to the database the app
+lives in). Whatever is not named is denied. Identity columns need no grant on their sequence. Note that Django's
+INSERT ... RETURNING id needs SELECT on that column: give a table that is INSERT-only a key made by the client.
+"""
+
+READ, EDIT = "SELECT", "SELECT, INSERT, UPDATE, DELETE"
+
+GRANTS = {
+    "all": {"django_migrations": READ, "django_content_type": READ},
+    "web": {
+        "auth_user": "SELECT, INSERT, UPDATE",
+        "auth_user_groups": "SELECT, INSERT, DELETE",
+        "auth_user_user_permissions": "SELECT, INSERT, DELETE",
+        "auth_group": READ,
+        "auth_group_permissions": READ,
+        "auth_permission": READ,
+        "django_admin_log": "SELECT, INSERT",
+        "django_session": EDIT,
+    },
+}
+FUNCTIONS: dict[str, list[str]] = {}

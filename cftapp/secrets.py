@@ -1,0 +1,65 @@
+"""Secrets of an embedded stack: made once, kept in CFT_VAR with mode 0600, given out by role."""
+
+import json
+import os
+import secrets
+from collections.abc import Mapping, MutableMapping
+from pathlib import Path
+
+from cftapp.roles import all_logins, password_variable
+
+KEYS = ("CFT_SECRET_KEY", "CFT_SUBJECT_KEY", "CFT_REGISTRY_KEY")
+DATABASE_PASSWORDS = ("CFT_DB_PASSWORD_SUPERUSER", "CFT_DB_PASSWORD_OWNER")
+
+
+def write_private(file: Path, text: str) -> None:
+    """Replace `file` at once by a file that only its owner can read."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    fresh = file.with_name(file.name + ".new")
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    fresh.replace(file)
+
+
+def load(var: Path, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """All secrets by variable name: from the environment where set, else from `secrets.json`, else made now."""
+    file = var / "secrets.json"
+    stored: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+    names = [*KEYS, *DATABASE_PASSWORDS, *(password_variable(login) for login in all_logins())]
+    missing = [name for name in names if name not in stored and not environment.get(name)]
+    if missing:
+        stored |= {name: secrets.token_hex(32) for name in missing}
+        write_private(file, json.dumps(stored, indent=1) + "\n")
+    return {name: environment.get(name) or stored[name] for name in names}
+
+
+def login_passwords(var: Path) -> dict[str, str]:
+    """Login to password, for provision."""
+    known = load(var)
+    return {login: known[password_variable(login)] for login in all_logins()}
+
+
+def ensure_signing_key(var: Path, environment: MutableMapping[str, str]) -> None:
+    """Name the Ed25519 key files in `environment`; make them under `var/keys` unless they are given."""
+    if environment.get("CFT_SIGNING_KEY_FILE"):
+        return
+    private, public = var / "keys" / "audit-signing.pem", var / "keys" / "audit-public.pem"
+    if not private.exists():
+        make_signing_key(private, public)
+    environment["CFT_SIGNING_KEY_FILE"] = str(private)
+    environment["CFT_AUDIT_PUBLIC_KEY_FILE"] = str(public)
+
+
+def make_signing_key(private: Path, public: Path) -> None:
+    from cryptography.hazmat.primitives import serialization as form
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    key = Ed25519PrivateKey.generate()
+    shown = key.public_key().public_bytes(form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo)
+    write_private(public, shown.decode())
+    hidden = key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption())
+    write_private(private, hidden.decode())

@@ -1,0 +1,120 @@
+"""Real services for every test that needs them, started once a session.
+
+- `db`, `transactional_db` (pytest-django): both databases, migrated and provisioned, as their owner;
+- `connect_as(role, database)`: a psycopg connection as a process role, with that role's grants;
+- `services`: PostgreSQL and Redis themselves; `worker(queue)`: a real Celery worker;
+- `stack`: every process of `make up` on free ports with the demo data; `browser`, `page`: Chromium.
+"""
+
+import io
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connections
+from django.test import TransactionTestCase
+from pytest_django.plugin import DjangoDbBlocker
+
+from cftapp.embedded import Postgres, Redis, wait_until
+from cftapp.roles import DATABASE_VARIABLE, ROLES, password_variable, url_for
+from cftapp.unprivileged import die_with_parent
+from tests.snapshot import Snapshot
+
+pytest_plugins = ["tests.stack"]
+
+
+@dataclass
+class Services:
+    postgres: Postgres
+    redis: Redis
+    processes: dict[str, subprocess.Popen[bytes]]
+
+    def start(self, service: Postgres | Redis) -> None:
+        """Start PostgreSQL or Redis (again) and wait until it answers."""
+        service.prepare()
+        plan, parent = service.service(), os.getpid()
+        drop = service.before_exec if isinstance(service, Postgres) else lambda: None
+
+        def prepare_child() -> None:
+            drop()
+            die_with_parent(parent, signal.SIGQUIT)
+
+        folder = plan.folder if isinstance(service, Redis) else Path("/")
+        process = subprocess.Popen(plan.command, cwd=folder, env=plan.environment, preexec_fn=prepare_child)
+        self.processes[plan.name] = process
+        wait_until(service.is_ready, 60, f"{plan.name} did not start")
+
+    def stop(self, name: str, by: signal.Signals) -> None:
+        process = self.processes.pop(name)
+        process.send_signal(by)
+        process.wait(30)
+
+
+@pytest.fixture(scope="session")
+def services() -> Iterator[Services]:
+    var = Path(settings.CFT_VAR)
+    running = Services(Postgres(var, dict(os.environ), durable=False), Redis(var), {})
+    running.start(running.postgres)
+    running.start(running.redis)
+    running.postgres.create_databases()
+    with psycopg.connect(running.postgres.superuser_url(), autocommit=True) as connection:
+        connection.execute("GRANT SET ON PARAMETER session_replication_role TO cft_owner")
+    yield running
+    for name in list(running.processes):
+        running.stop(name, signal.SIGQUIT if name == "postgres" else signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(services: Services, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The session's cluster is the test database: migrate, provision, remember what is in it."""
+    with django_db_blocker.unblock():
+        for alias in settings.DATABASES:
+            call_command("migrate", database=alias, verbosity=0, interactive=False)
+        call_command("provision", verbosity=0, stdout=io.StringIO())
+        snapshots = [Snapshot.take(connections[alias]) for alias in settings.DATABASES]
+
+    def restore(self: TransactionTestCase) -> None:
+        for snapshot in snapshots:
+            snapshot.restore()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", restore)
+        yield
+    with django_db_blocker.unblock():
+        connections.close_all()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that asks for the database may use both, unless it says otherwise; the stack's tests come last."""
+    for item in items:
+        for marker in item.iter_markers("django_db"):
+            marker.kwargs.setdefault("databases", ["default", "vault"])
+    items.sort(key=lambda item: "stack" in getattr(item, "fixturenames", ()))
+
+
+@pytest.fixture
+def connect_as(django_db_setup: None) -> Iterator[Callable[..., psycopg.Connection]]:
+    """`connect_as("web")`, `connect_as("screener", "vault")`: autocommit, with exactly that role's rights.
+
+    A role that has no login for a database is tried there with its other login, as an intruder would.
+    """
+    opened: list[psycopg.Connection] = []
+
+    def connect(role: str, database: str = "default") -> psycopg.Connection:
+        logins = ROLES[role].logins
+        login = logins.get(database) or next(iter(logins.values()))
+        owner_url = os.environ[DATABASE_VARIABLE[database]]
+        url = url_for(owner_url, login, os.environ[password_variable(login)])
+        opened.append(psycopg.connect(url, autocommit=True))
+        return opened[-1]
+
+    yield connect
+    for connection in opened:
+        connection.close()

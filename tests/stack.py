@@ -1,0 +1,1 @@
+"""Fixtures of the running stack and of the browser (being written)."""
