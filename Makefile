@@ -1,0 +1,56 @@
+# cftapp: `make up` runs everything, `make test` tests everything, `make demo` walks the loop once.
+# Needs Python 3.11 or newer and nothing else. Paths are relative, so a folder with spaces in its name works.
+.DEFAULT_GOAL := help
+.PHONY: help up demo test lint types boundaries check install manage format
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+SHELL := /bin/sh
+
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+	if "$$p" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then echo $$p; break; fi; done)
+BIN := .venv/bin
+PY := $(BIN)/python
+STAMP := .venv/installed
+
+help: ## what can be done here
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
+
+$(STAMP): constraints.txt pyproject.toml
+	@if [ -z "$(PYTHON)" ]; then echo "cftapp needs Python 3.11, 3.12 or 3.13: install one, or name it with 'make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)'."; exit 1; fi
+	@if [ ! -x $(PY) ]; then echo "making .venv with $(PYTHON)"; "$(PYTHON)" -m venv .venv || \
+		{ rm -rf .venv; echo "Python's venv module is missing: install it (Debian, Ubuntu: apt-get install python3-venv)."; exit 1; }; fi
+	@echo "installing what constraints.txt pins (the first time downloads torch)"
+	@"$(PY)" -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt -e '.[ml,dev]' || \
+		{ echo "The installation failed; the reason is above. Mend it and run the same command again."; exit 1; }
+	@touch $(STAMP)
+
+install: $(STAMP) ## the virtual environment, as constraints.txt pins it
+
+up: $(STAMP) ## every process on this machine; prints the address and the demo accounts
+	@exec "$(PY)" -m cftapp.up --with-parent
+
+demo: $(STAMP) ## the whole loop once without a browser, to a verdict
+	@exec "$(PY)" -m cftapp.demo
+
+manage: $(STAMP) ## Django's command line as owner: make manage ARGS="verify_log"
+	@exec "$(PY)" manage.py $(ARGS)
+
+lint: $(STAMP) ## style
+	@"$(PY)" -m ruff check .
+	@"$(PY)" -m ruff format --check .
+
+types: $(STAMP) ## mypy, strict
+	@"$(PY)" -m mypy
+
+boundaries: $(STAMP) ## imports point up, engines stay clean, only evaluation opens the vault
+	@"$(PY)" -c 'import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())'
+
+check: lint types boundaries ## everything static
+
+test: check ## everything: static checks, then all tests on real services, workers, engines and a browser
+	@env -i PATH="$$PATH" HOME="$$HOME" LANG=C.UTF-8 TMPDIR="$${TMPDIR:-/tmp}" OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive \
+		"$(PY)" -m pytest $(PYTEST_ARGS)
+
+format: $(STAMP) ## write the style
+	@"$(PY)" -m ruff check --fix .
+	@"$(PY)" -m ruff format .
