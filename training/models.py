@@ -52,16 +52,12 @@ class Run(Job):
     step = models.PositiveIntegerField(default=0)
     total_steps = models.PositiveIntegerField(default=0)
     result = models.JSONField(null=True)
-    vault_refusal = models.TextField(
-        blank=True, help_text="PostgreSQL's words when this run tried to open the vault."
-    )
+    vault_refusal = models.TextField(blank=True, help_text="PostgreSQL's words when this run tried to open the vault.")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="runs")
     learnt_from_withdrawn_at = models.DateTimeField(null=True)
 
     class Meta:
-        indexes = [
-            models.Index(fields=["id"], condition=Q(state__in=["queued", "running"]), name="run_waiting")
-        ]
+        indexes = [models.Index(fields=["id"], condition=Q(state__in=["queued", "running"]), name="run_waiting")]
         constraints = [
             models.CheckConstraint(
                 condition=~Q(state="finished") | ~Q(adapter_sha256=""), name="finished_run_has_an_adapter"

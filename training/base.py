@@ -1,0 +1,49 @@
+"""Which base model a name means on this machine, and its content hash."""
+
+import json
+from hashlib import sha256
+from pathlib import Path
+
+from training.engine.digests import MODEL_FILES, base_sha256
+
+
+class BaseMissing(Exception):
+    """No base model of that name lies on this machine."""
+
+
+def locate(name: str) -> Path:
+    """The folder of a base model: a local folder, or the cached snapshot of a hub name. Downloads nothing."""
+    folder = Path(name).expanduser()
+    if (folder / "config.json").is_file():
+        return folder.resolve()
+    if folder.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
+        raise BaseMissing(f"{name} holds no config.json.")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, local_files_only=True))
+    except (LocalEntryNotFoundError, HFValidationError) as problem:
+        raise BaseMissing(f"{name} is not in this machine's cache: run `hf download {name}`.") from problem
+
+
+def identify(folder: Path, cache: Path) -> str:
+    """The base model's sha256. Kept in `cache` under its files' sizes and times: large weights are hashed once."""
+    remembered = cache / f"{signature(folder)}.json"
+    try:
+        return str(json.loads(remembered.read_text())["sha256"])
+    except (OSError, ValueError, KeyError):
+        pass
+    found = base_sha256(folder)
+    cache.mkdir(parents=True, exist_ok=True)
+    fresh = remembered.with_suffix(f".{id(folder)}.new")
+    fresh.write_text(json.dumps({"sha256": found}))
+    fresh.replace(remembered)
+    return found
+
+
+def signature(folder: Path) -> str:
+    """Changes whenever a file of the model is written: name, size, time and inode of each."""
+    files = sorted({path for pattern in MODEL_FILES for path in folder.glob(pattern)})
+    facts = [[path.name, (stat := path.stat()).st_size, stat.st_mtime_ns, stat.st_ino] for path in files]
+    return sha256(json.dumps([str(folder), facts]).encode()).hexdigest()[:32]

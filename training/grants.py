@@ -1,0 +1,21 @@
+"""Who may touch runs. The trainer reads what was frozen and owns a run's progress; the web asks, stops and resumes."""
+
+ASKED = "state, queued_at, ended_at, cancel_requested_at, attempt, error"
+TRAINED = (
+    "state, lease_owner, lease_expires_at, fencing_token, attempt, cancel_requested_at, started_at, ended_at, error, "
+    "manifest, manifest_sha256, adapter_sha256, step, total_steps, result, vault_refusal"
+)
+
+GRANTS = {
+    "web": {"training_run": f"SELECT, INSERT, UPDATE({ASKED})"},
+    "trainer": {
+        "training_run": f"SELECT, UPDATE({TRAINED})",
+        "curation_dataset": "SELECT",
+        "curation_datasetrow": "SELECT",
+        "curation_pair": "SELECT(id, state, prompt, chosen, rejected)",
+        "curation_replayrow": "SELECT",
+    },
+    "evaluator": {"training_run": "SELECT", "curation_dataset": "SELECT"},
+    "curator": {"training_run": "SELECT, UPDATE(learnt_from_withdrawn_at)", "curation_dataset": "SELECT"},
+}
+FUNCTIONS: dict[str, list[str]] = {}

@@ -1,0 +1,122 @@
+"""What a trainer does with a run that it has claimed, from the row to the verified adapter."""
+
+import sys
+import time
+from pathlib import Path
+
+import structlog
+from django.conf import settings
+from django.db import Error as DatabaseError
+from django.db import close_old_connections
+
+from audit.actions import Refused
+from training import actions, jobs, manifest, metrics
+from training.models import Run
+from training.prepare import MANIFEST_FILE, prepare
+
+PROGRESS_SECONDS = 1.0
+log = structlog.get_logger(__name__)
+
+
+def work(run_id: int) -> str:
+    """Claim the run and train it to its end; returns its state, or "" when somebody else has it."""
+    run = actions.start_run(run_id)
+    if run is None:
+        return ""
+    folder = actions.folder_of(run)
+    log.info("run started", run=run.pk, attempt=run.attempt, token=run.fencing_token)
+    try:
+        with jobs.Lease(run) as lease, jobs.lock_folder(folder) as lock:
+            folder.chmod(0o700)
+            train(run, folder, lease, lock)
+    except jobs.FolderInUse:
+        actions.requeue_run(run)
+    except jobs.Stale as stale:
+        log.warning("run lost", run=run.pk, reason=str(stale))
+    except OSError as problem:
+        actions.fail_run(run, f"The run folder cannot be written: {problem.strerror}. Free some space, then resume.")
+    run.refresh_from_db()
+    log.info("run left", run=run.pk, state=run.state, step=run.step)
+    return run.state
+
+
+def train(run: Run, folder: Path, lease: jobs.Lease, lock: int) -> None:
+    """Prepare, follow the engine, and record how it ended. Raises Stale."""
+    if run.cancel_requested_at:
+        actions.stop_run(run)
+        return
+    try:
+        question, sha256, refusal = prepare(run, folder)
+        actions.record_manifest(run, question, sha256, refusal)
+        ending, status, said = follow_engine(run, folder, lease, lock)
+        settle(run, ending, status, said)
+    except Refused as refused:
+        actions.fail_run(run, spoken(refused))
+    finally:
+        (folder / manifest.ROWS_FILE).unlink(missing_ok=True)  # no copy of people's words outlives its use
+
+
+def spoken(refused: Refused) -> str:
+    return " ".join(f"{b.message} {b.remedy}".strip() for b in refused.blockers)
+
+
+def follow_engine(run: Run, folder: Path, lease: jobs.Lease, lock: int) -> tuple[jobs.Ending, int, str]:
+    """Run the engine once; returns how the watch ended, its exit status, and what it said last."""
+    (folder / "result.json").unlink(missing_ok=True)
+    log_file = folder / jobs.LOG_FILE
+    said_before = log_file.stat().st_size if log_file.exists() else 0
+    environment = jobs.engine_environment(folder, threads=settings.CFT_TRAINING_THREADS)
+    process = jobs.spawn([sys.executable, "-m", "training.engine", MANIFEST_FILE], folder, environment, lock)
+    follower = Follower(run, folder)
+    ending = jobs.watch(process, lease, follower)
+    if ending is not jobs.Ending.LOST:
+        follower.catch_up()
+    said = metrics.engine_error(metrics.tail(log_file, offset=said_before))
+    return ending, process.wait(), said
+
+
+class Follower:
+    """Copies the engine's newest step into the row, at most once a second."""
+
+    def __init__(self, run: Run, folder: Path) -> None:
+        self.run, self.path, self.due = run, folder / "metrics.jsonl", 0.0
+
+    def __call__(self) -> None:
+        if time.monotonic() >= self.due:
+            self.due = time.monotonic() + PROGRESS_SECONDS
+            self.catch_up()
+
+    def catch_up(self) -> None:
+        line = metrics.last(self.path)
+        if line is None or line["step"] == self.run.step:
+            return
+        try:
+            actions.record_progress(self.run, line["step"], int(line.get("total") or 0))
+        except DatabaseError as problem:  # the lease decides whether this is the end
+            log.warning("progress not recorded", run=self.run.pk, problem=type(problem).__name__)
+            close_old_connections()
+
+
+def settle(run: Run, ending: jobs.Ending, status: int, said: str) -> None:
+    """Record the end of an engine. A lost lease records nothing: the run is somebody else's."""
+    if ending is jobs.Ending.LOST:
+        raise jobs.Stale(f"{run} was taken by another worker")
+    if status == 0:
+        actions.finish_run(run)
+    elif ending is jobs.Ending.CANCELLED:
+        actions.stop_run(run)
+    elif ending is jobs.Ending.CLOSING or status == jobs.STOPPED:
+        actions.requeue_run(run)
+    else:
+        actions.fail_run(run, reason(status, said))
+
+
+def reason(status: int, said: str) -> str:
+    """Why an engine ended, for a person."""
+    if status == -9:
+        return (
+            "The engine was killed (signal 9): most often the machine ran out of memory. Lower batch_size, then resume."
+        )
+    if status < 0:
+        return f"The engine was ended by signal {-status}. Its last words: {said}"
+    return said if status in (2, 3, 4) and said else f"The engine ended with status {status}. Its last words: {said}"
