@@ -27,6 +27,10 @@ CFT_VAR = Path(env.str("CFT_VAR", default=str(BASE_DIR / "var")))
 CFT_URL: str = env.str("CFT_URL", default="http://127.0.0.1:8000")
 CFT_BASE_MODEL: str = env.str("CFT_BASE_MODEL", default=str(BASE_DIR / "training" / "engine" / "base"))
 CFT_MODEL_SERVER_URL: str = env.str("CFT_MODEL_SERVER_URL", default="http://127.0.0.1:8001")
+CFT_VAULT_NAME: str = env.str("CFT_VAULT_NAME", default="vault")  # each run asks for it, and must be refused
+CFT_TRAINING_DEVICE: str = env.str("CFT_TRAINING_DEVICE", default="auto")  # auto, cpu or cuda
+CFT_TRAINING_DTYPE: str = env.str("CFT_TRAINING_DTYPE", default="auto")  # auto (as stored), float32 or bfloat16
+CFT_TRAINING_THREADS: int = env.int("CFT_TRAINING_THREADS", default=1)
 
 
 def key_from_hex(name: str) -> bytes | None:
