@@ -26,9 +26,7 @@ def subject_hash(key: bytes, source_name: str, subject_key: str) -> str:
     return keyed(key, "subject", source_name, subject_key).hex()
 
 
-def lane_of(
-    key: bytes, source_name: str, subject_key: str, held_out_percent: Decimal | float | int
-) -> LaneName:
+def lane_of(key: bytes, source_name: str, subject_key: str, held_out_percent: Decimal | float | int) -> LaneName:
     """The lane of a subject: a function of who it is, never of what it says.
 
     A subject falls into one of 10,000 buckets; the first `held_out_percent` of them are held out. Raising the share

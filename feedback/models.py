@@ -47,7 +47,8 @@ class Source(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(held_out_percent__gte=0) & Q(held_out_percent__lte=100), name="source_held_out_percent_range"
+                condition=Q(held_out_percent__gte=0) & Q(held_out_percent__lte=100),
+                name="source_held_out_percent_range",
             ),
         ]
 
@@ -138,6 +139,7 @@ class Interaction(models.Model):
         ]
 
     objects = InteractionQuerySet.as_manager()
+    already_recorded = False  # set by record_interaction on the row of an earlier call
 
     @property
     def is_held_out(self) -> bool:
@@ -159,9 +161,7 @@ class ConsentEntry(models.Model):
         CONTRACT = "contract", "Contract (GDPR Art. 6(1)(b))"
         LEGITIMATE_INTERESTS = "legitimate_interests", "Legitimate interests (GDPR Art. 6(1)(f))"
 
-    subject = models.ForeignKey(
-        Subject, on_delete=models.PROTECT, related_name="consent_entries", db_index=False
-    )
+    subject = models.ForeignKey(Subject, on_delete=models.PROTECT, related_name="consent_entries", db_index=False)
     purpose = models.CharField(max_length=20, choices=Purpose, default=Purpose.TRAINING)
     decision = models.CharField(max_length=9, choices=Decision)
     wording_version = models.CharField(max_length=40)
@@ -234,7 +234,7 @@ class Correction(Feedback):
 
 
 class Comment(Feedback):
-    """Untyped feedback from an import or an old thumbs widget: a rating and perhaps words. A reviewer gives it a kind."""
+    """Untyped feedback, from an import or an old thumbs widget: a rating, perhaps words. A reviewer gives it a kind."""
 
     rating = models.CharField(max_length=40, blank=True)
     text = models.TextField(blank=True)

@@ -29,9 +29,7 @@ def subject_key() -> bytes:
 
 def consent_in_force(subject: str) -> Func:
     """Whether the subject named by the lookup `subject` allows training now, as PostgreSQL sees it."""
-    return Func(
-        subject, Value("training"), Now(), function="consent_in_force", output_field=BooleanField()
-    )
+    return Func(subject, Value("training"), Now(), function="consent_in_force", output_field=BooleanField())
 
 
 class CountedQuerySet(models.QuerySet):

@@ -1,0 +1,74 @@
+"""Places feedback comes from, and the keys they send it with."""
+
+from decimal import Decimal
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from audit.actions import record
+from audit.refusal import Refused
+from feedback import lanes
+from feedback.models import ApiKey, Environment, Source
+
+PLAYGROUND = "playground"
+
+
+@transaction.atomic
+def register_source(
+    name: str,
+    title: str,
+    *,
+    subject_kind: str = Source.SubjectKind.USER,
+    held_out_percent: Decimal | float = 10,
+    environment: str = Environment.PRODUCTION,
+    by: object,
+) -> Source:
+    """Open a place feedback may come from."""
+    if Source.objects.filter(name=name).exists():
+        raise Refused.because("name", f"There is a source named {name} already.", "Choose another name.")
+    source = Source.objects.create(
+        name=name,
+        title=title,
+        subject_kind=subject_kind,
+        held_out_percent=Decimal(str(held_out_percent)),
+        environment=environment,
+    )
+    detail = {"held_out_percent": str(source.held_out_percent), "environment": environment}
+    record("source.created", by=by, generated=[("source", source.pk)], detail=detail)
+    return source
+
+
+def open_playground() -> Source:
+    """The built-in source of the playground; registered when first needed."""
+    source = Source.objects.filter(name=PLAYGROUND).first()
+    if source:
+        return source
+    try:
+        return register_source(PLAYGROUND, "Playground", by="process:web")
+    except (IntegrityError, Refused):  # another process was first
+        return Source.objects.get(name=PLAYGROUND)
+
+
+@transaction.atomic
+def issue_api_key(source: Source, label: str, *, by: object) -> tuple[ApiKey, str]:
+    """A new key and its token. The token is in no database: whoever loses it needs another key."""
+    if source.disabled_at:
+        raise Refused.because("source", f"{source.title} is disabled.", "Choose a source that is in use.")
+    token = lanes.new_token()
+    creator = None if isinstance(by, str) else by
+    key = ApiKey.objects.create(
+        source=source, label=label, prefix=token[:12], token_hash=lanes.token_hash(token), created_by=creator
+    )
+    record("api_key.issued", by=by, used=[("source", source.pk)], generated=[("api_key", key.pk)])
+    return key, token
+
+
+@transaction.atomic
+def revoke_api_key(key: ApiKey, *, by: object) -> ApiKey:
+    """Refuse the key from now on."""
+    revoked = ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=timezone.now())
+    key.refresh_from_db()
+    if not revoked:
+        raise Refused.because("api_key", f"{key.prefix}… was revoked before, at {key.revoked_at:%Y-%m-%d %H:%M} UTC.")
+    record("api_key.revoked", by=by, used=[("api_key", key.pk)])
+    return key

@@ -1,0 +1,133 @@
+"""The three doors, and comments of no kind yet. A door is a function, and a table; nothing turns one into another."""
+
+import uuid
+from typing import Any, TypeVar
+
+from django.db import transaction
+
+from audit.actions import Ref, record
+from audit.refusal import Refused
+from feedback import mailbox
+from feedback.actions.consent import accept_wording
+from feedback.models import BugReport, Comment, ConsentEntry, Correction, Feedback, Interaction, Receipt, TasteNote
+
+KINDS: dict[str, type[Feedback]] = {
+    "bug_report": BugReport,
+    "taste_note": TasteNote,
+    "correction": Correction,
+    "comment": Comment,
+}
+KIND_OF = {model: kind for kind, model in KINDS.items()}
+NOT_WORDS = {"id", "interaction", "created_at"}
+F = TypeVar("F", bound=Feedback)
+
+
+def submit_bug_report(
+    interaction_id: uuid.UUID,
+    *,
+    what_happened: str,
+    expected: str = "",
+    note: str = "",
+    feedback_id: uuid.UUID | None = None,
+    by: object,
+) -> BugReport:
+    """Something broke. `feedback_id` makes a repetition harmless; so in the other three."""
+    report = BugReport(what_happened=what_happened, expected=expected, note=note)
+    return _submit(report, interaction_id, feedback_id, by=by)
+
+
+def submit_taste_note(
+    interaction_id: uuid.UUID,
+    *,
+    preference: str,
+    aspect: str = TasteNote.Aspect.WORDING,
+    note: str = "",
+    feedback_id: uuid.UUID | None = None,
+    by: object,
+) -> TasteNote:
+    """The person would word it differently."""
+    return _submit(TasteNote(preference=preference, aspect=aspect, note=note), interaction_id, feedback_id, by=by)
+
+
+def submit_correction(
+    interaction_id: uuid.UUID,
+    *,
+    replacement: str,
+    reason: str = Correction.Reason.WRONG_FACT,
+    note: str = "",
+    consent: bool = False,
+    feedback_id: uuid.UUID | None = None,
+    by: object,
+) -> Correction:
+    """The answer was wrong, this is right. `consent`: the person ticked the box beside the current wording."""
+    correction = Correction(replacement=replacement, reason=reason, note=note)
+    return _submit(correction, interaction_id, feedback_id, consent=consent, by=by)
+
+
+def submit_comment(
+    interaction_id: uuid.UUID,
+    *,
+    rating: str = "",
+    text: str = "",
+    note: str = "",
+    feedback_id: uuid.UUID | None = None,
+    by: object,
+) -> Comment:
+    """Untyped feedback: a rating, perhaps words. Never trained on; a reviewer gives it a kind."""
+    return _submit(Comment(rating=rating, text=text, note=note), interaction_id, feedback_id, by=by)
+
+
+@transaction.atomic
+def _submit(
+    feedback: F, interaction_id: uuid.UUID, feedback_id: uuid.UUID | None, *, consent: bool = False, by: object
+) -> F:
+    """Store feedback where its interaction's lane says. The caller gets the same object back in both lanes."""
+    interaction = Interaction.objects.select_related("subject").filter(pk=interaction_id).first()
+    if interaction is None:
+        raise Refused.because(
+            "interaction", f"There is no interaction {interaction_id}.", "Send the id that its recording answered."
+        )
+    feedback.pk, feedback.interaction = feedback_id or feedback.pk, interaction
+    if feedback_id and (receipt := Receipt.objects.filter(pk=feedback_id).first()):
+        feedback.created_at = receipt.created_at
+        return feedback
+    kind = KIND_OF[type(feedback)]
+    if interaction.is_held_out:
+        _post(kind, feedback, interaction, consent)
+    else:
+        feedback.save(force_insert=True)
+    receipt = Receipt.objects.create(id=feedback.pk, interaction=interaction, kind=kind)
+    feedback.created_at = receipt.created_at
+    entry = accept_wording(interaction.subject, by=by) if consent else None
+    _record_submission(kind, feedback, interaction, entry, by=by)
+    return feedback
+
+
+def _post(kind: str, feedback: Feedback, interaction: Interaction, consent: bool) -> None:
+    mailbox.post(
+        kind,
+        feedback.pk,
+        interaction_id=interaction.pk,
+        subject_id=interaction.subject_id,
+        content=words_of(feedback) | ({"consent": consent} if kind == "correction" else {}),
+    )
+
+
+def words_of(feedback: Feedback) -> dict[str, Any]:
+    """What the person said, by field."""
+    names = [field.name for field in feedback._meta.concrete_fields if field.name not in NOT_WORDS]
+    return {name: getattr(feedback, name) for name in names}
+
+
+def _record_submission(
+    kind: str, feedback: Feedback, interaction: Interaction, consent: ConsentEntry | None, *, by: object
+) -> None:
+    """One event. On the exam it has a name of its own: nothing downstream has to do with it."""
+    generated: list[Ref] = [("consent", consent.pk)] if consent else []
+    used: list[Ref] = [("interaction", interaction.pk), ("subject", interaction.subject_id)]
+    if interaction.is_held_out:
+        generated.append(("receipt", feedback.pk))
+        record("feedback.held_out", by=by, used=used, generated=generated, detail={"kind": kind})
+    else:
+        generated.append((kind, feedback.pk))
+        record(f"{kind}.submitted", by=by, used=used, generated=generated)

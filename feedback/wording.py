@@ -1,0 +1,33 @@
+"""What people read beside the consent box. A version is never edited: changed words get a new version.
+
+The ledger stores the version; whoever asks later what a subject agreed to finds the exact words here.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """The label of the box and the sentence under it, as shown."""
+
+    version: str
+    label: str
+    explanation: str
+
+
+WORDINGS: dict[str, Wording] = {
+    wording.version: wording
+    for wording in (
+        Wording(
+            version="2026-11",
+            label="Models may be trained on my corrections",
+            explanation=(
+                "Off by default. It covers this correction and the others you send here. You can withdraw it at any "
+                "time: your corrections then leave every future dataset, and the models that learnt from them are "
+                "marked."
+            ),
+        ),
+    )
+}
+
+CURRENT = WORDINGS["2026-11"]
