@@ -106,15 +106,16 @@ def _column_problems(position: int, columns: dict[str, Any], body: bytes) -> lis
     """The readable columns must say what the hashed bytes say."""
     try:
         event = json.loads(body)
-    except ValueError:
-        return [f"position {position}: the event's bytes are no JSON"]
+        said = [["used", *ref] for ref in event["used"]] + [["generated", *ref] for ref in event["generated"]]
+        recorded_at = datetime.fromisoformat(event["recorded_at"])
+    except (ValueError, KeyError, TypeError):
+        return [f"position {position}: the event's bytes are no event"]
     detail, edges = _loaded(columns["detail"]), _loaded(columns["edges"])
-    said = [["used", *ref] for ref in event["used"]] + [["generated", *ref] for ref in event["generated"]]
     agrees = {
-        "name": columns["name"] == event["name"],
-        "actor": columns["actor"] == event["actor"],
-        "recorded_at": columns["recorded_at"] == datetime.fromisoformat(event["recorded_at"]),
-        "detail": rfc8785.dumps(detail) == rfc8785.dumps(event["detail"]),
+        "name": columns["name"] == event.get("name"),
+        "actor": columns["actor"] == event.get("actor"),
+        "recorded_at": columns["recorded_at"] == recorded_at,
+        "detail": rfc8785.dumps(detail) == rfc8785.dumps(event.get("detail")),
         "edges": sorted(edges) == sorted(said),
     }
     return [f"position {position}: column {column} was edited" for column, same in agrees.items() if not same]

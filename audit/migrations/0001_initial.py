@@ -5,65 +5,87 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Checkpoint',
+            name="Checkpoint",
             fields=[
-                ('tree_size', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('root_hash', models.BinaryField(max_length=32)),
-                ('signed_at', models.DateTimeField()),
-                ('key_id', models.CharField(max_length=16)),
-                ('note', models.TextField(help_text='The signed text: origin, size, root, time.')),
-                ('signature', models.BinaryField(max_length=64)),
+                ("tree_size", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("root_hash", models.BinaryField(max_length=32)),
+                ("signed_at", models.DateTimeField()),
+                ("key_id", models.CharField(max_length=16)),
+                ("note", models.TextField(help_text="The signed text: origin, size, root, time.")),
+                ("signature", models.BinaryField(max_length=64)),
             ],
         ),
         migrations.CreateModel(
-            name='Tile',
+            name="Tile",
             fields=[
-                ('index', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('root_hash', models.BinaryField(max_length=32)),
+                ("index", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("root_hash", models.BinaryField(max_length=32)),
             ],
         ),
         migrations.CreateModel(
-            name='Event',
+            name="Event",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('transaction_id', models.BigIntegerField(help_text='xid8 of the writing transaction; the sealer orders by it.')),
-                ('recorded_at', models.DateTimeField()),
-                ('name', models.CharField(help_text="Past participle with its noun, e.g. 'pair.accepted'.", max_length=80)),
-                ('actor', models.CharField(help_text="'user:7', 'source:2', 'process:screener' or 'visitor'.", max_length=120)),
-                ('detail', models.JSONField(default=dict)),
-                ('body', models.BinaryField()),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "transaction_id",
+                    models.BigIntegerField(help_text="xid8 of the writing transaction; the sealer orders by it."),
+                ),
+                ("recorded_at", models.DateTimeField()),
+                (
+                    "name",
+                    models.CharField(help_text="Past participle with its noun, e.g. 'pair.accepted'.", max_length=80),
+                ),
+                (
+                    "actor",
+                    models.CharField(
+                        help_text="'user:7', 'source:2', 'process:screener' or 'visitor'.", max_length=120
+                    ),
+                ),
+                ("detail", models.JSONField(default=dict)),
+                ("body", models.BinaryField()),
             ],
             options={
-                'indexes': [models.Index(fields=['name', '-id'], name='audit_event_name_943453_idx'), models.Index(fields=['transaction_id', 'id'], name='audit_event_transac_f06774_idx')],
+                "indexes": [
+                    models.Index(fields=["name", "-id"], name="audit_event_name_943453_idx"),
+                    models.Index(fields=["transaction_id", "id"], name="audit_event_transac_f06774_idx"),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Leaf',
+            name="Leaf",
             fields=[
-                ('position', models.BigIntegerField(primary_key=True, serialize=False)),
-                ('leaf_hash', models.BinaryField(max_length=32)),
-                ('event', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='leaf', to='audit.event')),
+                ("position", models.BigIntegerField(primary_key=True, serialize=False)),
+                ("leaf_hash", models.BinaryField(max_length=32)),
+                (
+                    "event",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="leaf", to="audit.event"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Edge',
+            name="Edge",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('relation', models.CharField(choices=[('used', 'Used'), ('generated', 'Generated')], max_length=9)),
-                ('kind', models.CharField(max_length=40)),
-                ('object_id', models.CharField(max_length=64)),
-                ('event', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='edges', to='audit.event')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("relation", models.CharField(choices=[("used", "Used"), ("generated", "Generated")], max_length=9)),
+                ("kind", models.CharField(max_length=40)),
+                ("object_id", models.CharField(max_length=64)),
+                (
+                    "event",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="edges", to="audit.event"
+                    ),
+                ),
             ],
             options={
-                'indexes': [models.Index(fields=['kind', 'object_id', 'relation'], name='audit_edge_kind_cbc6a0_idx')],
+                "indexes": [models.Index(fields=["kind", "object_id", "relation"], name="audit_edge_kind_cbc6a0_idx")],
             },
         ),
     ]

@@ -33,8 +33,6 @@ END $$;
 DENY = """
 CREATE TRIGGER append_only_rows BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION audit_deny();
 CREATE TRIGGER append_only_table BEFORE TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION audit_deny();
-ALTER TABLE {table} ENABLE ALWAYS TRIGGER append_only_rows;
-ALTER TABLE {table} ENABLE ALWAYS TRIGGER append_only_table;
 """
 
 TABLES = ("audit_event", "audit_edge", "audit_leaf", "audit_tile", "audit_checkpoint")
