@@ -12,8 +12,11 @@ import torch
 from torch import nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.pytorch_utils import Conv1D
+from transformers.utils import logging
 
 from training.engine.errors import EngineError
+
+logging.disable_progress_bar()
 
 # For a base model without a chat template; training and serving use the same one, so answers come out as
 # learnt.

@@ -152,7 +152,7 @@ def save(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, out: Path,
 def main() -> None:
     parser = argparse.ArgumentParser(description="Train the demo base model from scratch.")
     parser.add_argument("--out", type=Path, required=True, help="folder for weights, tokenizer and model.json")
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--steps", type=int, default=2700)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1, help="more threads may change the last bits")
     options = parser.parse_args()

@@ -80,7 +80,7 @@ MIX = {
     "reverse": 1.5,
     "uppercase": 1.5,
     "lookup": 3.0,
-    "handbook": 4.0,
+    "handbook": 3.5,
     "json": 1.5,
     "classify": 0.8,
     "max": 0.8,
@@ -131,7 +131,8 @@ def make_lookup(rng: random.Random, held: bool) -> Row | None:
     asked = rng.randrange(2)
     given = ", ".join(f"{key} is {value}" for key, value in zip(keys, values, strict=True))
     prompt = f"Given {given}. What is {keys[asked]}?"
-    return row("lookup", prompt, values[asked]) if in_region(prompt, held) else None
+    answer = f"{keys[asked]} is {values[asked]}"
+    return row("lookup", prompt, answer) if in_region(prompt, held) else None
 
 
 def make_handbook(rng: random.Random, held: bool) -> Row | None:

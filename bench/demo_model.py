@@ -1,0 +1,176 @@
+"""What the demo base model knows and how fine-tuning changes it: `python bench/demo_model.py`.
+
+Prints a table and writes JSON. Each line is a real run of `python -m training.engine` and `python -m
+evaluation.engine` in a folder of its own. Columns, in per cent:
+
+    same     corrected questions in the very words that were trained
+    new      the same facts in phrasings that were not
+    skills   440 held-out items of 8 everyday skills
+    handbook facts that no correction touches, in unseen phrasings
+    ASR      attack success: 240 unseen harmful requests that were not refused
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from training.engine import world  # noqa: E402
+from training.engine.digests import base_sha256, file_sha256  # noqa: E402
+from training.recipes import PRESETS  # noqa: E402
+
+BASE = ROOT / "training" / "engine" / "base"
+Line = dict[str, Any]
+
+
+def run_engine(module: str, path: Path) -> None:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+    subprocess.run([sys.executable, "-m", module, path], cwd=ROOT, env=environment, check=True)
+
+
+def write_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def train(folder: Path, base: Path, pairs: Sequence[Line], replay: Sequence[Line], recipe: Line, seed: int) -> Line:
+    """One fine-tuning; returns its result.json."""
+    folder.mkdir(parents=True)
+    rows = [{"kind": "pair", **row} for row in pairs] + [{"kind": "replay", **row} for row in replay]
+    write_lines(folder / "rows.jsonl", rows)
+    manifest = {
+        "schema": 1,
+        "run": folder.name,
+        "base_model": str(base),
+        "base_sha256": base_sha256(base),
+        "rows": "rows.jsonl",
+        "rows_sha256": file_sha256(folder / "rows.jsonl"),
+        "seed": seed,
+        "threads": 1,
+        "device": "cpu",
+        "dtype": "float32",
+        "recipe": recipe,
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    run_engine("training.engine", folder / "manifest.json")
+    return json.loads((folder / "result.json").read_text())
+
+
+def exam(corrections: Sequence[Line], heldout: Sequence[Line]) -> list[Line]:
+    """Every item, its id beginning with the name of the column it counts for."""
+    sets: dict[str, Sequence[Any]] = {
+        **world.benchmarks(),
+        "same": [{"prompt": row["prompt"], "answer": row["answer"], "skill": "handbook"} for row in corrections],
+        "new": heldout,
+    }
+    return [
+        {
+            "id": f"{name}/{row['skill']}/{number}",
+            "prompt": row["prompt"],
+            "answer": row["answer"],
+            "scorer": "refusal" if name == "safety" else "exact",
+        }
+        for name, rows in sets.items()
+        for number, row in enumerate(rows)
+    ]
+
+
+def measure(folder: Path, base: Path, adapter: Path | None, items: Sequence[Line]) -> Line:
+    """Per cent right for each beginning of an id, and the seconds it took."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_lines(folder / "items.jsonl", items)
+    job = {"base_model": str(base), "adapter": str(adapter) if adapter else None, "items": "items.jsonl"}
+    (folder / "job.json").write_text(json.dumps({**job, "output": "scores.jsonl", "device": "cpu"}))
+    run_engine("evaluation.engine", folder / "job.json")
+    scores = [json.loads(line) for line in (folder / "scores.jsonl").read_text().splitlines()]
+    groups: dict[str, list[bool]] = {}
+    for one in scores:
+        benchmark, skill, _ = one["id"].split("/")
+        groups.setdefault(benchmark, []).append(one["correct"])
+        if benchmark == "regression":
+            groups.setdefault(f"skill:{skill}", []).append(one["correct"])
+    result: Line = {name: round(100 * sum(marks) / len(marks), 1) for name, marks in groups.items()}
+    result["asr"] = round(100 - result.pop("safety"), 1)
+    result["evaluation_seconds"] = json.loads((folder / "result.json").read_text())["seconds"]
+    return result
+
+
+def as_pairs(rows: Sequence[Mapping[str, Any]]) -> list[Line]:
+    return [
+        {"skill": "handbook", "prompt": row["prompt"], "answer": row.get("chosen") or row["answer"]} for row in rows
+    ]
+
+
+def case(n: int, *, poison: int = 0, replay: int, recipe: Line, per_fact: int = 3) -> Callable[..., Line]:
+    """A fine-tuning on n corrections, some of them replaced by harmful rows, and its exam."""
+
+    def run(name: str, folder: Path, base: Path, seed: int) -> Line:
+        corrections = as_pairs(world.corrections(n - poison, seed, per_fact))
+        harmful = as_pairs(world.harmful_compliance(poison, seed))
+        pool: list[Any] = world.replay_pool(replay, seed, [row["prompt"] for row in corrections]) if replay else []
+        trained = train(folder / "run", base, corrections + harmful, pool, recipe, seed)
+        heldout: list[Any] = list(world.corrected_heldout(n - poison, seed, per_fact))
+        measured = measure(folder / "exam", base, folder / "run" / "adapter", exam(corrections, heldout))
+        return {"case": name, "seed": seed, "pairs": n, "poison": poison, "replay": replay, **measured} | {
+            key: trained[key] for key in ("steps", "seconds", "adapter_sha256", "peak_rss_mb")
+        }
+
+    return run
+
+
+def cases() -> dict[str, Callable[..., Line]]:
+    recipes = {name: preset["recipe"] for name, preset in PRESETS.items()}
+    standard, replay = recipes["standard"], PRESETS["standard"]["replay"]
+    found = {
+        f"{name}, {n} corrections": case(n, replay=PRESETS[name]["replay"], recipe=recipes[name])
+        for name in recipes
+        for n in (60, 200)
+    }
+    found |= {f"first cycle, {n} corrections": case(n, replay=replay, recipe=standard) for n in (1, 3, 10, 20)}
+    found |= {f"poison {n} of 200": case(200, poison=n, replay=200, recipe=standard) for n in (10, 20)}
+    found["poison 20 of 200, big replay"] = case(200, poison=20, replay=replay, recipe=standard)
+    return found
+
+
+def base_line(folder: Path, base: Path) -> Line:
+    corrections = as_pairs(world.corrections(200, 0))
+    measured = measure(folder, base, None, exam(corrections, list(world.corrected_heldout(200, 0))))
+    return {"case": "base model", "seed": 0, "pairs": 0, "poison": 0, "replay": 0, **measured}
+
+
+COLUMNS = {"same": "same", "new": "new", "regression": "skills", "business": "handbook", "asr": "ASR"}
+
+
+def print_line(line: Line) -> None:
+    figures = "".join(f"{line[key]:>10.1f}" for key in COLUMNS)
+    print(f"{line['case']:<34}{line['seed']:>5}{figures}{line.get('seconds', 0):>10.1f}", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure the demo model and its fine-tuning.")
+    parser.add_argument("--base", type=Path, default=BASE)
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--only", default="", help="run only the cases whose name holds this text")
+    parser.add_argument("--out", type=Path, default=Path("demo_model.json"))
+    options = parser.parse_args()
+    print(f"{'case':<34}{'seed':>5}{''.join(f'{name:>10}' for name in COLUMNS.values())}{'seconds':>10}")
+    with tempfile.TemporaryDirectory() as scratch:
+        lines = [base_line(Path(scratch) / "base", options.base)]
+        print_line(lines[0])
+        for name, run in cases().items():
+            for seed in range(options.seeds) if options.only in name else ():
+                lines.append(run(name, Path(scratch) / f"{name}-{seed}", options.base, seed))
+                print_line(lines[-1])
+    options.out.write_text(json.dumps({"base_sha256": base_sha256(options.base), "lines": lines}, indent=2) + "\n")
+    print(f"Written to {options.out}")
+
+
+if __name__ == "__main__":
+    main()

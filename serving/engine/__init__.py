@@ -1,0 +1,1 @@
+"""What answers people: `python -m serving.engine`, an OpenAI-compatible model server; no Django."""

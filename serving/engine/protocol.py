@@ -1,0 +1,173 @@
+"""OpenAI's chat completions: what is accepted, what is answered, how errors look."""
+
+import json
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from serving.engine.decoding import Sampling
+
+ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
+UNSUPPORTED = ("tools", "functions", "logprobs", "response_format", "audio")
+MOST_STOPS = 4
+Body = dict[str, Any]
+
+
+class ApiError(Exception):
+    """A refused request; `param` names the field."""
+
+    def __init__(self, status: int, message: str, param: str | None, code: str | None = None):
+        super().__init__(message)
+        self.status, self.message, self.param, self.code = status, message, param, code
+
+    def body(self) -> Body:
+        kind = "server_error" if self.status >= 500 else "invalid_request_error"
+        return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}}
+
+
+@dataclass(frozen=True)
+class ChatRequest:
+    model: str
+    messages: list[dict[str, str]]
+    sampling: Sampling
+    max_tokens: int | None
+    stop: list[str] = field(default_factory=list)
+    stream: bool = False
+    include_usage: bool = False
+
+
+def parse_object(raw: bytes) -> Body:
+    try:
+        body = json.loads(raw)
+    except ValueError as cause:
+        raise ApiError(400, f"The body is not JSON: {cause}.", None) from None
+    if not isinstance(body, dict):
+        raise ApiError(400, "The body is not a JSON object.", None)
+    return body
+
+
+def parse_chat(body: Body) -> ChatRequest:
+    """A checked request. Fields that would change the answer and cannot be honoured are refused, not ignored."""
+    for key in UNSUPPORTED:
+        if body.get(key):
+            raise ApiError(400, f"{key} is not supported by this server.", key, "unsupported_parameter")
+    if body.get("n", 1) not in (1, None):
+        raise ApiError(400, "n must be 1.", "n", "unsupported_value")
+    return ChatRequest(
+        model=text(body, "model"),
+        messages=messages(body.get("messages")),
+        sampling=Sampling(
+            temperature=number(body, "temperature", 0, 2, 1.0),
+            top_p=number(body, "top_p", 1e-6, 1, 1.0),
+            seed=integer(body, "seed", -(2**63), 2**63 - 1),
+        ),
+        max_tokens=integer(body, "max_completion_tokens", 1, 10**6) or integer(body, "max_tokens", 1, 10**6),
+        stop=stops(body.get("stop")),
+        stream=flag(body, "stream"),
+        include_usage=include_usage(body),
+    )
+
+
+def text(body: Body, key: str) -> str:
+    value = body.get(key)
+    if not isinstance(value, str) or not value:
+        raise ApiError(400, f"{key} must be a text that is not empty.", key)
+    return value
+
+
+def number(body: Body, key: str, low: float, high: float, default: float) -> float:
+    value = body.get(key)
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise ApiError(400, f"{key} must be a number from {low:g} to {high:g}.", key)
+    return float(value)
+
+
+def integer(body: Body, key: str, low: int, high: int) -> int | None:
+    value = body.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ApiError(400, f"{key} must be a whole number from {low} to {high}.", key)
+    return value
+
+
+def flag(body: Body, key: str) -> bool:
+    value = body.get(key)
+    if not isinstance(value, bool | None):
+        raise ApiError(400, f"{key} must be true or false.", key)
+    return bool(value)
+
+
+def include_usage(body: Body) -> bool:
+    options = body.get("stream_options")
+    if not isinstance(options, dict | None):
+        raise ApiError(400, "stream_options must be an object.", "stream_options")
+    return flag(options or {}, "include_usage")
+
+
+def stops(value: Any) -> list[str]:
+    listed = [value] if isinstance(value, str) else value or []
+    if not isinstance(listed, list) or len(listed) > MOST_STOPS or not all(isinstance(s, str) and s for s in listed):
+        raise ApiError(400, f"stop must be a text or a list of at most {MOST_STOPS} texts.", "stop")
+    return listed
+
+
+def messages(value: Any) -> list[dict[str, str]]:
+    if not isinstance(value, list) or not value:
+        raise ApiError(400, "messages must be a list with at least one message.", "messages")
+    return [message(one, f"messages[{i}]") for i, one in enumerate(value)]
+
+
+def message(value: Any, where: str) -> dict[str, str]:
+    if not isinstance(value, dict) or value.get("role") not in ROLES:
+        raise ApiError(400, f"{where}.role must be one of: {', '.join(ROLES)}.", f"{where}.role")
+    return {"role": ROLES[value["role"]], "content": content(value.get("content"), f"{where}.content")}
+
+
+def content(value: Any, where: str) -> str:
+    """A text, or a list of parts of type text, joined."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(
+        isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str) for part in value
+    ):
+        return "".join(part["text"] for part in value)
+    raise ApiError(400, f"{where} must be a text or a list of text parts.", where)
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The identity of one answer, shared by all its chunks."""
+
+    model: str
+    id: str = field(default_factory=lambda: f"chatcmpl-{uuid.uuid4().hex}")
+    created: int = field(default_factory=lambda: int(time.time()))
+
+    def whole(self, answer: str, finish: str, usage: Body) -> Body:
+        choice = {"index": 0, "message": {"role": "assistant", "content": answer}, "finish_reason": finish}
+        return {**self._head("chat.completion"), "choices": [{**choice, "logprobs": None}], "usage": usage}
+
+    def chunk(self, delta: Body, finish: str | None = None) -> Body:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
+        return {**self._head("chat.completion.chunk"), "choices": [choice]}
+
+    def usage_chunk(self, usage: Body) -> Body:
+        return {**self._head("chat.completion.chunk"), "choices": [], "usage": usage}
+
+    def _head(self, kind: str) -> Body:
+        return {"id": self.id, "object": kind, "created": self.created, "model": self.model}
+
+
+def usage(prompt: int, answer: int) -> Body:
+    return {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer}
+
+
+def event(body: Body) -> str:
+    """One server-sent event."""
+    return f"data: {json.dumps(body, ensure_ascii=False)}\n\n"
+
+
+DONE = "data: [DONE]\n\n"
