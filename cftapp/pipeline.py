@@ -34,12 +34,20 @@ def feedback(event: Announcement) -> list[Arguments]:
     return [[kind, object_id] for kind in FEEDBACK_KINDS for object_id in event.about(kind)]
 
 
+def consenting(event: Announcement) -> list[Arguments]:
+    """One call for every subject, if the event brought a consent with it: older cases of theirs may now pass."""
+    return ids("subject")(event) if event.about("consent") else []
+
+
 Step = tuple[str, str, Callable[[Announcement], list[Arguments]]]
 
 NEXT: dict[str, list[Step]] = {
     "bug_report.submitted": [("screening", "curation.tasks.screen", feedback)],
     "taste_note.submitted": [("screening", "curation.tasks.screen", feedback)],
-    "correction.submitted": [("screening", "curation.tasks.screen", feedback)],
+    "correction.submitted": [
+        ("screening", "curation.tasks.screen", feedback),
+        ("screening", "curation.tasks.rescreen_subject", consenting),
+    ],
     "comment.submitted": [("screening", "curation.tasks.screen", feedback)],
     "feedback.imported": [("screening", "curation.tasks.sweep", once)],
     "consent.granted": [("screening", "curation.tasks.rescreen_subject", ids("subject"))],
