@@ -1,0 +1,25 @@
+"""Who may create releases (the curator's tasks), move the champion (people, through the web) and mark withdrawals."""
+
+MARK = "SELECT, UPDATE (learnt_from_withdrawn_at)"
+READ = "SELECT"
+
+GRANTS = {
+    "web": {
+        "serving_release": "SELECT, INSERT",
+        "serving_promotion": "SELECT, INSERT",
+    },
+    "curator": {
+        "serving_release": f"{MARK}, INSERT",
+        "serving_promotion": READ,
+        "training_run": MARK,
+        "curation_dataset": MARK,
+        "curation_datasetrow": READ,
+        "curation_pair": "SELECT, UPDATE (state)",
+        "evaluation_gate": READ,
+        "feedback_subject": READ,
+        "feedback_consententry": READ,
+    },
+    "evaluator": {"serving_release": READ, "serving_promotion": READ},
+    "trainer": {"serving_release": READ, "serving_promotion": READ},
+    "beat": {"serving_release": READ, "serving_promotion": READ},
+}

@@ -1,0 +1,21 @@
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from audit.refusal import Refused
+from serving.actions import install_base
+from training.base import BaseMissing, identify, locate
+
+
+class Command(BaseCommand):
+    help = "Make the model that CFT_BASE_MODEL names release v0, the first champion. Harmless when repeated."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            folder = locate(settings.CFT_BASE_MODEL)
+            release = install_base(identify(folder, Path(settings.CFT_VAR) / "base-hashes"), by="process:owner")
+        except (BaseMissing, Refused) as problem:
+            raise CommandError(str(problem)) from problem
+        self.stdout.write(f"{release} is the base model {release.model_sha256[:16]}")

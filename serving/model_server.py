@@ -1,0 +1,171 @@
+"""The model server as the gateway uses it: any OpenAI-compatible server that loads LoRA adapters while it runs.
+
+Written against `serving.engine` and vLLM (`VLLM_ALLOW_RUNTIME_LORA_UPDATING`). Adapters have content-addressed names,
+so a name that is loaded is the right one, and loads do not survive the server's restart: whoever finds a model
+missing loads it again.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import httpx
+
+PATIENCE = httpx.Timeout(connect=2.0, read=120.0, write=10.0, pool=10.0)
+LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=20)
+
+Chunk = dict[str, Any]
+
+
+class Unreachable(Exception):
+    """The server does not answer, or stopped in the middle of an answer."""
+
+
+class ModelMissing(Exception):
+    """The server does not know the model."""
+
+
+class NotLoaded(Exception):
+    """The server could not load the adapter; the message says why."""
+
+
+class Rejected(Exception):
+    """The server answered with an error of its own."""
+
+    def __init__(self, status: int, message: str, code: str | None = None) -> None:
+        super().__init__(message)
+        self.status, self.message, self.code = status, message, code
+
+
+_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
+_loading: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Lock]] = WeakKeyDictionary()
+
+
+def shared_client() -> httpx.AsyncClient:
+    """One connection pool an event loop; proxies of the environment do not concern a neighbour."""
+    loop = asyncio.get_running_loop()
+    if loop not in _clients:
+        _clients[loop] = httpx.AsyncClient(timeout=PATIENCE, limits=LIMITS, trust_env=False)
+    return _clients[loop]
+
+
+class Stream:
+    """An answer that is coming: read its chunks, then close it. Closing early makes the server stop."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self._response = response
+
+    async def chunks(self) -> AsyncGenerator[Chunk]:
+        """Every chunk up to the end mark; Unreachable if the stream ends without it."""
+        try:
+            async for line in self._response.aiter_lines():
+                if not line.startswith("data:"):
+                    continue
+                data = line[5:].strip()
+                if data == "[DONE]":
+                    return
+                yield _chunk(data)
+        except httpx.HTTPError as error:
+            raise Unreachable(f"the answer broke off ({type(error).__name__})") from error
+        raise Unreachable("the answer ended without its end mark")
+
+    async def aclose(self) -> None:
+        await self._response.aclose()
+
+
+def _chunk(data: str) -> Chunk:
+    try:
+        chunk = json.loads(data)
+    except ValueError as error:
+        raise Rejected(502, "The model server sent a chunk that is not JSON.") from error
+    if not isinstance(chunk, dict):
+        raise Rejected(502, "The model server sent a chunk that is not an object.")
+    if error_body := chunk.get("error"):
+        raise Rejected(502, _message(error_body), "model_server_error")
+    return chunk
+
+
+class ModelServer:
+    """The server at `url` (scheme, host and port)."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
+
+    async def models(self) -> set[str]:
+        """Names it would answer to now."""
+        response = await self._ask("GET", "/v1/models")
+        _raise_for(response.status_code, response.content)
+        return {str(model["id"]) for model in response.json()["data"]}
+
+    async def complete(self, body: dict[str, Any]) -> dict[str, Any]:
+        """A whole `chat.completion`."""
+        response = await self._ask("POST", "/v1/chat/completions", {**body, "stream": False})
+        _raise_for(response.status_code, response.content)
+        completion = response.json()
+        if not isinstance(completion, dict) or not completion.get("choices"):
+            raise Rejected(502, "The model server sent an answer without choices.")
+        return completion
+
+    async def stream(self, body: dict[str, Any]) -> Stream:
+        """A `chat.completion.chunk` stream that has begun to answer with status 200."""
+        client = shared_client()
+        request = client.build_request("POST", f"{self._url}/v1/chat/completions", json={**body, "stream": True})
+        try:
+            response = await client.send(request, stream=True)
+        except httpx.HTTPError as error:
+            raise Unreachable(type(error).__name__) from error
+        if response.status_code != 200:
+            try:
+                content = await response.aread()
+            except httpx.HTTPError as error:
+                raise Unreachable(type(error).__name__) from error
+            finally:
+                await response.aclose()
+            _raise_for(response.status_code, content)
+        return Stream(response)
+
+    async def load(self, name: str, folder: Path) -> None:
+        """Load an adapter under its content-addressed name; several who find it missing load it once."""
+        locks = _loading.setdefault(asyncio.get_running_loop(), {})
+        async with locks.setdefault(name, asyncio.Lock()):
+            if name in await self.models():
+                return
+            body = {"lora_name": name, "lora_path": str(folder)}
+            response = await self._ask("POST", "/v1/load_lora_adapter", body)
+            if response.status_code != 200 and name not in await self.models():
+                raise NotLoaded(_message(_json(response.content)))
+
+    async def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
+        try:
+            return await shared_client().request(method, self._url + path, json=body)
+        except httpx.HTTPError as error:
+            raise Unreachable(type(error).__name__) from error
+
+
+def _raise_for(status: int, content: bytes) -> None:
+    if status == 200:
+        return
+    body = _json(content)
+    if status == 404:
+        raise ModelMissing(_message(body))
+    code = body.get("error", {}).get("code") if isinstance(body.get("error"), dict) else None
+    raise Rejected(status, _message(body), str(code) if code else None)
+
+
+def _json(content: bytes) -> dict[str, Any]:
+    try:
+        body = json.loads(content)
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _message(body: Any) -> str:
+    """The sentence in an error body of the OpenAI form, of vLLM's or of Starlette's."""
+    if isinstance(body, dict):
+        inner = body.get("error", body)
+        body = (inner.get("message") or inner.get("detail")) if isinstance(inner, dict) else inner
+    return str(body)[:500] if body else "The model server gave no reason."

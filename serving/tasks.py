@@ -1,0 +1,49 @@
+"""Celery's way to the actions of this app. A task may come twice or never: actions do not mind, `sweep` catches up."""
+
+from celery import shared_task
+from django.db.models import Exists, OuterRef
+
+from audit.refusal import Refused
+from evaluation.models import Gate
+from serving import actions, withdrawal
+from serving.models import Release
+from training.models import Run
+
+BY = "process:curator"
+MOST = 100
+
+
+@shared_task(name="serving.tasks.create_release")
+def create_release(gate_id: int) -> int:
+    """A gate has come to a verdict: its run becomes a release, passed or blocked. Returns the release's number."""
+    gate = Gate.objects.select_related("run").get(pk=gate_id)
+    return actions.create_release(gate.run, by=BY).number
+
+
+@shared_task(name="serving.tasks.mark_withdrawal")
+def mark_withdrawal(subject_id: str) -> int:
+    """A subject withdrew consent: mark what learnt from it. Returns how many rows were marked."""
+    reach = actions.mark_withdrawal(subject_id, by=BY)
+    return sum(map(len, (reach.pairs, reach.datasets, reach.runs, reach.releases)))
+
+
+@shared_task(name="serving.tasks.sweep")
+def sweep() -> dict[str, int]:
+    """Whatever a lost message left undone: judged runs without a release, withdrawals that have not reached all."""
+    created = 0
+    for run in judged_without_release():
+        try:
+            actions.create_release(run, by=BY)
+            created += 1
+        except Refused:
+            continue
+    marked = [mark_withdrawal(subject_id) for subject_id in withdrawal.subjects_with_unmarked_reach(MOST)]
+    return {"created": created, "marked": sum(marked)}
+
+
+def judged_without_release() -> list[Run]:
+    """Finished runs that a gate has judged and whose model is no release yet."""
+    judged = Exists(Gate.objects.filter(run=OuterRef("pk"), state=Gate.State.FINISHED))
+    released = Exists(Release.objects.filter(model_sha256=OuterRef("adapter_sha256")))
+    waiting = Run.objects.filter(judged, ~released, state=Run.State.FINISHED)
+    return list(waiting.order_by("pk")[:MOST])

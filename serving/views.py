@@ -1,0 +1,100 @@
+"""The releases page: who answers now, who did, who could."""
+
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from audit.refusal import Blocked, Refused
+from cftapp.accounts import ROLES, has_role, role_required
+from serving import actions
+from serving import champion as alias
+from serving.champion import Ticket
+from serving.models import Promotion, Release
+
+MOST_ROWS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A release that is not the champion, what it may be promoted on, and what forbids it."""
+
+    release: Release
+    ticket: Ticket | None
+    blockers: list[Blocked]
+
+
+@require_safe
+@role_required(*ROLES)
+def releases(request: HttpRequest) -> HttpResponse:
+    newest = Promotion.objects.newest_first().select_related("release__run", "gate", "waiver").first()
+    now = newest.release if newest else None
+    history = list(
+        Promotion.objects.newest_first().select_related("release", "replaced__release", "gate", "waiver")[:MOST_ROWS]
+    )
+    context = {
+        "champion": now,
+        "newest": newest,
+        "previous": alias.predecessor(now) if now else None,
+        "history": history,
+        "candidates": candidates(now),
+        "marked": list(Release.objects.learnt_from_withdrawn().order_by("-number")[:MOST_ROWS]),
+        "may_move": has_role(request.user, "engineer"),
+    }
+    return render(request, "serving/releases.html", context)
+
+
+def candidates(now: Release | None) -> list[Candidate]:
+    """The pool: releases that were never champion, newest first, with their gates and reasons."""
+    pool = list(
+        Release.objects.filter(run__isnull=False, promotions__isnull=True)
+        .select_related("run")
+        .order_by("-number")[:MOST_ROWS]
+    )
+    tickets = alias.tickets_of(pool)
+    return [
+        Candidate(release, tickets.get(release.pk), alias.obstacles(release, tickets.get(release.pk), now))
+        for release in pool
+    ]
+
+
+@require_POST
+@role_required("engineer")
+def promote(request: HttpRequest, pk: int) -> HttpResponse:
+    """Promote on the gate that was on screen: a newer verdict asks for a second look."""
+    release = get_object_or_404(Release.objects.select_related("run"), pk=pk)
+    ticket = alias.tickets_of([release]).get(release.pk)
+    try:
+        if ticket is None or request.POST.get("gate") != str(ticket.gate.pk):
+            raise Refused.because("gate", f"{release} has another gate than the one shown.", "Look at it again.")
+        actions.promote(release, ticket.waiver or ticket.gate, by=request.user)
+    except Refused as refused:
+        return say_no(request, refused)
+    messages.success(request, f"{release} is the champion: it answers from the next request on.")
+    return redirect("serving:releases")
+
+
+@require_POST
+@role_required("engineer")
+def roll_back(request: HttpRequest) -> HttpResponse:
+    """Back to the champion before, or to the one named in `release`."""
+    named = request.POST.get("release", "")
+    seen = request.POST.get("seen", "")
+    try:
+        promotion = actions.roll_back(
+            by=request.user,
+            to=get_object_or_404(Release, pk=named) if named.isdigit() else None,
+            seen=get_object_or_404(Release, pk=seen) if seen.isdigit() else None,
+        )
+    except Refused as refused:
+        return say_no(request, refused)
+    messages.success(request, f"Rolled back: {promotion.release} is the champion again.")
+    return redirect("serving:releases")
+
+
+def say_no(request: HttpRequest, refused: Refused) -> HttpResponse:
+    for blocker in refused.blockers:
+        messages.error(request, " ".join(filter(None, [blocker.message, blocker.remedy])))
+    return redirect("serving:releases")
