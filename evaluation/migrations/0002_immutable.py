@@ -80,6 +80,12 @@ CREATE TRIGGER waiver_is_signed_once BEFORE UPDATE ON evaluation_waiver
     FOR EACH ROW WHEN (OLD.confirmed_by_id IS NOT NULL OR OLD.reason <> NEW.reason OR OLD.gate_id <> NEW.gate_id
                        OR OLD.requested_by_id <> NEW.requested_by_id)
     EXECUTE FUNCTION evaluation_refuse('only the second signature may be added, once');
+CREATE TRIGGER versions_are_kept BEFORE TRUNCATE ON evaluation_benchmarkversion
+    FOR EACH STATEMENT EXECUTE FUNCTION evaluation_refuse('published versions stay');
+CREATE TRIGGER results_are_kept BEFORE TRUNCATE ON evaluation_gateresult
+    FOR EACH STATEMENT EXECUTE FUNCTION evaluation_refuse('results stay');
+CREATE TRIGGER gates_are_kept BEFORE TRUNCATE ON evaluation_gate
+    FOR EACH STATEMENT EXECUTE FUNCTION evaluation_refuse('gates stay');
 ALTER TABLE evaluation_gateresult ADD CONSTRAINT result_is_about_a_pinned_version
     FOREIGN KEY (gate_id, version_id) REFERENCES evaluation_gate_versions (gate_id, benchmarkversion_id);
 """

@@ -13,6 +13,7 @@ END $$;
 """
 TRIGGER = """
 CREATE TRIGGER vault_is_immutable BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION vault_refuse();
+CREATE TRIGGER vault_is_kept BEFORE TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION vault_refuse();
 """
 
 

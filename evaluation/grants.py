@@ -1,0 +1,37 @@
+"""Who may touch what is judged: the evaluator works through gates, the web asks for them, the curator reads verdicts."""
+
+WORKED = (
+    "state, lease_owner, lease_expires_at, fencing_token, attempt, cancel_requested_at, started_at, ended_at, error, "
+    "verdict, answers, total_answers"
+)
+EVERYTHING = (
+    "evaluation_benchmark",
+    "evaluation_benchmarkversion",
+    "evaluation_gate",
+    "evaluation_gate_versions",
+    "evaluation_gateresult",
+    "evaluation_proposal",
+    "evaluation_waiver",
+)
+
+GRANTS = {
+    "web": dict.fromkeys(EVERYTHING, "SELECT")
+    | {
+        "evaluation_gate": "SELECT, INSERT",
+        "evaluation_gate_versions": "SELECT, INSERT",
+        "evaluation_proposal": "SELECT, INSERT",
+        "evaluation_waiver": "SELECT, INSERT, UPDATE(confirmed_by_id, confirmed_at)",
+    },
+    "curator": dict.fromkeys(EVERYTHING, "SELECT"),
+    "evaluator": {
+        "evaluation_benchmark": "SELECT, INSERT",
+        "evaluation_benchmarkversion": "SELECT, INSERT",
+        "evaluation_gate": f"SELECT, INSERT, UPDATE({WORKED})",
+        "evaluation_gate_versions": "SELECT, INSERT",
+        "evaluation_gateresult": "SELECT, INSERT",
+        "evaluation_proposal": "SELECT, UPDATE(state, reasons, version_id, settled_at)",
+        "evaluation_waiver": "SELECT",
+        "curation_registryepoch": "SELECT, INSERT",
+    },
+}
+FUNCTIONS: dict[str, list[str]] = {}
