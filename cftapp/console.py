@@ -160,13 +160,15 @@ class Console:
         self.view_name = match.view_name if match else ""
         self.at = self.view_name.partition(":")[2] or self.view_name
         self.key = section_of(self.view_name) if at is None else at
-        self.held = roles_of(request.user)
-        self.superuser = bool(getattr(request.user, "is_superuser", False))
-        self.signed_in = request.user.is_authenticated
+        self.user = request.user
+
+    @property
+    def held(self) -> frozenset[str]:
+        return roles_of(self.user)
 
     @property
     def roles(self) -> list[str]:
-        return ["superuser"] if self.superuser else sorted(self.held)
+        return ["superuser"] if getattr(self.user, "is_superuser", False) else sorted(self.held)
 
     @property
     def section(self) -> str:
@@ -188,7 +190,7 @@ class Console:
     @property
     def tabs(self) -> list[Tab]:
         """The pages of the current section that this account may open."""
-        if not self.signed_in or self.key not in SECTIONS:
+        if not self.user.is_authenticated or self.key not in SECTIONS:
             return []
         here = PARENTS.get(self.view_name, self.view_name)
         names = [(title, name) for title, name in SECTIONS[self.key][1] if self.may(name)]

@@ -113,6 +113,11 @@ def as_rows(series: Sequence[Sequence[Point]], limit: int) -> list[tuple[str, li
     return [(f"{x:g}", [f"{values[x]:.4g}" if x in values else "–" for values in lookup]) for x in xs]
 
 
+def inner(ticks: Sequence[tuple[float, str]]) -> list[tuple[float, str]]:
+    """The ticks whose centred labels stay inside of the figure."""
+    return [(at, label) for at, label in ticks if 5 <= at <= 95]
+
+
 @dataclass(frozen=True)
 class Interval:
     """A confidence interval against a floor or ceiling, zoomed to where the decision is; positions in percent."""
@@ -136,4 +141,4 @@ def interval(
     at = axis.at(limit)
     start, width = (0.0, at) if above else (at, round(100 - at, 2))
     previous = None if was is None else axis.at(was)
-    return Interval(axis.at(lower), axis.at(estimate), axis.at(upper), at, previous, start, width, axis.ticks(4))
+    return Interval(axis.at(lower), axis.at(estimate), axis.at(upper), at, previous, start, width, inner(axis.ticks(4)))

@@ -10,5 +10,7 @@ register = template.Library()
 
 
 @register.simple_tag(takes_context=True)
-def console(context: dict[str, Any]) -> Console:
-    return Console(context["request"])
+def console(context: dict[str, Any]) -> Console | None:
+    """Nothing on the error pages that are rendered without a request."""
+    request = context.get("request")
+    return Console(request) if request and hasattr(request, "user") else None

@@ -81,7 +81,7 @@ def hash_(value: str | bytes | memoryview, whole: bool = False) -> SafeString:
     shown = text if whole or len(text) <= 16 else f"{text[:6]}…{text[-4:]}"
     return format_html(
         '<span class="hash"><code title="{0}">{1}</code>'
-        '<button type="button" class="copy needs-script" data-copy="{0}" aria-label="Copy {1}">copy</button></span>',
+        '<button type="button" class="copy needs-script" data-copy="{0}" aria-label="Copy {1}"></button></span>',
         text,
         shown,
     )

@@ -133,11 +133,9 @@ function onFailed() {
 
 async function copy(button) {
   await navigator.clipboard.writeText(button.dataset.copy);
-  button.textContent = "copied";
+  button.classList.add("done");
   announce("Copied");
-  setTimeout(() => {
-    button.textContent = "copy";
-  }, 1500);
+  setTimeout(() => button.classList.remove("done"), 1500);
 }
 
 /* Charts: a cursor that reads the lines at its place, by pointer or arrow keys. */
