@@ -7,7 +7,7 @@ from typing import Any
 Point = tuple[float, float]
 Series = tuple[str, str, list[Point]]
 
-LINES = (("train", "s1", "ce"), ("held-out", "s2", "heldout_loss"), ("replay", "s3", "replay_loss"))
+LINES = (("train", "s1 raw", "ce"), ("held-out", "s2", "heldout_loss"), ("replay", "s3", "replay_loss"))
 """Label, colour class and metric of each line; the training loss is its cross-entropy, comparable with the others."""
 MOST_POINTS = 300
 
@@ -48,9 +48,9 @@ def thin(points: Sequence[Point], most: int) -> list[Point]:
     return [*kept, points[-1]]
 
 
-def table(metrics: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def newest(metrics: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The newest value of every metric that has one: what the tiles of the page show."""
-    newest: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for line in metrics:
-        newest.update({key: value for key, value in line.items() if value is not None})
-    return newest
+        values.update({key: value for key, value in line.items() if value is not None})
+    return values

@@ -47,6 +47,5 @@ def lesson(
     replay_answer: str,
 ) -> Row:
     if pair is not None:
-        return Row(position, "pair", "", prompt, chosen, (prompt, chosen, rejected), frozen_hash)
-    texts = (replay_prompt, replay_answer)
-    return Row(position, "replay", skill, *texts, texts, frozen_hash)
+        return Row(position, "pair", "", prompt, chosen, rejected, frozen_hash)
+    return Row(position, "replay", skill, replay_prompt, replay_answer, "", frozen_hash)

@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from audit.merkle import leaf_hash, root_of
+from curation.rows import row_hash
 
 
 class Tampered(Exception):
@@ -15,14 +16,14 @@ class Tampered(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of a dataset. `texts` is what its hash is over; `row_hash` the hash the dataset froze."""
+    """A row of a dataset; `row_hash` is the hash that was frozen. `rejected` is hashed, not trained on."""
 
     position: int
     kind: str
     skill: str
     prompt: str
     answer: str
-    texts: tuple[str, ...]
+    rejected: str
     row_hash: str
 
 
@@ -33,12 +34,6 @@ class Written:
     sha256: str
     pairs: int
     replay: int
-
-
-def row_hash(*texts: str) -> str:
-    """sha256 over the texts as netstrings (length in bytes, colon, text, comma): no two rows look alike."""
-    parts = (text.encode() for text in texts)
-    return sha256(b"".join(b"%d:%s," % (len(part), part) for part in parts)).hexdigest()
 
 
 def write(rows: Iterable[Row], merkle_root: str, path: Path) -> Written:
@@ -63,7 +58,7 @@ def write(rows: Iterable[Row], merkle_root: str, path: Path) -> Written:
 
 def checked_leaf(row: Row) -> bytes:
     """The row's Merkle leaf, after hashing its words again. Raises Tampered."""
-    if (found := row_hash(*row.texts)) != row.row_hash:
+    if (found := row_hash(row.prompt, row.answer, row.rejected)) != row.row_hash:
         raise Tampered(
             f"Row {row.position} ({row.kind}) hashes to {found}, but {row.row_hash} was frozen: its words were "
             "changed afterwards. Compare it with the audit log, then freeze a dataset again."

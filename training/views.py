@@ -1,0 +1,143 @@
+"""The engineer's room: what ran, what runs, what to run next. Views validate, actions execute."""
+
+import json
+from pathlib import PurePath
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from audit.actions import Refused
+from cftapp.accounts import ROLES, has_role, role_required
+from training import actions, jobs, metrics
+from training import manifest as manifests
+from training.forms import NewRun
+from training.history import history
+from training.models import Job, Run
+from training.progress import Progress
+from training.recipes import PRESETS
+
+POLL_OVER = 286
+"""htmx stops polling when it gets this status."""
+LIVE_POINTS = 80
+
+
+@require_GET
+@role_required(*ROLES)
+def runs(request: HttpRequest) -> HttpResponse:
+    newest = Run.objects.select_related("dataset", "created_by").order_by("-pk")
+    page = Paginator(newest, 25).get_page(request.GET.get("page"))
+    return render(request, "training/runs.html", {"page_obj": page, "may_run": has_role(request.user, "engineer")})
+
+
+@require_http_methods(["GET", "POST"])
+@role_required("engineer")
+def new(request: HttpRequest) -> HttpResponse:
+    form = NewRun(request.POST or None, initial={"dataset": request.GET.get("dataset")})
+    if request.method == "POST" and form.is_valid():
+        asked = form.cleaned_data
+        try:
+            run = actions.queue_run(
+                asked["dataset"], form.recipe(), seed=asked["seed"], base_model=asked["base_model"], by=request.user
+            )
+            return redirect("training:run", run.pk)
+        except Refused as refused:
+            name_fields(form, refused)
+    status = 422 if form.errors else 200
+    return render(request, "training/new.html", {"form": form, "presets": PRESETS}, status=status)
+
+
+def name_fields(form: NewRun, refused: Refused) -> None:
+    for blocked in refused.blockers:
+        field = blocked.field if blocked.field in form.fields else None
+        form.add_error(field, f"{blocked.message} {blocked.remedy}".strip())
+
+
+@require_GET
+@role_required(*ROLES)
+def run(request: HttpRequest, pk: int) -> HttpResponse:
+    shown = found(pk)
+    context = about(request, shown, points=LIVE_POINTS if is_live(shown) else 150)
+    context["history"] = history(shown)
+    context["log"] = metrics.tail(actions.folder_of(shown) / "log.txt", size=4000)
+    context["gates"] = shown.gates.order_by("-pk").prefetch_related("results__version__benchmark")
+    context["manifest_text"] = manifests.encode(shown.manifest).decode() if shown.manifest else ""
+    return render(request, "training/run.html", context)
+
+
+@require_GET
+@role_required(*ROLES)
+def live(request: HttpRequest, pk: int) -> HttpResponse:
+    """What changes while a run works: figures and chart. Nothing new is 204; an ended run ends the polling."""
+    shown = found(pk)
+    context = about(request, shown, points=LIVE_POINTS)
+    if not is_live(shown):
+        ended = render(request, "training/live.html", context | {"swapped": True}, status=POLL_OVER)
+        ended["HX-Trigger"] = json.dumps({"announce": f"Run {pk} {shown.state}", "counts": ""})
+        return ended
+    if request.GET.get("seen") == context["progress"].seen:
+        return HttpResponse(status=204)
+    return render(request, "training/live.html", context)
+
+
+def about(request: HttpRequest, shown: Run, points: int) -> dict[str, Any]:
+    return {
+        "run": shown,
+        "progress": Progress.of(shown, metrics.read(actions.folder_of(shown) / "metrics.jsonl"), points),
+        "live": is_live(shown),
+        "base_name": PurePath(shown.base_model).name,
+        "may_run": has_role(request.user, "engineer"),
+    }
+
+
+def is_live(run: Run) -> bool:
+    return run.state in (Job.State.QUEUED, Job.State.RUNNING)
+
+
+def found(pk: int) -> Run:
+    return get_object_or_404(Run.objects.select_related("dataset", "created_by"), pk=pk)
+
+
+@require_POST
+@role_required("engineer")
+def stop(request: HttpRequest, pk: int) -> HttpResponse:
+    try:
+        stopped = actions.request_stop(found(pk), by=request.user)
+        ended = stopped.state == Job.State.STOPPED
+        messages.success(request, "Stopped." if ended else "It writes a checkpoint and stops.")
+    except Refused as refused:
+        messages.error(request, refused.blockers[0].message + " " + refused.blockers[0].remedy)
+    return redirect("training:run", pk)
+
+
+@require_POST
+@role_required("engineer")
+def resume(request: HttpRequest, pk: int) -> HttpResponse:
+    try:
+        actions.resume_run(found(pk), by=request.user)
+        messages.success(request, "Queued again; it goes on from its newest checkpoint.")
+    except Refused as refused:
+        messages.error(request, refused.blockers[0].message + " " + refused.blockers[0].remedy)
+    return redirect("training:run", pk)
+
+
+@require_GET
+@role_required(*ROLES)
+def manifest(request: HttpRequest, pk: int) -> HttpResponse:
+    """The manifest's exact bytes: their sha256 is the one on the page."""
+    shown = found(pk)
+    if not shown.manifest:
+        raise Http404("This run has not been prepared yet.")
+    headers = {"Content-Disposition": f'attachment; filename="run-{pk}-manifest.json"'}
+    return HttpResponse(manifests.encode(shown.manifest), content_type="application/json", headers=headers)
+
+
+@require_GET
+@role_required("engineer")
+def log(request: HttpRequest, pk: int) -> HttpResponse:
+    """Everything the engine printed, for whoever looks for a reason."""
+    text = metrics.tail(actions.folder_of(found(pk)) / jobs.LOG_FILE, size=200_000)
+    return HttpResponse(text or "The engine has printed nothing.\n", content_type="text/plain; charset=utf-8")
