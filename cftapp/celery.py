@@ -1,12 +1,16 @@
 """The Celery application: a doorbell. The job is a row in PostgreSQL, so nothing here may be the only copy."""
 
 import os
+import warnings
 from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cftapp.settings")
 
 from celery import Celery  # noqa: E402
 from celery.signals import setup_logging, worker_ready  # noqa: E402
+
+# In a container everybody is root; only JSON is accepted, which is what the warning is about.
+warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
 
 app = Celery("cftapp")
 app.config_from_object("django.conf:settings", namespace="CELERY")

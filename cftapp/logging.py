@@ -39,7 +39,8 @@ def logging_config(*, role: str, level: str, style: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"structured": formatter},
-        "handlers": {"stream": {"class": "logging.StreamHandler", "formatter": "structured"}},
+        "filters": {"expected": {"()": "cftapp.logging.Unexpected"}},
+        "handlers": {"stream": {"class": "logging.StreamHandler", "formatter": "structured", "filters": ["expected"]}},
         "root": {"handlers": ["stream"], "level": level},
         "loggers": {
             "django.server": {"handlers": [], "propagate": True},
@@ -51,6 +52,14 @@ def logging_config(*, role: str, level: str, style: str) -> dict[str, Any]:
         },
         "cft_role": role,
     }
+
+
+class Unexpected(logging.Filter):
+    """Drops what is no news: a probe that is told "not yet"."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        request = getattr(record, "request", None)
+        return not (record.name == "django.request" and getattr(request, "path", "") in QUIET)
 
 
 def role_stamp(role: str) -> Callable[..., MutableMapping[str, Any]]:

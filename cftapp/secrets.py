@@ -48,18 +48,10 @@ def ensure_signing_key(var: Path, environment: MutableMapping[str, str]) -> None
     if environment.get("CFT_SIGNING_KEY_FILE"):
         return
     private, public = var / "keys" / "audit-signing.pem", var / "keys" / "audit-public.pem"
-    if not private.exists():
-        make_signing_key(private, public)
+    if not (private.exists() and public.exists()):
+        from audit.checkpoint import create_keys
+
+        private.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        create_keys(private, public)
     environment["CFT_SIGNING_KEY_FILE"] = str(private)
     environment["CFT_AUDIT_PUBLIC_KEY_FILE"] = str(public)
-
-
-def make_signing_key(private: Path, public: Path) -> None:
-    from cryptography.hazmat.primitives import serialization as form
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    key = Ed25519PrivateKey.generate()
-    shown = key.public_key().public_bytes(form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo)
-    write_private(public, shown.decode())
-    hidden = key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption())
-    write_private(private, hidden.decode())

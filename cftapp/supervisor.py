@@ -236,10 +236,12 @@ class Supervisor:
         for name, role in roles.ROLES.items():
             if role.queue:
                 options = ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
-                self.add_role(name, ["-m", "celery", "-A", "cftapp", "worker", "-Q", role.queue, "-n", name, *options])
-        (self.var / "beat").mkdir(exist_ok=True)
-        self.add_role("beat", ["-m", "celery", "-A", "cftapp", "beat", "--pidfile=", "--loglevel", "WARNING"])
-        self.add_role("sealer", ["manage.py", "seal"])
+                self.add_role(
+                    name, ["-m", "celery", "-q", "-A", "cftapp", "worker", "-Q", role.queue, "-n", name, *options]
+                )
+        (self.var / "beat").mkdir(exist_ok=True, mode=0o700)
+        self.add_role("beat", ["-m", "celery", "-q", "-A", "cftapp", "beat", "--pidfile=", "--loglevel", "WARNING"])
+        self.add_role("sealer", ["manage.py", "seal", "--every", "3"])
 
     def add_role(self, name: str, arguments: list[str]) -> None:
         self.add(Child(name, [sys.executable, *arguments], roles.environment_for(name, self.owner)))

@@ -199,7 +199,7 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def open_page(browser: Any, stack: Stack) -> Iterator[Callable[..., Any]]:
-    """`open_page()` is a visitor's page, `open_page("reviewer")` one that is signed in. Errors on the page fail the test.
+    """`open_page()` is a visitor's page, `open_page("reviewer")` one that is signed in. Script errors fail it.
 
     Options go to `browser.new_context`, such as `color_scheme="dark"` or `java_script_enabled=False`.
     """

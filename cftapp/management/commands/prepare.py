@@ -4,18 +4,39 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command, get_commands
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import OperationalError, connections
+from psycopg import sql
 
 
 class Command(BaseCommand):
-    help = "Migrate both databases, create roles and grants, demo accounts, static files and demo data."
+    help = "Migrate both databases, create roles and grants, keys and static files; demo accounts and data."
     requires_system_checks: list[str] = []
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--production", action="store_true", help="no demo accounts, no demo data")
+
     def handle(self, *args: Any, **options: Any) -> None:
+        demo = not options["production"]
         for alias in settings.DATABASES:
+            ensure_database(alias)
             self.stdout.write(f"migrating the database {alias}")
             call_command("migrate", database=alias, verbosity=0, interactive=False)
-        call_command("provision", demo_accounts=True, stdout=self.stdout)
+        call_command("provision", demo_accounts=demo, stdout=self.stdout)
+        if settings.CFT_SIGNING_KEY_FILE and not settings.CFT_SIGNING_KEY_FILE.exists():
+            call_command("seal", create_key=True, stdout=self.stdout)
         call_command("collectstatic", verbosity=0, interactive=False)
-        if "load_demo" in get_commands():
+        if demo and "load_demo" in get_commands():
             call_command("load_demo", stdout=self.stdout)
+
+
+def ensure_database(alias: str) -> None:
+    """Create the database of `alias` beside the default one where the server does not have it yet."""
+    try:
+        connections[alias].ensure_connection()
+    except OperationalError as problem:
+        if alias == "default" or "does not exist" not in str(problem):
+            raise
+        statement = sql.SQL("CREATE DATABASE {}").format(sql.Identifier(connections[alias].settings_dict["NAME"]))
+        with connections["default"].cursor() as cursor:
+            cursor.execute(statement.as_string(None))

@@ -1,0 +1,14 @@
+"""Load the demo: three benchmarks, the base release, replay rows and sample feedback. Safe to run again."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from cftapp import sample
+
+
+class Command(BaseCommand):
+    help = __doc__
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        sample.load()
