@@ -183,7 +183,7 @@ CREATE FUNCTION curation_guard_frozen_rows() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     bad record;
-    epoch integer := curation_current_epoch();
+    today integer := curation_current_epoch();
 BEGIN
     SELECT f.position, p.id INTO bad
     FROM fresh f
@@ -193,17 +193,17 @@ BEGIN
     JOIN curation_dataset d ON d.id = f.dataset_id
     WHERE coalesce(
         f.position >= d.pair_count + d.replay_count
-        OR d.epoch IS DISTINCT FROM epoch
+        OR d.epoch IS DISTINCT FROM today
         OR (p.id IS NULL AND r.id IS NULL)
         OR (p.id IS NOT NULL AND NOT (
             p.state = 'accepted' AND p.row_hash = f.row_hash
-            AND p.screened_epoch = epoch AND k.screened_epoch = epoch
+            AND p.screened_epoch = today AND k.screened_epoch = today
             AND NOT EXISTS (SELECT 1 FROM curation_blocker b WHERE b.case_id = k.id AND b.blocking)))
-        OR (r.id IS NOT NULL AND NOT (r.screened_epoch = epoch AND NOT r.overlaps AND r.row_hash = f.row_hash)),
+        OR (r.id IS NOT NULL AND NOT (r.screened_epoch = today AND NOT r.overlaps AND r.row_hash = f.row_hash)),
         true)
     LIMIT 1;
     IF FOUND THEN
-        RAISE EXCEPTION 'dataset row %: not accepted, or not clean under epoch %', bad.position, epoch
+        RAISE EXCEPTION 'dataset row %: not accepted, or not clean under epoch %', bad.position, today
             USING ERRCODE = 'restrict_violation';
     END IF;
     SELECT s.subject_id INTO bad
