@@ -29,7 +29,7 @@ def key(role: str) -> str:
 @shared_task(name="cftapp.beat", expires=60)
 def beat(role: str) -> None:
     """Came through the queue: this role's worker consumes."""
-    cache.set(key(role), time.time(), timeout=3600)
+    cache.set(key(role), int(time.time()), timeout=3600)
 
 
 def is_busy() -> bool:
@@ -76,6 +76,6 @@ class Watchdog(threading.Thread):
 
 def cache_quietly(role: str) -> None:
     try:
-        cache.set(key(role), time.time(), timeout=3600)
+        cache.set(key(role), int(time.time()), timeout=3600)
     except Exception as problem:
         log.warning("no heartbeat stored", problem=type(problem).__name__)
