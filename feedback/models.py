@@ -88,6 +88,8 @@ class Subject(models.Model):
             # What the composite foreign key of interactions points at: whoever names a subject names its lane.
             models.UniqueConstraint(fields=["id", "lane", "source"], name="subject_has_one_lane"),
         ]
+        # Compliance searches by the beginning of the label.
+        indexes = [models.Index(fields=["key_hash"], opclasses=["varchar_pattern_ops"], name="subject_by_label")]
 
     objects = SubjectQuerySet.as_manager()
 

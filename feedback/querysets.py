@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
@@ -122,6 +123,18 @@ class ReceiptQuerySet(CountedQuerySet):
     def visible_to(self, subject: Subject) -> Self:
         """What this person gave, in whichever lane."""
         return self.filter(interaction__subject=subject)
+
+    def older_than(self, before: str) -> Self:
+        """Newest first, from the one after the row with the id `before`; from the newest when there is none."""
+        ordered = self.order_by("-created_at", "-id")
+        try:
+            last = self.model._default_manager.filter(pk=uuid.UUID(before)).only("created_at").first()
+        except ValueError:
+            return ordered
+        if last is None:
+            return ordered
+        at = last.created_at
+        return ordered.filter(created_at__lte=at).exclude(created_at=at, id__gte=last.pk)
 
     def capped_counts(self, cap: int = CAP) -> dict[str, int]:
         """Receipts of each kind, each at most `cap` + 1, in one query over the index."""

@@ -1,0 +1,90 @@
+"""Who posts: an API key as bearer token, and how often it may."""
+
+import time
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.cache import cache
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from redis.exceptions import RedisError
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from feedback.models import ApiKey
+
+log = structlog.get_logger(__name__)
+MINUTE = 60
+
+
+class Application:
+    """What posts with a key: no account, and nothing but the source it speaks for."""
+
+    is_authenticated = True
+    is_active = True
+    pk = None
+
+    def __init__(self, key: ApiKey) -> None:
+        self.key = key
+        self.source = key.source
+
+    def __str__(self) -> str:
+        return f"source:{self.key.source_id}"
+
+
+class BearerKey(BaseAuthentication):
+    """`Authorization: Bearer cft_…`"""
+
+    def authenticate(self, request: Request) -> tuple[Application, ApiKey] | None:
+        scheme, _, token = get_authorization_header(request).decode("latin-1").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        key = ApiKey.objects.matching(token.strip())
+        if key is None:
+            raise AuthenticationFailed("This API key is unknown or was revoked. Ask an admin for a new one.")
+        return Application(key), key
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="cftapp"'
+
+
+class HoldsKey(BasePermission):
+    """An API key, not a signed-in person: feedback posted here is that of a source."""
+
+    message = "Send an API key: Authorization: Bearer cft_…"
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return isinstance(request.user, Application)
+
+
+class KeyRate(BaseThrottle):
+    """CFT_API_REQUESTS_PER_MINUTE for each key, counted by the clock's minute: one INCR a request.
+
+    Without Redis nobody is throttled: the limit protects from mistakes, it is no security.
+    """
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        if not isinstance(request.user, Application):
+            return True
+        limit = int(getattr(settings, "CFT_API_REQUESTS_PER_MINUTE", 12_000))
+        name = f"feedback:rate:{request.user.key.pk}:{int(time.time()) // MINUTE}"
+        try:
+            cache.add(name, 0, 2 * MINUTE)
+            return bool(cache.incr(name) <= limit)
+        except (RedisError, ValueError) as problem:
+            log.warning("authentication.rate_unknown", problem=type(problem).__name__)
+            return True
+
+    def wait(self) -> float:
+        return MINUTE - time.time() % MINUTE
+
+
+class BearerKeyScheme(OpenApiAuthenticationExtension):
+    target_class = BearerKey
+    name = "apiKey"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "description": "An API key of a source, such as cft_…"}

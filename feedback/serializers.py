@@ -1,0 +1,209 @@
+"""The API's requests and replies. Replies repeat no words: they look the same in both lanes, and may be stored."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from feedback.models import ConsentEntry, Correction, Environment, Interaction, TasteNote
+
+LONG, MEDIUM = 64_000, 16_000
+IDENTIFIER = r"^[A-Za-z0-9._:/-]{1,40}$"
+
+
+class Text(serializers.CharField):
+    """Words as they came: nothing is trimmed; blank means nothing but white space."""
+
+    default_error_messages = {"blank": "There is nothing but white space."}
+
+    def __init__(self, max_length: int, **kwargs: Any) -> None:
+        super().__init__(max_length=max_length, trim_whitespace=False, **kwargs)
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        value = super().run_validation(data)
+        if isinstance(value, str) and not self.allow_blank and not value.strip():
+            self.fail("blank")
+        return value
+
+
+class Strict(serializers.Serializer):
+    """A misspelt optional field must not be lost silently."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, dict) and (unknown := data.keys() - self.fields.keys()):
+            raise serializers.ValidationError(
+                {str(name)[:60]: [serializers.ErrorDetail("There is no such field.", "unknown")] for name in unknown}
+            )
+        return super().to_internal_value(data)
+
+
+# --- requests ---
+class InteractionPost(Strict):
+    subject = serializers.CharField(
+        max_length=200,
+        required=False,
+        help_text="The user's or conversation's id; stored as a keyed hash. A replay needs none.",
+    )
+    prompt = Text(LONG)
+    answer = Text(LONG, allow_blank=True)
+    model_name = serializers.CharField(max_length=120, required=False, allow_blank=True)
+    external_id = serializers.CharField(
+        max_length=200, required=False, help_text="Your id; recording it twice returns the first."
+    )
+    environment = serializers.ChoiceField(Environment.choices, required=False)
+    replay_of = serializers.UUIDField(
+        required=False, help_text="The interaction that was run again; its subject is inherited."
+    )
+    happened_at = serializers.DateTimeField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs.get("subject") and not attrs.get("replay_of"):
+            raise serializers.ValidationError({"subject": ["Required, unless this is a replay."]}, "required")
+        return attrs
+
+
+class FeedbackPost(Strict):
+    interaction = serializers.UUIDField(required=False, help_text="The id that its recording answered.")
+    external_id = serializers.CharField(
+        max_length=200, required=False, help_text="Or the external id it was recorded under."
+    )
+    note = Text(MEDIUM, required=False, allow_blank=True, help_text="Never trained on, whatever it contains.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs.get("interaction") and not attrs.get("external_id"):
+            message = "Name the interaction, by interaction or external_id."
+            raise serializers.ValidationError({"interaction": [message]}, "required")
+        return attrs
+
+
+class BugReportPost(FeedbackPost):
+    what_happened = Text(MEDIUM)
+    expected = Text(MEDIUM, required=False, allow_blank=True)
+
+
+class TasteNotePost(FeedbackPost):
+    preference = Text(MEDIUM)
+    aspect = serializers.ChoiceField(TasteNote.Aspect.choices, required=False)
+
+
+class CorrectionPost(FeedbackPost):
+    replacement = Text(LONG)
+    reason = serializers.ChoiceField(Correction.Reason.choices, required=False)
+    consent = serializers.BooleanField(
+        required=False, help_text="The subject ticked the box beside the current wording. Default: no."
+    )
+
+
+class CommentPost(FeedbackPost):
+    rating = serializers.CharField(max_length=40, required=False, allow_blank=True)
+    text = Text(MEDIUM, required=False, allow_blank=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs.get("rating", "").strip() and not attrs.get("text", "").strip():
+            raise serializers.ValidationError({"text": ["Send a rating, or some text."]}, "required")
+        return super().validate(attrs)
+
+
+POSTS: dict[str, type[Strict]] = {
+    "interaction": InteractionPost,
+    "bug_report": BugReportPost,
+    "taste_note": TasteNotePost,
+    "correction": CorrectionPost,
+    "comment": CommentPost,
+}
+
+
+def row_serializer(kind: str) -> type[Strict]:
+    """The row of a batch: the post of its kind, with the kind named."""
+    post = POSTS[kind]
+    name = post.__name__.removesuffix("Post") + "Row"
+    return type(name, (post,), {"kind": serializers.ChoiceField([kind]), "__doc__": post.__doc__})
+
+
+ROWS: dict[str, type[Strict]] = {kind: row_serializer(kind) for kind in POSTS}
+
+
+class ConsentPost(Strict):
+    subject = serializers.CharField(max_length=200, help_text="The user's or conversation's id, as in interactions.")
+    wording_version = serializers.RegexField(IDENTIFIER, help_text="Names the exact words that were agreed to.")
+    legal_basis = serializers.ChoiceField(ConsentEntry.LegalBasis.choices, required=False)
+    expires_at = serializers.DateTimeField(required=False, allow_null=True)
+
+
+class WithdrawalPost(Strict):
+    subject = serializers.CharField(max_length=200)
+
+
+# --- replies ---
+class InteractionReply(serializers.ModelSerializer):
+    subject = serializers.UUIDField(source="subject_id")
+    replay_of = serializers.UUIDField(source="replay_of_id", allow_null=True)
+
+    class Meta:
+        model = Interaction
+        fields = [
+            "id",
+            "subject",
+            "environment",
+            "model_name",
+            "external_id",
+            "replay_of",
+            "happened_at",
+            "created_at",
+        ]
+        read_only_fields = fields
+
+
+class FeedbackReply(serializers.Serializer):
+    id = serializers.UUIDField()
+    kind = serializers.ChoiceField(["bug_report", "taste_note", "correction", "comment"])
+    interaction = serializers.UUIDField(source="interaction_id")
+    created_at = serializers.DateTimeField()
+
+
+class ConsentReply(serializers.ModelSerializer):
+    subject = serializers.UUIDField(source="subject_id")
+
+    class Meta:
+        model = ConsentEntry
+        fields = [
+            "id",
+            "subject",
+            "purpose",
+            "decision",
+            "wording_version",
+            "legal_basis",
+            "expires_at",
+            "recorded_at",
+        ]
+        read_only_fields = fields
+
+
+class ErrorReply(serializers.Serializer):
+    field = serializers.CharField()
+    message = serializers.CharField()
+    remedy = serializers.CharField(allow_blank=True)
+
+
+class ProblemReply(serializers.Serializer):
+    """Problem details (RFC 9457)."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    errors = ErrorReply(many=True, required=False)
+
+
+class RowReply(serializers.Serializer):
+    index = serializers.IntegerField()
+    kind = serializers.CharField(allow_blank=True)
+    status = serializers.ChoiceField(["recorded", "already_recorded", "refused"])
+    id = serializers.UUIDField(allow_null=True)
+    errors = ErrorReply(many=True, required=False)
+
+
+class BatchReply(serializers.Serializer):
+    recorded = serializers.IntegerField()
+    already_recorded = serializers.IntegerField()
+    refused = serializers.IntegerField()
+    results = RowReply(many=True)

@@ -1,0 +1,21 @@
+"""The pages of feedback."""
+
+from django.urls import path
+
+from feedback import views, visitor_views
+
+app_name = "feedback"
+
+urlpatterns = [
+    path("", views.feedback, name="list"),
+    path("sources/", views.sources, name="sources"),
+    path("sources/<int:pk>/keys/", views.issue_key, name="issue_key"),
+    path("keys/<int:pk>/revoke/", views.revoke_key, name="revoke_key"),
+    path("consent/", views.consent, name="consent"),
+    path("consent/<uuid:pk>/grant/", views.grant, name="grant"),
+    path("consent/<uuid:pk>/withdraw/", views.withdraw, name="withdraw"),
+    path("api/", views.api_reference, name="api"),
+    path("give/<uuid:pk>/", visitor_views.give, name="give"),
+    path("mine/", visitor_views.mine, name="mine"),
+    path("mine/consent/", visitor_views.decide, name="decide"),
+]

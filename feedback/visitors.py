@@ -1,0 +1,114 @@
+"""People without an account: a random id in the session is the subject, and whoever holds the session owns its words.
+
+What a visitor was just answered is shown again on the capture page, in both lanes alike, although the default database
+may not hold the exam's text. So the exchange waits in the cache, encrypted under the web process's own secret, for
+two hours; afterwards the page works without it.
+"""
+
+import base64
+import json
+import secrets
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+from cryptography.fernet import Fernet, InvalidToken
+from django.core.cache import cache
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.crypto import salted_hmac
+from redis.exceptions import RedisError
+
+from feedback.actions import open_playground, record_interaction
+from feedback.actions.sources import PLAYGROUND
+from feedback.models import Interaction, Source, Subject
+
+log = structlog.get_logger(__name__)
+SESSION_KEY = "visitor"
+KEEP_SECONDS = 2 * 3600
+BY = "visitor"
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What was asked and answered, as the visitor saw it."""
+
+    prompt: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A recorded exchange and where to give feedback on it."""
+
+    interaction: Interaction
+    feedback_url: str
+
+
+def visitor_of(request: HttpRequest) -> str:
+    """This visitor's id; a new one when there is none."""
+    if SESSION_KEY not in request.session:
+        request.session[SESSION_KEY] = secrets.token_urlsafe(24)
+    return str(request.session[SESSION_KEY])
+
+
+def subject_of(request: HttpRequest) -> Subject | None:
+    """The subject this visitor is, if it has ever asked anything."""
+    visitor = request.session.get(SESSION_KEY)
+    source = Source.objects.filter(name=PLAYGROUND).first() if visitor else None
+    return Subject.objects.known_as(source, str(visitor)).first() if source else None
+
+
+def record_turn(
+    visitor: str,
+    prompt: str,
+    answer: str,
+    *,
+    model_name: str = "",
+    interaction_id: uuid.UUID | None = None,
+    happened_at: datetime | None = None,
+) -> Turn:
+    """Record what a visitor asked the playground, and remember it for the capture page."""
+    interaction = record_interaction(
+        open_playground(),
+        visitor,
+        prompt,
+        answer,
+        model_name=model_name,
+        interaction_id=interaction_id,
+        happened_at=happened_at,
+        by=BY,
+    )
+    return Turn(interaction, remember(interaction.pk, prompt, answer))
+
+
+def remember(interaction_id: uuid.UUID, prompt: str, answer: str) -> str:
+    """Keep an exchange for its capture page; returns the page's address."""
+    sealed = _box().encrypt(json.dumps([prompt, answer]).encode())
+    try:
+        cache.set(_cache_key(interaction_id), sealed, KEEP_SECONDS)
+    except RedisError as problem:
+        log.warning("visitors.not_remembered", problem=type(problem).__name__)
+    return reverse("feedback:give", args=[interaction_id])
+
+
+def remembered(interaction_id: uuid.UUID) -> Exchange | None:
+    """The exchange, while it is kept. Ask only for interactions that the visitor owns."""
+    try:
+        sealed: Any = cache.get(_cache_key(interaction_id))
+        return Exchange(*json.loads(_box().decrypt(sealed))) if sealed else None
+    except (RedisError, InvalidToken) as problem:
+        log.warning("visitors.not_remembered", problem=type(problem).__name__)
+        return None
+
+
+def _cache_key(interaction_id: uuid.UUID) -> str:
+    return f"feedback:exchange:{interaction_id}"
+
+
+def _box() -> Fernet:
+    """Encryption under a key that only holders of SECRET_KEY can derive: the web process."""
+    key = salted_hmac("feedback.visitors", "exchange", algorithm="sha256").digest()
+    return Fernet(base64.urlsafe_b64encode(key))
