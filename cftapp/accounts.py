@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeAlias
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.contrib.auth.models import AbstractUser, AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
@@ -18,7 +18,7 @@ ROLES: dict[str, str] = {
     "admin": "keeps accounts, sources and keys",
 }
 
-User: TypeAlias = AbstractBaseUser | AnonymousUser
+User: TypeAlias = AbstractUser | AnonymousUser
 View: TypeAlias = Callable[..., HttpResponseBase]
 
 
@@ -30,8 +30,8 @@ def roles_of(user: User) -> frozenset[str]:
         return frozenset(ROLES)
     held: frozenset[str] | None = getattr(user, "_roles", None)
     if held is None:
-        held = frozenset(user.groups.values_list("name", flat=True)) & ROLES.keys()  # type: ignore[union-attr]
-        user._roles = held  # type: ignore[union-attr]
+        held = frozenset(user.groups.values_list("name", flat=True)) & ROLES.keys()
+        user._roles = held  # type: ignore[attr-defined]
     return held
 
 
