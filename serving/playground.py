@@ -19,6 +19,7 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST
 
 from feedback.actions import open_playground
+from feedback.visitors import BY, visitor_of
 from serving import answering, wire
 from serving import champion as alias
 from serving.answering import Choice
@@ -75,7 +76,7 @@ def page(request: HttpRequest) -> HttpResponse:
             prompt = ""
         except WireError as error:
             problem, status = error.message, error.status
-    visitor_key(request)
+    visitor_of(request)
     context = {
         "champion": alias.champion(),
         "turn": turn,
@@ -120,16 +121,12 @@ def open_exchange(request: HttpRequest, prompt: str) -> Exchange:
     return Exchange(
         id=uuid.uuid4(),
         source=open_playground(),
-        subject_key=visitor_key(request),
+        subject_key=visitor_of(request),
         prompt=prompt,
         asked_at=timezone.now(),
-        actor="visitor",
+        actor=BY,
+        show_again=True,
     )
-
-
-def visitor_key(request: HttpRequest) -> str:
-    """The visitor's random id; given with the first page and kept in the session."""
-    return request.session.setdefault("visitor", uuid.uuid4().hex)
 
 
 def model_server() -> ModelServer:

@@ -11,6 +11,7 @@ import structlog
 from asgiref.sync import sync_to_async
 from django.db import OperationalError, close_old_connections
 
+from feedback import visitors
 from feedback.actions import record_interaction
 from feedback.mailbox import MailboxClosed
 from feedback.models import Interaction, Source
@@ -22,7 +23,10 @@ RETRY_SECONDS = (0.2, 1.0, 3.0)
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request on its way to an answer. `id` is the interaction's, known before the answer is."""
+    """One request on its way to an answer. `id` is the interaction's, known before the answer is.
+
+    `show_again`: the visitor's capture page shows the exchange once more, in both lanes alike.
+    """
 
     id: uuid.UUID
     source: Source
@@ -30,6 +34,7 @@ class Exchange:
     prompt: str
     asked_at: datetime
     actor: str
+    show_again: bool = False
 
 
 async def in_database(work: Callable[..., T], *args: Any) -> T:
@@ -46,16 +51,20 @@ async def in_database(work: Callable[..., T], *args: Any) -> T:
 
 def keep(exchange: Exchange, answer: str, model_name: str) -> Interaction:
     """Record an exchange. The same exchange kept twice is one interaction."""
-    return record_interaction(
+    text = answer.replace("\0", "")
+    interaction = record_interaction(
         exchange.source,
         exchange.subject_key,
         exchange.prompt,
-        answer.replace("\0", ""),
+        text,
         model_name=model_name,
         interaction_id=exchange.id,
         happened_at=exchange.asked_at,
         by=exchange.actor,
     )
+    if exchange.show_again:
+        visitors.remember(exchange.id, exchange.prompt, text)
+    return interaction
 
 
 async def keep_surely(exchange: Exchange, answer: str, model_name: str) -> Interaction:

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-MOST_BYTES = 1 << 20
+MOST_BYTES = 1_000_000
 MOST_MESSAGES = 400
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool"})
 # Named here and not passed on: whose words these are is nobody's business behind the gateway.

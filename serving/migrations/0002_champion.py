@@ -83,9 +83,6 @@ CREATE TRIGGER append_only_rows BEFORE UPDATE OR DELETE ON serving_promotion
     FOR EACH ROW EXECUTE FUNCTION serving_deny();
 CREATE TRIGGER append_only_table BEFORE TRUNCATE ON serving_promotion
     FOR EACH STATEMENT EXECUTE FUNCTION serving_deny();
-ALTER TABLE serving_promotion ENABLE ALWAYS TRIGGER guard_promotion;
-ALTER TABLE serving_promotion ENABLE ALWAYS TRIGGER append_only_rows;
-ALTER TABLE serving_promotion ENABLE ALWAYS TRIGGER append_only_table;
 """
 
 RELEASE = """
@@ -115,7 +112,6 @@ END $$;
 
 CREATE TRIGGER guard_release BEFORE INSERT OR UPDATE ON serving_release
     FOR EACH ROW EXECUTE FUNCTION serving_guard_release();
-ALTER TABLE serving_release ENABLE ALWAYS TRIGGER guard_release;
 
 CREATE FUNCTION serving_mark_run() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$

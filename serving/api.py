@@ -1,0 +1,125 @@
+"""Releases and the champion over REST: the same actions as the page, for people who are signed in."""
+
+from collections.abc import Callable
+from typing import Any
+
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers, viewsets
+from rest_framework.decorators import action
+from rest_framework.exceptions import NotFound
+from rest_framework.pagination import CursorPagination
+from rest_framework.permissions import BasePermission, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from audit.refusal import Refused
+from cftapp.accounts import has_role, roles_of
+from feedback import problems
+from serving import actions
+from serving import champion as alias
+from serving.models import Promotion, Release
+
+REFUSED = OpenApiResponse(description="Refused, with reasons as problem details; nothing was changed.")
+
+
+class HoldsARole(BasePermission):
+    message = "This needs a role: ask an admin."
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return bool(roles_of(request.user))
+
+
+class MovesTheChampion(BasePermission):
+    message = "This takes the role engineer."
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return has_role(request.user, "engineer")
+
+
+class Newest(CursorPagination):
+    ordering = "-id"
+    page_size = 50
+
+
+class ReleaseSerializer(serializers.ModelSerializer):
+    name = serializers.CharField(source="__str__", read_only=True)
+
+    class Meta:
+        model = Release
+        fields = ("name", "number", "run", "model_sha256", "created_at", "learnt_from_withdrawn_at")
+        read_only_fields = fields
+
+
+class PromotionSerializer(serializers.ModelSerializer):
+    release = ReleaseSerializer(read_only=True)
+
+    class Meta:
+        model = Promotion
+        fields = ("id", "release", "replaced", "reason", "gate", "waiver", "promoted_by", "promoted_at")
+        read_only_fields = fields
+
+
+class RollBackSerializer(serializers.Serializer):
+    to = serializers.IntegerField(required=False, min_value=0, help_text="Number of an earlier champion.")
+    seen = serializers.IntegerField(required=False, min_value=0, help_text="Number of the champion you mean to leave.")
+
+
+class ServingView:
+    """What the views share: problem details for errors."""
+
+    def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response | None]:
+        return problems.handle
+
+
+class ReleaseViewSet(ServingView, viewsets.ReadOnlyModelViewSet):
+    queryset = Release.objects.select_related("run")
+    serializer_class = ReleaseSerializer
+    pagination_class = Newest
+    permission_classes = (IsAuthenticated, HoldsARole)
+    lookup_field = "number"
+    lookup_value_converter = "int"
+
+    @extend_schema(request=None, responses={200: PromotionSerializer, 422: REFUSED})
+    @action(detail=True, methods=["post"], permission_classes=(IsAuthenticated, MovesTheChampion))
+    def promote(self, request: Request, number: int) -> Response:
+        """Make the release champion on its newest gate, or on that gate's confirmed waiver."""
+        release = self.get_object()
+        ticket = alias.tickets_of([release]).get(release.pk)
+        if ticket is None:
+            raise Refused(*alias.obstacles(release, None, alias.champion()))
+        promotion = actions.promote(release, ticket.waiver or ticket.gate, by=request.user)
+        return Response(PromotionSerializer(promotion).data)
+
+
+class ChampionViewSet(ServingView, viewsets.GenericViewSet):
+    queryset = Promotion.objects.select_related("release")
+    serializer_class = PromotionSerializer
+    permission_classes = (IsAuthenticated, HoldsARole)
+
+    @extend_schema(responses=PromotionSerializer)
+    @action(detail=False, url_path="now")
+    def now(self, request: Request) -> Response:
+        """The newest promotion: who answers now, and since when."""
+        newest = alias.newest_promotion()
+        if newest is None:
+            raise NotFound("No model is installed yet.")
+        return Response(PromotionSerializer(newest).data)
+
+    @extend_schema(request=RollBackSerializer, responses={200: PromotionSerializer, 422: REFUSED})
+    @action(
+        detail=False, methods=["post"], url_path="roll-back", permission_classes=(IsAuthenticated, MovesTheChampion)
+    )
+    def roll_back(self, request: Request) -> Response:
+        """Bring an earlier champion back: the one before, or the one named in `to`."""
+        asked = RollBackSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        named = {key: self.release(number) for key, number in asked.validated_data.items()}
+        promotion = actions.roll_back(by=request.user, to=named.get("to"), seen=named.get("seen"))
+        return Response(PromotionSerializer(promotion).data)
+
+    def release(self, number: int) -> Release:
+        found = Release.objects.filter(number=number).first()
+        if found is None:
+            raise NotFound(f"There is no release v{number}.")
+        return found

@@ -1,0 +1,8 @@
+from rest_framework.routers import SimpleRouter
+
+from serving.api import ChampionViewSet, ReleaseViewSet
+
+router = SimpleRouter(use_regex_path=False)
+router.register("releases", ReleaseViewSet, basename="release")
+router.register("champion", ChampionViewSet, basename="champion")
+urlpatterns = router.urls
