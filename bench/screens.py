@@ -1,0 +1,153 @@
+"""Pictures of every page of a running stack, as each role sees it, light and dark, on a desk and on a phone.
+
+    python -m bench.screens [--url http://127.0.0.1:8000] [--var var] [--out var/screens] [--role reviewer]
+
+Prints a line a page (status, kB over the wire, requests, elements wider than the screen) and writes screens.json.
+"""
+
+import argparse
+import json
+import re
+import shutil
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from cftapp.groups import read_accounts
+
+SCHEMES = ("light", "dark")
+WIDTHS = {"desk": (1440, 900), "phone": (390, 844)}
+SKIPPED = re.compile(r"^/(admin|static|api|v1|accounts/logout|feedback/[^/]+/(export|download))")
+VISITOR = "visitor"
+
+
+@dataclass(frozen=True)
+class Shot:
+    role: str
+    path: str
+    scheme: str
+    size: str
+    status: int
+    kilobytes: float
+    requests: int
+    overflow: int
+    file: str
+
+
+class Camera:
+    """One signed-in (or visiting) browser context of one scheme and size."""
+
+    def __init__(self, browser: Any, url: str, role: str, password: str, scheme: str, size: str):
+        width, height = WIDTHS[size]
+        self.role, self.scheme, self.size = role, scheme, size
+        viewport = {"width": width, "height": height}
+        self.context = browser.new_context(base_url=url, color_scheme=scheme, viewport=viewport)
+        self.page = self.context.new_page()
+        self.bytes = self.requests = 0
+        session = self.context.new_cdp_session(self.page)
+        session.send("Network.enable")
+        session.send("Network.setCacheDisabled", {"cacheDisabled": True})
+        session.on("Network.loadingFinished", self.count)
+        if role != VISITOR:
+            self.sign_in(password)
+
+    def count(self, event: dict[str, Any]) -> None:
+        self.bytes += int(event["encodedDataLength"])
+        self.requests += 1
+
+    def sign_in(self, password: str) -> None:
+        self.page.goto("/accounts/login/")
+        self.page.fill("[name=username]", self.role)
+        self.page.fill("[name=password]", password)
+        self.page.press("[name=password]", "Enter")
+        self.page.wait_for_url(lambda address: "/accounts/login" not in address)
+
+    def shoot(self, path: str, out: Path) -> Shot:
+        self.bytes = self.requests = 0
+        answer = self.page.goto(path, wait_until="load")
+        self.page.wait_for_timeout(100)
+        kilobytes, requests = self.bytes / 1000, self.requests
+        overflow = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        name = re.sub(r"[^a-z0-9]+", "-", path.lower()).strip("-") or "home"
+        file = out / self.role / f"{name}.{self.size}.{self.scheme}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=file, full_page=True)
+        status = answer.status if answer else 0
+        return Shot(self.role, path, self.scheme, self.size, status, round(kilobytes, 1), requests, overflow, str(file))
+
+    def links(self) -> list[str]:
+        """Paths of this site that the page links to."""
+        hrefs = self.page.eval_on_selector_all("a[href]", "links => links.map(link => link.href)")
+        own = urlsplit(self.page.url).netloc
+        return [urlsplit(href).path for href in hrefs if urlsplit(href).netloc == own]
+
+
+def shape(path: str) -> str:
+    """A path with its ids taken out, so that one page of a kind stands for all."""
+    return re.sub(r"/(\d+|[0-9a-f-]{32,36}|[0-9a-f]{64})(?=/|$)", "/*", path)
+
+
+def find_pages(camera: Camera, limit: int) -> list[str]:
+    """Walk the links from home; one page of every shape, in the order found."""
+    found, waiting = {"/": "/"}, ["/"]
+    while waiting and len(found) < limit:
+        camera.page.goto(waiting.pop(0))
+        for path in camera.links():
+            if shape(path) not in found and not SKIPPED.match(path):
+                found[shape(path)] = path
+                waiting.append(path)
+    return list(found.values())
+
+
+def take_all(browser: Any, url: str, role: str, password: str, out: Path, limit: int) -> list[Shot]:
+    scout = Camera(browser, url, role, password, "light", "desk")
+    paths = find_pages(scout, limit)
+    scout.context.close()
+    shots = []
+    for scheme in SCHEMES:
+        for size in WIDTHS:
+            camera = Camera(browser, url, role, password, scheme, size)
+            shots += [camera.shoot(path, out) for path in paths]
+            camera.context.close()
+    return shots
+
+
+def report(shots: list[Shot]) -> None:
+    print(f"{'role':11} {'page':44} {'size':6} {'status':>6} {'kB':>6} {'req':>4} {'wide':>5}")
+    for shot in shots:
+        if shot.scheme == "light":
+            figures = f"{shot.status:>6} {shot.kilobytes:>6.1f} {shot.requests:>4} {shot.overflow:>5}"
+            print(f"{shot.role:11} {shot.path[:44]:44} {shot.size:6} {figures}")
+
+
+def main() -> int:
+    from playwright.sync_api import sync_playwright
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--url", default="http://127.0.0.1:8000")
+    parser.add_argument("--var", type=Path, default=Path("var"), help="where accounts.txt of the stack lies")
+    parser.add_argument("--out", type=Path, default=Path("var/screens"))
+    parser.add_argument("--role", action="append", help="only this role; 'visitor' is nobody")
+    parser.add_argument("--limit", type=int, default=60, help="pages a role")
+    options = parser.parse_args()
+    accounts = {VISITOR: ""} | read_accounts(options.var / "accounts.txt")
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    shots: list[Shot] = []
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-gpu"]
+        browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+        for role in options.role or accounts:
+            shots += take_all(browser, options.url, role, accounts[role], options.out, options.limit)
+        browser.close()
+    report(shots)
+    (options.out / "screens.json").write_text(json.dumps([asdict(shot) for shot in shots], indent=1))
+    wrong = [shot for shot in shots if shot.status != 200 or shot.overflow > 0]
+    for shot in wrong:
+        print(f"look at {shot.file}: status {shot.status}, {shot.overflow} px too wide", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
