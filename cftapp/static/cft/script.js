@@ -125,6 +125,42 @@ function onSettled(event) {
   if (words) announce(words);
 }
 
+/* What a reader opened and where the chart's cursor stands outlive the swap of a polled node. */
+
+let kept = null;
+
+function onBeforeSwap(event) {
+  const { target } = event.detail;
+  if (!isQuiet(event) || !target?.id) return;
+  const areas = $$(".chart .area", target);
+  kept = {
+    id: target.id,
+    open: $$("details", target).map((one) => one.open),
+    cursors: areas.map((area) => (charts.get(area)?.cursor.isConnected ? charts.get(area).at : null)),
+  };
+}
+
+function onSwapped() {
+  const node = kept && document.getElementById(kept.id);
+  if (!node) return;
+  const { open, cursors } = kept;
+  kept = null;
+  $$("details", node).forEach((one, index) => {
+    one.open = open[index] ?? one.open;
+  });
+  $$(".chart .area", node).forEach((area, index) => {
+    if (cursors[index] != null) readAt(area, cursors[index]);
+  });
+}
+
+function markRow() {
+  const open = $("#case")?.dataset.current;
+  $$(".queue [data-row]").forEach((row) => {
+    if (row.dataset.row === open) row.setAttribute("aria-current", "true");
+    else row.removeAttribute("aria-current");
+  });
+}
+
 function onFailed() {
   announce("That did not reach the server. Nothing was changed; try again.");
 }
@@ -277,7 +313,10 @@ document.addEventListener("keydown", onKey);
 document.addEventListener("pointermove", onPointer);
 document.addEventListener("htmx:beforeRequest", onRequest);
 document.addEventListener("htmx:afterRequest", onAnswered);
+document.addEventListener("htmx:beforeSwap", onBeforeSwap);
+document.addEventListener("htmx:afterSwap", onSwapped);
 document.addEventListener("htmx:afterSettle", onSettled);
+document.addEventListener("htmx:afterSettle", markRow);
 document.addEventListener("htmx:responseError", onFailed);
 document.addEventListener("htmx:sendError", onFailed);
 document.addEventListener("announce", (event) => announce(event.detail.value));

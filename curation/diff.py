@@ -1,0 +1,75 @@
+"""Word by word difference of two texts, for the eye: what went, what came, and enough of what stayed."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Literal
+
+TOKEN = re.compile(r"\s+|[^\W_]+|[^\w\s]|_+")
+CONTEXT = 30
+MOST_TOKENS = 3000
+
+Change = Literal["same", "gone", "new", "skipped"]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A stretch of text and what became of it; for "skipped" the text is the number of words left out."""
+
+    change: Change
+    text: str
+
+
+def word_diff(before: str, after: str) -> list[Part]:
+    """Parts whose "same" and "new" texts join to `after` and whose "same" and "gone" texts join to `before`, except
+    where long unchanged stretches are skipped. Texts of over 3,000 words and marks are shown as replaced whole: the
+    comparison is quadratic.
+    """
+    old, new = TOKEN.findall(before), TOKEN.findall(after)
+    if max(len(old), len(new)) > MOST_TOKENS:
+        return [Part("gone", before), Part("new", after)]
+    matcher = SequenceMatcher(None, old, new, autojunk=False)
+    return [part for part in _parts(old, new, _joined(matcher.get_opcodes(), old)) if part.text]
+
+
+Opcode = tuple[str, int, int, int, int]
+
+
+def _joined(opcodes: Sequence[Opcode], old: Sequence[str]) -> Iterator[Opcode]:
+    """Merge changes that only white space keeps apart: nobody reads word salad."""
+    held: Opcode | None = None
+    for index, code in enumerate(opcodes):
+        tag, i1, i2, j1, j2 = code
+        only_space = tag == "equal" and 0 < index < len(opcodes) - 1 and "".join(old[i1:i2]).isspace()
+        if tag == "equal" and not only_space:
+            if held:
+                yield held
+            held = None
+            yield code
+        else:
+            held = ("replace", held[1], i2, held[3], j2) if held else ("replace", i1, i2, j1, j2)
+    if held:
+        yield held
+
+
+def _parts(old: Sequence[str], new: Sequence[str], opcodes: Iterator[Opcode]) -> Iterator[Part]:
+    for tag, i1, i2, j1, j2 in opcodes:
+        if tag == "equal":
+            yield from _context(old[i1:i2], first=i1 == 0, last=i2 == len(old))
+        else:
+            yield Part("gone", "".join(old[i1:i2]))
+            yield Part("new", "".join(new[j1:j2]))
+
+
+def _context(tokens: Sequence[str], *, first: bool, last: bool) -> Iterator[Part]:
+    """An unchanged stretch: whole if short, else its ends beside a change."""
+    if len(tokens) <= 3 * CONTEXT:
+        yield Part("same", "".join(tokens))
+        return
+    head = [] if first else tokens[:CONTEXT]
+    tail = [] if last else tokens[-CONTEXT:]
+    left_out = sum(token[0].isalnum() for token in tokens[len(head) : len(tokens) - len(tail)])
+    yield Part("same", "".join(head))
+    yield Part("skipped", str(left_out))
+    yield Part("same", "".join(tail))
