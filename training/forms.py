@@ -85,8 +85,13 @@ def recipe_field(name: str) -> forms.Field:
         choices = [("", "as preset"), ("all", "all rows"), ("replay", "replay rows")]
         return forms.ChoiceField(label=label, required=False, choices=choices, help_text=explained)
     low, high = LIMITS[name]
-    text = f"{explained} {low:g} to {high:g}."
-    kind = forms.IntegerField if name in WHOLE else forms.FloatField
     usual = PRESETS[DEFAULT_PRESET]["recipe"].get(name, "")
-    widget = forms.NumberInput(attrs={"placeholder": f"{usual:g}" if usual != "" else "", "step": "any"})
-    return kind(label=label, required=False, min_value=low, max_value=high, help_text=text, widget=widget)
+    shared: dict[str, Any] = {
+        "label": label,
+        "required": False,
+        "help_text": f"{explained} {low:g} to {high:g}.",
+        "widget": forms.NumberInput(attrs={"placeholder": str(usual), "step": "any"}),
+    }
+    if name in WHOLE:
+        return forms.IntegerField(min_value=int(low), max_value=int(high), **shared)
+    return forms.FloatField(min_value=low, max_value=high, **shared)

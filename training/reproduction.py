@@ -1,0 +1,65 @@
+"""Asking a finished run's question again, in a scratch folder, to see whether the same adapter comes out."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from training import base, jobs, manifest, metrics, rows
+from training.engine.digests import adapter_sha256
+from training.lessons import lessons
+from training.models import Run
+from training.prepare import MANIFEST_FILE, replace
+
+
+class NotReproducible(Exception):
+    """The question cannot be asked again here; the message says why."""
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    expected: str
+    found: str
+
+    @property
+    def same(self) -> bool:
+        return self.expected == self.found
+
+
+def reproduce(run: Run, folder: Path, say: Callable[[str], object]) -> Reproduction:
+    """Train the run's manifest once more in `folder`, telling `say` what happens. Raises NotReproducible."""
+    if run.manifest is None or not run.adapter_sha256:
+        raise NotReproducible(f"Run {run.pk} is {run.state}: only a finished run has an adapter to compare with.")
+    ask_again(run, folder)
+    for line in manifest.difference(run.manifest["versions"], manifest.library_versions()):
+        say(f"differs from the first time: {line}")
+    say(f"training {run.total_steps} steps")
+    train_again(folder, int(run.manifest["threads"]))
+    return Reproduction(run.adapter_sha256, adapter_sha256(folder / "adapter"))
+
+
+def ask_again(run: Run, folder: Path) -> None:
+    """Write manifest, rows and the link to the base model as they were."""
+    assert run.manifest is not None
+    try:
+        written = rows.write(lessons(run.dataset), run.dataset.merkle_root, folder / manifest.ROWS_FILE)
+        model = base.locate(run.base_model)
+    except (rows.Tampered, base.BaseMissing) as problem:
+        raise NotReproducible(str(problem)) from problem
+    if written.sha256 != run.manifest["rows_sha256"]:
+        raise NotReproducible(f"The rows hash to {written.sha256}, not to {run.manifest['rows_sha256']}.")
+    (folder / run.manifest["base_model"]).symlink_to(model)
+    replace(folder / MANIFEST_FILE, manifest.encode(run.manifest))
+
+
+def train_again(folder: Path, threads: int) -> None:
+    environment = jobs.engine_environment(folder, threads=threads)
+    with jobs.lock_folder(folder) as lock:
+        process = jobs.spawn([sys.executable, "-m", "training.engine", MANIFEST_FILE], folder, environment, lock)
+        try:
+            status = process.wait()
+        finally:
+            jobs.kill_group(process)
+    if status != 0:
+        said = metrics.engine_error(metrics.tail(folder / jobs.LOG_FILE))
+        raise NotReproducible(f"The engine ended with status {status}: {said}")
