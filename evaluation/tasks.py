@@ -14,7 +14,7 @@ from evaluation.vault.models import MailboxEntry
 from training.models import Job, Run
 
 
-@shared_task(name="evaluation.tasks.open_gate", queue="evaluation")
+@shared_task(name="evaluation.tasks.open_gate")
 def open_gate(run_id: int | str) -> None:
     """Queue the first gate of a finished run, against whoever is champion now."""
     run = Run.objects.filter(pk=run_id, state=Job.State.FINISHED, gates__isnull=True).first()
@@ -29,12 +29,12 @@ def open_for(run: Run) -> None:
         return
 
 
-@shared_task(name="evaluation.tasks.grade", queue="evaluation")
+@shared_task(name="evaluation.tasks.grade")
 def grade(gate_id: int | str) -> None:
     grading.grade(int(gate_id))
 
 
-@shared_task(name="evaluation.tasks.import_proposed", queue="evaluation")
+@shared_task(name="evaluation.tasks.import_proposed")
 def import_proposed(proposal_id: str) -> None:
     """Publish an uploaded benchmark from the mailbox, or close it with the reasons."""
     proposal = Proposal.objects.filter(pk=proposal_id).first()
@@ -67,7 +67,7 @@ def publish_proposal(proposal: Proposal, items: list[dict[str, Any]]) -> None:
     )
 
 
-@shared_task(name="evaluation.tasks.sweep", queue="evaluation")
+@shared_task(name="evaluation.tasks.sweep")
 def sweep() -> None:
     """Whatever a lost message, a killed worker or a flushed Redis left waiting."""
     grading.clear_scratch()
@@ -76,6 +76,6 @@ def sweep() -> None:
     for run in Run.objects.filter(state=Job.State.FINISHED, gates__isnull=True):
         open_for(run)
     for gate_id in sweep_gates():
-        grade.delay(gate_id)
+        grade.apply_async([gate_id], queue="evaluation")
 
 

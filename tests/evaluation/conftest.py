@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
+from django.db import connection
 from django.test import Client
 
 from curation.models import Dataset
 from evaluation import champion
-from evaluation.actions import import_benchmark
-from evaluation.models import BenchmarkVersion
+from evaluation.actions import finish_gate, import_benchmark, start_gate
+from evaluation.models import BenchmarkVersion, Gate, GateResult
 from training.models import Run
 
 SHA = "a" * 64
@@ -59,16 +60,21 @@ def as_person(client: Client) -> Callable[[Any], Client]:
 
 @pytest.fixture
 def dataset(engineer) -> Dataset:
-    return Dataset.objects.create(
-        name="lessons",
-        recipe={},
-        report={},
-        merkle_root=SHA,
-        pair_count=1,
-        replay_count=0,
-        epoch=1,
-        frozen_by=engineer,
-    )
+    """An empty dataset, past the triggers that forbid it: what is in it is not evaluation's business."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+        made = Dataset.objects.create(
+            name="lessons",
+            recipe={},
+            report={},
+            merkle_root=SHA,
+            pair_count=1,
+            replay_count=0,
+            epoch=1,
+            frozen_by=engineer,
+        )
+        cursor.execute("SET session_replication_role = DEFAULT")
+    return made
 
 
 @pytest.fixture
@@ -82,7 +88,7 @@ def make_run(dataset: Dataset, by: Any, adapter: str, **facts: Any) -> Run:
         recipe={},
         state=Run.State.FINISHED,
         created_by=by,
-        **{"base_model": "base", "base_sha256": SHA, "adapter_sha256": adapter} | facts,
+        **{"base_model": "base", "base_sha256": SHA, "adapter_sha256": adapter, "vault_refusal": "denied"} | facts,
     )
 
 
@@ -111,3 +117,29 @@ def publish(examiner) -> Callable[..., BenchmarkVersion]:
 @pytest.fixture
 def three_kinds(publish) -> list[BenchmarkVersion]:
     return [publish(kind, kind) for kind in ("regression", "business", "safety")]
+
+
+def with_verdict(gate: Gate, verdict: str) -> Gate:
+    """End a gate as the evaluator would, with one result a pinned version that bears this verdict."""
+    claimed = start_gate(gate.pk)
+    assert claimed is not None
+    results = [
+        GateResult(
+            gate=claimed,
+            version=version,
+            opponent="champion",
+            items=version.items,
+            candidate_correct=version.items,
+            opponent_correct=version.items,
+            only_opponent_correct=0,
+            only_candidate_correct=0,
+            estimate=0.0,
+            lower=-0.01,
+            upper=0.01,
+            margin=version.margin,
+            verdict=verdict,
+            detail={"power": 0.9, "needed": 300, "needed_if_equal": 200, "mcnemar": 0.02, "tolerated": 2},
+        )
+        for version in claimed.versions.select_related("benchmark")
+    ]
+    return finish_gate(claimed, results, verdict)

@@ -165,4 +165,4 @@ def test_a_benchmark_keeps_its_kind(publish):
 def test_postgresql_refuses_to_change_what_was_published(publish, alias, statement):
     publish("towns", background=["A clean text that is no exam."])
     with pytest.raises(DatabaseError, match="is refused"), transaction.atomic(using=alias):
-        connections[alias].cursor().execute(statement)
+        connections[alias].cursor().execute(f"SET CONSTRAINTS ALL IMMEDIATE; {statement}")

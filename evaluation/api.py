@@ -1,0 +1,110 @@
+"""Benchmarks and gates over REST, read-only: hashes, counts and verdicts, never an item."""
+
+from rest_framework import serializers, viewsets
+from rest_framework.pagination import CursorPagination
+from rest_framework.permissions import BasePermission, IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from cftapp.accounts import roles_of
+from evaluation.models import Benchmark, BenchmarkVersion, Gate, GateResult, Waiver
+
+
+class HoldsARole(BasePermission):
+    message = "This needs a role: ask an admin."
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return bool(roles_of(request.user))
+
+
+class Newest(CursorPagination):
+    ordering = "-id"
+    page_size = 50
+
+
+class VersionSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = BenchmarkVersion
+        fields = ("id", "number", "items", "sha256", "scorer", "margin", "published_at")
+        read_only_fields = fields
+
+
+class BenchmarkSerializer(serializers.ModelSerializer):
+    versions = VersionSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = Benchmark
+        fields = ("id", "name", "title", "kind", "versions")
+        read_only_fields = fields
+
+
+class ResultSerializer(serializers.ModelSerializer):
+    benchmark = serializers.CharField(source="version.benchmark.name", read_only=True)
+    number = serializers.IntegerField(source="version.number", read_only=True)
+
+    class Meta:
+        model = GateResult
+        fields = (
+            "benchmark",
+            "number",
+            "opponent",
+            "items",
+            "candidate_correct",
+            "opponent_correct",
+            "only_opponent_correct",
+            "only_candidate_correct",
+            "estimate",
+            "lower",
+            "upper",
+            "margin",
+            "verdict",
+            "detail",
+        )
+        read_only_fields = fields
+
+
+class WaiverSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = Waiver
+        fields = ("reason", "requested_by", "requested_at", "confirmed_by", "confirmed_at")
+        read_only_fields = fields
+
+
+class GateSerializer(serializers.ModelSerializer):
+    results = ResultSerializer(many=True, read_only=True)
+    waiver = WaiverSerializer(read_only=True, allow_null=True, default=None)
+
+    class Meta:
+        model = Gate
+        fields = (
+            "id",
+            "run",
+            "champion_run",
+            "anchor_run",
+            "versions",
+            "state",
+            "verdict",
+            "answers",
+            "total_answers",
+            "error",
+            "queued_at",
+            "started_at",
+            "ended_at",
+            "results",
+            "waiver",
+        )
+        read_only_fields = fields
+
+
+class BenchmarkViewSet(viewsets.ReadOnlyModelViewSet):
+    queryset = Benchmark.objects.prefetch_related("versions")
+    serializer_class = BenchmarkSerializer
+    pagination_class = Newest
+    permission_classes = (IsAuthenticated, HoldsARole)
+
+
+class GateViewSet(viewsets.ReadOnlyModelViewSet):
+    queryset = Gate.objects.select_related("waiver").prefetch_related("versions", "results__version__benchmark")
+    serializer_class = GateSerializer
+    pagination_class = Newest
+    permission_classes = (IsAuthenticated, HoldsARole)

@@ -1,0 +1,228 @@
+"""The exam room: what is examined, and what came of it. No page shows an item's text. Views validate, actions execute."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import Count
+from django.forms import Form
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from audit.actions import Refused
+from cftapp.accounts import ROLES, has_role, role_required
+from evaluation import actions
+from evaluation.champion import champion_run
+from evaluation.forms import ProposalForm, WaiverForm
+from evaluation.models import Benchmark, BenchmarkVersion, Gate, GateResult, Proposal, Waiver
+from feedback.mailbox import MailboxClosed
+from training.models import Job, Run
+
+POLL_OVER = 286
+"""htmx stops polling when it gets this status."""
+WAIVERS = ("engineer", "lead")
+CONFIRMS = ("lead", "compliance")
+
+# --- benchmarks -------------------------------------------------------------------------------------------------------
+
+
+@require_GET
+@role_required(*ROLES)
+def benchmarks(request: HttpRequest) -> HttpResponse:
+    return benchmarks_page(request, ProposalForm())
+
+
+def benchmarks_page(request: HttpRequest, form: ProposalForm, status: int = 200) -> HttpResponse:
+    newest = BenchmarkVersion.objects.order_by("benchmark_id", "-number").distinct("benchmark_id")
+    versions = newest.select_related("benchmark", "published_by")
+    context = {
+        "versions": sorted(versions, key=lambda version: (version.benchmark.kind, version.benchmark.name)),
+        "missing": missing_kinds([version.benchmark for version in versions]),
+        "form": form,
+        "may_propose": has_role(request.user, "examiner"),
+        **uploads(),
+    }
+    return render(request, "evaluation/benchmarks.html", context, status=status)
+
+
+def missing_kinds(published: list[Benchmark]) -> list[str]:
+    kinds = {benchmark.kind for benchmark in published}
+    return [kind.label.lower() for kind in Benchmark.Kind if kind not in kinds]
+
+
+def uploads() -> dict[str, Any]:
+    newest = Proposal.objects.select_related("version__benchmark", "proposed_by").order_by("-proposed_at")[:8]
+    return {"proposals": newest, "waiting": any(one.state == Proposal.State.WAITING for one in newest)}
+
+
+@require_GET
+@role_required(*ROLES)
+def proposals(request: HttpRequest) -> HttpResponse:
+    """What changes while the evaluator publishes an upload; polled."""
+    context = uploads()
+    ended = not context["waiting"]
+    answer = render(request, "evaluation/proposals.html", context, status=POLL_OVER if ended else 200)
+    if ended:
+        answer["HX-Refresh"] = "true"
+    return answer
+
+
+@require_POST
+@role_required("examiner")
+def propose(request: HttpRequest) -> HttpResponse:
+    form = ProposalForm(request.POST, request.FILES)
+    if form.is_valid() and send(form, request.user):
+        messages.success(request, "The items are in the vault's mailbox; the evaluator publishes them.")
+        return redirect("evaluation:benchmarks")
+    return benchmarks_page(request, form, status=422)
+
+
+def send(form: ProposalForm, by: Any) -> bool:
+    asked = form.cleaned_data
+    try:
+        actions.propose_benchmark(
+            asked["name"],
+            asked["title"],
+            asked["kind"],
+            asked["file"],
+            scorer=asked["scorer"],
+            margin=asked["points"] / 100,
+            by=by,
+        )
+    except Refused as refused:
+        name_fields(form, refused)
+        return False
+    except MailboxClosed as closed:
+        form.add_error(None, f"{closed} Nothing was kept; try again in a moment.")
+        return False
+    return True
+
+
+def name_fields(form: Form, refused: Refused) -> None:
+    """Show each reason beside its field; those about a line belong to the file."""
+    for blocked in refused.blockers:
+        words = f"{blocked.message}; accepted: {blocked.remedy}" if blocked.remedy else blocked.message
+        if blocked.field in form.fields:
+            form.add_error(blocked.field, words)
+        else:
+            form.add_error("file" if "file" in form.fields else None, f"{blocked.field} {words}")
+
+
+@require_GET
+@role_required(*ROLES)
+def benchmark(request: HttpRequest, pk: int) -> HttpResponse:
+    shown = get_object_or_404(Benchmark, pk=pk)
+    versions = shown.versions.select_related("published_by").annotate(exams=Count("gates")).order_by("-number")
+    results = GateResult.objects.filter(version__benchmark=shown).select_related("gate", "version__benchmark")
+    context = {"benchmark": shown, "versions": versions, "results": results.order_by("-gate_id", "-opponent")[:20]}
+    return render(request, "evaluation/benchmark.html", context)
+
+
+# --- gates ------------------------------------------------------------------------------------------------------------
+
+
+@require_GET
+@role_required(*ROLES)
+def gates(request: HttpRequest) -> HttpResponse:
+    newest = Gate.objects.select_related("run__dataset", "waiver").order_by("-pk")
+    page = Paginator(newest, 25).get_page(request.GET.get("page"))
+    page.object_list = list(page.object_list.prefetch_related("results__version__benchmark"))
+    return render(request, "evaluation/gates.html", {"page_obj": page})
+
+
+@require_GET
+@role_required(*ROLES)
+def gate(request: HttpRequest, pk: int) -> HttpResponse:
+    return gate_page(request, pk, WaiverForm())
+
+
+def gate_page(request: HttpRequest, pk: int, form: WaiverForm, status: int = 200) -> HttpResponse:
+    return render(request, "evaluation/gate.html", about(request, pk) | {"form": form}, status=status)
+
+
+def about(request: HttpRequest, pk: int) -> dict[str, Any]:
+    queryset = Gate.objects.select_related(
+        "run__dataset", "champion_run", "anchor_run", "waiver__requested_by", "waiver__confirmed_by"
+    ).prefetch_related("results__version__benchmark", "versions__benchmark")
+    shown = get_object_or_404(queryset, pk=pk)
+    waiver = getattr(shown, "waiver", None)
+    return {
+        "gate": shown,
+        "waiver": waiver,
+        "live": shown.state in (Job.State.QUEUED, Job.State.RUNNING),
+        "results": shown.results.all(),
+        "may_queue": has_role(request.user, "engineer"),
+        "may_waive": has_role(request.user, *WAIVERS),
+        "may_confirm": may_confirm(request, waiver),
+        "next": [result.reading.next for result in shown.results.all() if result.reading.next],
+    }
+
+
+def may_confirm(request: HttpRequest, waiver: Waiver | None) -> bool:
+    """Whether this person can be the second one."""
+    return waiver is not None and waiver.requested_by_id != request.user.pk and has_role(request.user, *CONFIRMS)
+
+
+@require_GET
+@role_required(*ROLES)
+def progress(request: HttpRequest, pk: int) -> HttpResponse:
+    """What changes while a gate is worked through; the end of it ends the polling and shows the whole page."""
+    context = about(request, pk)
+    if context["live"]:
+        return render(request, "evaluation/progress.html", context)
+    ended = render(request, "evaluation/progress.html", context, status=POLL_OVER)
+    ended["HX-Refresh"] = "true"
+    return ended
+
+
+@require_POST
+@role_required("engineer")
+def queue(request: HttpRequest) -> HttpResponse:
+    """Queue another gate of a run: on the newest benchmark versions, against today's champion."""
+    run = get_object_or_404(Run, pk=number(request.POST.get("run", "")))
+    try:
+        opened = actions.queue_gate(run, champion_run=champion_run(), by=request.user)
+    except Refused as refused:
+        messages.error(request, words_of(refused))
+        return redirect("evaluation:gates")
+    messages.success(request, f"Gate {opened.pk} is queued.")
+    return redirect("evaluation:gate", opened.pk)
+
+
+def number(text: str) -> int:
+    """A posted id; 0, which no row has, for anything else."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
+
+
+def words_of(refused: Refused) -> str:
+    return " ".join(f"{one.message} {one.remedy}".strip() for one in refused.blockers)
+
+
+# --- waivers ----------------------------------------------------------------------------------------------------------
+
+
+@require_POST
+@role_required(*WAIVERS)
+def waive(request: HttpRequest, pk: int) -> HttpResponse:
+    form = WaiverForm(request.POST)
+    if not form.is_valid():
+        return gate_page(request, pk, form, status=422)
+    try:
+        actions.request_waiver(get_object_or_404(Gate, pk=pk), form.cleaned_data["reason"], by=request.user)
+    except Refused as refused:
+        messages.error(request, words_of(refused))
+    return redirect("evaluation:gate", pk)
+
+
+@require_POST
+@role_required(*CONFIRMS)
+def confirm(request: HttpRequest, pk: int) -> HttpResponse:
+    waiver = get_object_or_404(Waiver, gate_id=pk)
+    try:
+        actions.confirm_waiver(waiver, by=request.user)
+        messages.success(request, "Confirmed: the release may be promoted.")
+    except Refused as refused:
+        messages.error(request, words_of(refused))
+    return redirect("evaluation:gate", pk)
+
