@@ -21,11 +21,19 @@ SECTIONS: dict[str, tuple[str, list[tuple[str, str]]]] = {
             ("All feedback", "feedback:list"),
             ("Consent", "feedback:consent"),
             ("Sources", "feedback:sources"),
+            ("API", "feedback:api"),
         ],
     ),
     "curation": ("Curation", [("Pairs", "curation:pairs"), ("Datasets", "curation:datasets")]),
     "training": ("Training", [("Runs", "training:runs"), ("New run", "training:new")]),
-    "evaluation": ("Evaluation", [("Gates", "evaluation:gates"), ("Benchmarks", "evaluation:benchmarks")]),
+    "evaluation": (
+        "Evaluation",
+        [
+            ("Gates", "evaluation:gates"),
+            ("Benchmarks", "evaluation:benchmarks"),
+            ("Proposals", "evaluation:proposals"),
+        ],
+    ),
     "serving": ("Serving", [("Releases", "serving:releases")]),
     "audit": ("Audit", [("Log", "audit:log"), ("Verify", "audit:verify")]),
 }
@@ -37,6 +45,7 @@ PARENTS = {
     "training:run": "training:runs",
     "evaluation:gate": "evaluation:gates",
     "evaluation:benchmark": "evaluation:benchmarks",
+    "evaluation:propose": "evaluation:benchmarks",
     "audit:event": "audit:log",
     "audit:lineage": "audit:log",
 }
