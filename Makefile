@@ -11,6 +11,9 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 BIN := .venv/bin
 PY := $(BIN)/python
 STAMP := .venv/installed
+# What pyproject.toml asks for, extras included, a line each.
+REQUIREMENTS := import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+	print(*project["dependencies"], *sum(project["optional-dependencies"].values(), []), sep="\n")
 
 help: ## what can be done here
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -20,7 +23,8 @@ $(STAMP): constraints.txt pyproject.toml
 	@if [ ! -x $(PY) ]; then echo "making .venv with $(PYTHON)"; "$(PYTHON)" -m venv .venv || \
 		{ rm -rf .venv; echo "Python's venv module is missing: install it (Debian, Ubuntu: apt-get install python3-venv)."; exit 1; }; fi
 	@echo "installing what constraints.txt pins (the first time downloads torch)"
-	@"$(PY)" -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt -e '.[ml,dev]' || \
+	@"$(PY)" -c '$(REQUIREMENTS)' > .venv/requirements.txt
+	@"$(PY)" -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt -r .venv/requirements.txt || \
 		{ echo "The installation failed; the reason is above. Mend it and run the same command again."; exit 1; }
 	@touch $(STAMP)
 

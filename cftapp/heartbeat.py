@@ -68,7 +68,7 @@ class Watchdog(threading.Thread):
             self.leave(DEAF_STATUS)
             return
         try:
-            beat.apply_async([self.role], queue=self.queue, retry=False)
+            beat.apply_async((self.role,), queue=self.queue, retry=False)
         except Exception as problem:  # Redis is away: the silence is not the worker's
             self.hear()
             log.warning("no heartbeat sent", queue=self.queue, problem=type(problem).__name__)
