@@ -1,0 +1,195 @@
+"""Where a row came from and what became of it: the edges of the log, followed by one recursive query.
+
+An event (W3C PROV: activity) used some entities and generated others. Back goes from an entity to the event that
+generated it and on to what that used; forward goes the other way. A gate is looked at, never walked through: it names
+the champion that a candidate was compared with, and nobody learns from being compared.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+from django.db import connection
+
+Direction = Literal["back", "forward"]
+MOST_STEPS = 20_000
+
+STAGES: dict[str, tuple[str, ...]] = {
+    "Feedback": (
+        *("source", "api_key", "subject", "consent", "interaction"),
+        *("bug_report", "taste_note", "correction", "comment", "receipt"),
+    ),
+    "Curation": ("case", "epoch", "pair", "proposal"),
+    "Dataset": ("dataset",),
+    "Run": ("run", "adapter"),
+    "Gate": ("benchmark_version", "gate", "waiver"),
+    "Release": ("release",),
+    "Promotion": ("promotion",),
+}
+KINDS = tuple(kind for kinds in STAGES.values() for kind in kinds)
+LOOKED_AT = ["gate"]
+MARKS = ["withdrawal.marked", "pairs.withdrawn"]
+
+# Entities and events take turns in `reached`; UNION drops what was reached before, so a circle ends by itself and an
+# event over ten thousand rows is opened once.
+TRACE = """
+WITH RECURSIVE reached (kind, object_id, event_id) AS (
+    SELECT %(kind)s::text, %(object_id)s::text, NULL::bigint
+    UNION
+    SELECT step.kind, step.object_id, step.event_id
+    FROM reached, LATERAL (
+        SELECT '' AS kind, '' AS object_id, edge.event_id FROM audit_edge edge
+        WHERE reached.event_id IS NULL AND edge.kind = reached.kind AND edge.object_id = reached.object_id
+          AND edge.relation = %(enter)s
+          AND (reached.kind <> ALL (%(looked_at)s) OR (reached.kind, reached.object_id) = (%(kind)s, %(object_id)s))
+        UNION ALL
+        SELECT edge.kind, edge.object_id, NULL FROM audit_edge edge
+        WHERE edge.event_id = reached.event_id AND edge.relation = %(leave)s
+    ) AS step
+), entities AS (
+    SELECT kind, object_id FROM reached WHERE event_id IS NULL LIMIT %(most)s
+)
+SELECT entities.kind, entities.object_id, born.id, born.name, born.recorded_at, born.actor,
+       newest.id, newest.name, newest.recorded_at, marked.recorded_at
+FROM entities
+LEFT JOIN LATERAL (
+    SELECT event.id, event.name, event.recorded_at, event.actor
+    FROM audit_edge edge JOIN audit_event event ON event.id = edge.event_id
+    WHERE edge.kind = entities.kind AND edge.object_id = entities.object_id AND edge.relation = 'generated'
+    ORDER BY event.id LIMIT 1
+) AS born ON true
+LEFT JOIN LATERAL (
+    SELECT event.id, event.name, event.recorded_at
+    FROM audit_edge edge JOIN audit_event event ON event.id = edge.event_id
+    WHERE edge.kind = entities.kind AND edge.object_id = entities.object_id
+    ORDER BY event.id DESC LIMIT 1
+) AS newest ON true
+LEFT JOIN LATERAL (
+    SELECT event.recorded_at
+    FROM audit_edge edge JOIN audit_event event ON event.id = edge.event_id
+    WHERE edge.kind = entities.kind AND edge.object_id = entities.object_id AND event.name = ANY (%(marks)s)
+      AND entities.kind <> 'subject'
+    ORDER BY event.id LIMIT 1
+) AS marked ON true
+ORDER BY born.id NULLS FIRST, entities.kind, entities.object_id
+"""
+
+PARENTS = """
+SELECT event_id, kind, object_id FROM audit_edge
+WHERE event_id = ANY (%s) AND relation = 'used' AND kind = ANY (%s)
+"""
+
+CONSENT = """
+SELECT DISTINCT ON (edge.object_id) edge.object_id, event.name, event.recorded_at, event.detail ->> 'expires_at'
+FROM audit_edge edge JOIN audit_event event ON event.id = edge.event_id
+WHERE edge.kind = 'subject' AND edge.relation = 'used' AND edge.object_id = ANY (%s)
+  AND (event.name IN ('consent.granted', 'consent.withdrawn') OR EXISTS (
+      SELECT FROM audit_edge made
+      WHERE made.event_id = event.id AND made.relation = 'generated' AND made.kind = 'consent'))
+ORDER BY edge.object_id, event.id DESC
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What a subject's newest word in the log is: granted, withdrawn or expired, and since when."""
+
+    subject_id: str
+    state: str
+    since: datetime
+
+
+@dataclass(slots=True)
+class Step:
+    """One entity on the way. `born_*` is the event that generated it, `newest_*` the last one that names it."""
+
+    kind: str
+    object_id: str
+    born_id: int | None
+    born_name: str | None
+    born_at: datetime | None
+    actor: str | None
+    newest_id: int | None
+    newest_name: str | None
+    newest_at: datetime | None
+    marked_at: datetime | None
+    consent: Consent | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The steps of one stage of the pipeline, oldest first."""
+
+    name: str
+    steps: list[Step] = field(default_factory=list)
+
+
+def trace(kind: str, object_id: object, direction: Direction, most: int = MOST_STEPS) -> list[Step]:
+    """Everything that the entity came from ("back") or went into ("forward"), itself included, oldest first.
+
+    One query. Beyond `most` entities the rest is left out.
+    """
+    enter, leave = ("generated", "used") if direction == "back" else ("used", "generated")
+    values = {"kind": kind, "object_id": str(object_id), "enter": enter, "leave": leave}
+    with connection.cursor() as cursor:
+        cursor.execute(TRACE, {**values, "looked_at": LOOKED_AT, "marks": MARKS, "most": most})
+        return [Step(*row) for row in cursor.fetchall()]
+
+
+def grouped(steps: Iterable[Step]) -> list[Stage]:
+    """Steps by stage of the pipeline, in its order; stages without any are left out."""
+    place = {kind: name for name, kinds in STAGES.items() for kind in kinds}
+    stages = {name: Stage(name) for name in STAGES}
+    for step in steps:
+        if step.kind in place:
+            stages[place[step.kind]].steps.append(step)
+    return [stage for stage in stages.values() if stage.steps]
+
+
+def with_consents(steps: list[Step], now: datetime) -> list[Step]:
+    """Set `consent` on every step that goes back to exactly one subject through its generating events. Two queries."""
+    subjects = _subjects_of(steps)
+    known = consents({subject for subject in subjects.values() if subject}, now)
+    for step in steps:
+        step.consent = known.get(subjects.get((step.kind, step.object_id)) or "")
+    return steps
+
+
+PERSONAL = ["subject", "interaction", "bug_report", "taste_note", "correction", "comment", "case"]
+
+
+def _subjects_of(steps: list[Step]) -> dict[tuple[str, str], str | None]:
+    born = {(step.kind, step.object_id): step.born_id for step in steps}
+    parents: dict[int, list[tuple[str, str]]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(PARENTS, [[event for event in born.values() if event], PERSONAL])
+        for event_id, kind, object_id in cursor.fetchall():
+            parents.setdefault(event_id, []).append((kind, object_id))
+    found: dict[tuple[str, str], str | None] = {}
+
+    def subject_of(entity: tuple[str, str], depth: int = 0) -> str | None:
+        if entity[0] == "subject":
+            return entity[1]
+        if entity not in found and depth < len(PERSONAL):
+            used = parents.get(born.get(entity) or 0, [])
+            direct = {object_id for kind, object_id in used if kind == "subject"}
+            above = direct or {one for parent in used if (one := subject_of(parent, depth + 1))}
+            found[entity] = above.pop() if len(above) == 1 else None
+        return found.get(entity)
+
+    return {entity: subject_of(entity) for entity in born if entity[0] in (*PERSONAL, "pair")}
+
+
+def consents(subject_ids: Iterable[str], now: datetime) -> dict[str, Consent]:
+    """The newest word of each subject, as the log has it; a subject that was never asked is missing."""
+    with connection.cursor() as cursor:
+        cursor.execute(CONSENT, [list(subject_ids)])
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return {row[0]: Consent(row[0], _state(row[1], row[3], now), row[2]) for row in rows}
+
+
+def _state(name: str, expires_at: str | None, now: datetime) -> str:
+    if name == "consent.withdrawn":
+        return "withdrawn"
+    return "expired" if expires_at and datetime.fromisoformat(expires_at) <= now else "granted"

@@ -1,0 +1,160 @@
+"""Reading the log, proving what it says, following a row back and forth."""
+
+import json
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from audit import lineage as lines
+from audit import proofs, reading
+from audit.lineage import Stage, Step
+from audit.management.commands.seal import outside_file
+from audit.models import Edge, Event
+from audit.verify import Report
+from audit.verify import verify as verify_log
+from cftapp.accounts import ROLES, role_required
+
+CHECKPOINTS = 10
+SHOWN_STEPS = 40
+EDGES_SHOWN = 200
+
+PAGES = {
+    "pair": "curation:pair",
+    "dataset": "curation:dataset",
+    "run": "training:run",
+    "gate": "evaluation:gate",
+    "interaction": "feedback:give",
+}
+
+
+@require_safe
+@role_required(*ROLES)
+def log(request: HttpRequest) -> HttpResponse:
+    """Newest first; `name` is an event's whole name, `about` what it is about, `before` where the page begins."""
+    names = reading.event_names()
+    name, about = request.GET.get("name", ""), request.GET.get("about", "")
+    wanted = [one for one in names if one == name or (not name and reading.noun(one) == about)]
+    before = request.GET.get("before", "")
+    events, older = reading.newest_events(wanted if name or about else None, int(before) if before.isdigit() else None)
+    context = {
+        "events": events,
+        "older": older,
+        "names": names,
+        "nouns": sorted({reading.noun(one) for one in names}),
+        "name": name,
+        "about": about,
+        "is_first": not before,
+    }
+    return render(request, "audit/log.html", context)
+
+
+@require_safe
+@role_required(*ROLES)
+def event(request: HttpRequest, pk: int) -> HttpResponse:
+    found = get_object_or_404(Event, pk=pk)
+    edges = list(Edge.objects.filter(event=found).order_by("relation", "id")[: EDGES_SHOWN + 1])
+    context = {
+        "event": found,
+        "body": json.dumps(json.loads(bytes(found.body)), indent=2, ensure_ascii=False),
+        "edges": edges[:EDGES_SHOWN],
+        "more_edges": len(edges) > EDGES_SHOWN,
+        "proof": proofs.inclusion(found),
+        "kinds": lines.KINDS,
+    }
+    return render(request, "audit/event.html", context)
+
+
+@require_safe
+@role_required(*ROLES)
+def proof(request: HttpRequest, pk: int) -> HttpResponse:
+    """The proof as a file. 404 while the event is not sealed."""
+    found = get_object_or_404(Event, pk=pk)
+    included = proofs.inclusion(found)
+    if included is None:
+        raise Http404("The event is not sealed yet.")
+    response = JsonResponse(proofs.as_document(found, included), json_dumps_params={"indent": 2})
+    response["Content-Disposition"] = f'attachment; filename="cft-event-{pk}-proof.json"'
+    return response
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@role_required(*ROLES)
+def verify(request: HttpRequest) -> HttpResponse:
+    """The checkpoints and how each extends the one before; the button reads the whole log."""
+    key = proofs.public_key()
+    context = {
+        "report": run_verification(key) if request.method == "POST" else None,
+        "chain": proofs.chain(CHECKPOINTS),
+        "unsealed": proofs.unsealed(),
+        "most_unsealed": proofs.MOST_UNSEALED,
+        "has_key": key is not None,
+    }
+    return render(request, "audit/verify.html", context)
+
+
+def run_verification(key: Ed25519PublicKey | None) -> Report | None:
+    """Without a key there is nothing to verify with; the page says so."""
+    return verify_log(key, outside_file()) if key else None
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One direction of a lineage, by stage, as much of it as a page holds."""
+
+    title: str
+    words: str
+    stages: list[tuple[Stage, int]]
+
+
+@require_safe
+@role_required(*ROLES)
+def lineage(request: HttpRequest, kind: str, object_id: str) -> HttpResponse:
+    """A row, what it came from and what became of it."""
+    if kind not in lines.KINDS:
+        raise Http404(f"There is no kind {kind}.")
+    back, forward = lines.trace(kind, object_id, "back"), lines.trace(kind, object_id, "forward")
+    here = next(step for step in forward if (step.kind, step.object_id) == (kind, object_id))
+    if here.newest_id is None:
+        raise Http404(f"The log knows no {kind} {object_id}.")
+    lines.with_consents([*back, *forward], timezone.now())
+    context = {
+        "here": here,
+        "page": page_of(kind, object_id),
+        "ways": [
+            way("Where it came from", "Nothing: it begins here.", back, here),
+            way("What became of it", "Nothing yet.", forward, here),
+        ],
+        "withdrawn": {step.consent.subject_id for step in back if step.consent and step.consent.state != "granted"},
+        "cut": max(len(back), len(forward)) >= lines.MOST_STEPS,
+    }
+    return render(request, "audit/lineage.html", context)
+
+
+def way(title: str, words: str, steps: list[Step], here: Step) -> Way:
+    others = [step for step in steps if (step.kind, step.object_id) != (here.kind, here.object_id)]
+    return Way(title, words, [_shortened(stage) for stage in lines.grouped(others)])
+
+
+def _shortened(stage: Stage) -> tuple[Stage, int]:
+    """The stage with at most SHOWN_STEPS steps, those first that need a look, and how many were left out."""
+    steps = sorted(stage.steps, key=_needs_no_look)
+    return Stage(stage.name, steps[:SHOWN_STEPS]), max(0, len(steps) - SHOWN_STEPS)
+
+
+def _needs_no_look(step: Step) -> bool:
+    return step.marked_at is None and (step.consent is None or step.consent.state == "granted")
+
+
+def page_of(kind: str, object_id: str) -> str:
+    """The console's own page about an entity, where it has one."""
+    if kind in ("release", "promotion"):
+        return reverse("serving:releases")
+    try:
+        return reverse(PAGES[kind], args=[object_id]) if kind in PAGES else ""
+    except NoReverseMatch:
+        return ""

@@ -1,0 +1,153 @@
+"""From any row back to what it came from and forward to what it became, by the edges of the log."""
+
+import time
+from datetime import UTC, datetime
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from audit.actions import record
+from audit.lineage import MOST_STEPS, grouped, trace, with_consents
+
+pytestmark = pytest.mark.django_db
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+def tell(name, used=(), generated=(), **detail):
+    with transaction.atomic():
+        return record(name, by="process:test", used=used, generated=generated, detail=detail)
+
+
+def entities(steps):
+    return [(step.kind, step.object_id) for step in steps]
+
+
+@pytest.fixture
+def story():
+    """ana's correction becomes a pair, is frozen with another, trained, gated, released and promoted."""
+    tell("interaction.recorded", [("source", 1), ("subject", "ana")], [("interaction", "i1")])
+    tell("correction.submitted", [("interaction", "i1"), ("subject", "ana")], [("consent", 1), ("correction", "c1")])
+    tell("case.opened", [("correction", "c1")], [("case", 1)])
+    tell("case.decided", [("correction", "c1"), ("case", 1)], [("pair", "p1")])
+    tell("dataset.frozen", [("pair", "p1"), ("pair", "p2")], [("dataset", 1)])
+    tell("run.queued", [("dataset", 1)], [("run", 1)])
+    tell("run.finished", [("run", 1)], [("adapter", "sha")])
+    tell("gate.queued", [("run", 1), ("benchmark_version", 1)], [("gate", 1)])
+    tell("release.created", [("run", 1), ("adapter", "sha"), ("gate", 1)], [("release", 2)])
+    tell("champion.promoted", [("release", 2), ("gate", 1)], [("promotion", 2)])
+
+
+def test_forward_from_a_pair_reaches_the_promotion(story):
+    assert entities(trace("pair", "p1", "forward")) == [
+        ("pair", "p1"),
+        ("dataset", "1"),
+        ("run", "1"),
+        ("adapter", "sha"),
+        ("gate", "1"),
+        ("release", "2"),
+        ("promotion", "2"),
+    ]
+
+
+def test_back_from_the_promotion_reaches_the_subject(story):
+    found = entities(trace("promotion", 2, "back"))
+    assert {("subject", "ana"), ("interaction", "i1"), ("correction", "c1"), ("pair", "p1"), ("pair", "p2")} <= {*found}
+    assert found[-1] == ("promotion", "2")
+
+
+def test_each_direction_is_one_query(story):
+    for direction in ("back", "forward"):
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            trace("dataset", 1, direction)
+        assert len(queries) == 1
+
+
+def test_steps_tell_when_they_were_born_and_what_was_said_last(story):
+    by_kind = {step.kind: step for step in trace("run", 1, "forward")}
+    assert (by_kind["run"].born_name, by_kind["run"].newest_name) == ("run.queued", "release.created")
+    assert by_kind["promotion"].born_name == by_kind["promotion"].newest_name == "champion.promoted"
+    assert by_kind["run"].actor == "process:test"
+
+
+def test_they_are_grouped_by_stage_in_the_order_of_the_pipeline(story):
+    stages = grouped(trace("promotion", 2, "back"))
+    assert [stage.name for stage in stages] == [
+        *("Feedback", "Curation", "Dataset", "Run", "Gate", "Release", "Promotion")
+    ]
+
+
+def test_a_champion_that_a_candidate_was_compared_with_is_no_ancestor_of_it(story):
+    tell("dataset.frozen", [("pair", "p9")], [("dataset", 9)])
+    tell("run.queued", [("dataset", 9)], [("run", 9)])
+    tell("gate.queued", [("run", 9), ("run", 1), ("benchmark_version", 1)], [("gate", 9)])
+    tell("release.created", [("run", 9), ("gate", 9)], [("release", 9)])
+    assert ("release", "9") not in entities(trace("pair", "p1", "forward"))
+    assert ("pair", "p1") not in entities(trace("release", 9, "back"))
+    assert {("run", "1"), ("run", "9")} <= {*entities(trace("gate", 9, "back"))}
+
+
+def test_consent_is_the_newest_word_of_the_subject_behind_each_step(story):
+    steps = with_consents(trace("pair", "p1", "back"), NOW)
+    states = {step.kind: step.consent and step.consent.state for step in steps}
+    assert (states["pair"], states["correction"], states["subject"]) == ("granted", "granted", "granted")
+    tell("consent.withdrawn", [("subject", "ana")], [("consent", 2)])
+    steps = with_consents(trace("pair", "p1", "back"), NOW)
+    assert {step.consent.state for step in steps if step.consent} == {"withdrawn"}
+
+
+def test_consent_of_somebody_who_was_never_asked_is_unknown(story):
+    tell("interaction.recorded", [("source", 1), ("subject", "bo")], [("interaction", "i2")])
+    steps = with_consents(trace("interaction", "i2", "back"), NOW)
+    assert [step.consent for step in steps] == [None] * len(steps)
+
+
+def test_an_expired_grant_says_so():
+    tell("interaction.recorded", [("subject", "cy")], [("interaction", "i3")])
+    tell("consent.granted", [("subject", "cy")], [("consent", 3)], expires_at="2026-01-01T00:00:00+00:00")
+    steps = with_consents(trace("interaction", "i3", "back"), NOW)
+    assert {step.consent.state for step in steps if step.consent} == {"expired"}
+
+
+def test_a_mark_is_shown_on_what_it_names(story):
+    tell("withdrawal.marked", [("subject", "ana"), ("pair", "p1"), ("run", 1)])
+    marked = {step.kind for step in trace("pair", "p1", "forward") if step.marked_at}
+    assert marked == {"pair", "run"}
+
+
+def test_a_circle_ends():
+    tell("one", [("run", "a")], [("run", "b")])
+    tell("two", [("run", "b")], [("run", "a")])
+    assert set(entities(trace("run", "a", "forward"))) == {("run", "a"), ("run", "b")}
+    assert set(entities(trace("run", "a", "back"))) == {("run", "a"), ("run", "b")}
+
+
+def test_what_the_log_never_named_stands_alone():
+    (alone,) = trace("run", "nobody", "back")
+    assert (alone.born_id, alone.newest_id) == (None, None)
+
+
+def test_a_chain_of_two_thousand_is_followed_to_its_end():
+    for number in range(2000):
+        tell("run.resumed", [("run", number)], [("run", number + 1)])
+    assert len(trace("run", 0, "forward")) == 2001
+    assert len(trace("run", 2000, "back")) == 2001
+
+
+def test_ten_thousand_rows_in_one_dataset_take_less_than_a_second():
+    tell("feedback.imported", [("source", 1)], [("correction", f"c{n}") for n in range(10_000)])
+    tell("case.decided", [("correction", f"c{n}") for n in range(10_000)], [("pair", f"p{n}") for n in range(10_000)])
+    tell("dataset.frozen", [("pair", f"p{n}") for n in range(10_000)], [("dataset", 1)])
+    tell("run.queued", [("dataset", 1)], [("run", 1)])
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE audit_edge")
+        cursor.execute("ANALYZE audit_event")
+    started = time.perf_counter()
+    forward = trace("correction", "c1", "forward")
+    assert time.perf_counter() - started < 1
+    assert len(forward) == 10_003
+    started = time.perf_counter()
+    assert len(trace("run", 1, "back", most=MOST_STEPS)) == 20_000
+    assert time.perf_counter() - started < 3
