@@ -83,10 +83,7 @@ def _newest_locked(subject: Subject) -> ConsentEntry | None:
 
 
 def _record(name: str, entry: ConsentEntry, *, by: object) -> None:
-    record(
-        name,
-        by=by,
-        used=[("subject", entry.subject_id)],
-        generated=[("consent", entry.pk)],
-        detail={"wording_version": entry.wording_version, "legal_basis": entry.legal_basis},
-    )
+    detail = {"wording_version": entry.wording_version, "legal_basis": entry.legal_basis}
+    if entry.expires_at:
+        detail["expires_at"] = entry.expires_at.isoformat()
+    record(name, by=by, used=[("subject", entry.subject_id)], generated=[("consent", entry.pk)], detail=detail)
