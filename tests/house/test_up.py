@@ -17,6 +17,9 @@ import psutil
 import pytest
 import redis
 
+from cftapp import secrets
+from cftapp.embedded import Postgres, Redis
+from tests.conftest import Services
 from tests.stack import ROOT, Stack, wait_for
 
 EVERYBODY = {
@@ -149,6 +152,36 @@ def test_a_kill_leaves_no_orphan_and_the_next_start_resumes(own_stack, victim):
     assert own_stack.stop(signal.SIGINT) == 0
     assert survivors(everybody) == []
     assert not (own_stack.var / "stack.json").exists()
+
+
+@pytest.fixture
+def external(tmp_path: Path) -> Iterator[Services]:
+    """A PostgreSQL and a Redis that belong to nobody's stack."""
+    var = tmp_path / "elsewhere"
+    var.mkdir()
+    running = Services(Postgres(var, secrets.load(var, {}), durable=False), Redis(var), {})
+    running.start(running.postgres)
+    running.start(running.redis)
+    running.postgres.create_databases()
+    yield running
+    running.stop("postgres", signal.SIGQUIT)
+    running.stop("redis", signal.SIGKILL)
+
+
+def test_with_services_of_your_own_the_embedded_ones_are_not_started(external, tmp_path):
+    stack = Stack(
+        tmp_path / "var",
+        DATABASE_URL=external.postgres.url("cft"),
+        VAULT_DATABASE_URL=external.postgres.url("vault"),
+        REDIS_URL=external.redis.url,
+    )
+    try:
+        stack.start().wait_ready()
+        assert set(stack.pids) == EVERYBODY - {"postgres", "redis"}
+        assert not (stack.var / "postgres").exists()
+        assert "cft_trainer:" in psutil.Process(stack.pids["trainer"]).environ()["DATABASE_URL"]
+    finally:
+        stack.stop()
 
 
 def test_the_record_is_whole_json_at_any_moment(stack):
