@@ -4,6 +4,7 @@ import uuid
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
+from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework.exceptions import NotFound
 from rest_framework.negotiation import BaseContentNegotiation, DefaultContentNegotiation
@@ -97,14 +98,14 @@ class KeyView(APIView):
     def application(self) -> Application:
         return self.request.user
 
-    def once(self, work: Any) -> Response:
+    def once(self, work: Any) -> HttpResponse:
         """Answer with what `work(ids)` replies, or with its first reply under the request's Idempotency-Key."""
         request = self.request
         content = f"{request.method} {request.path}\n".encode() + request._request.body
         key = request.headers.get("Idempotency-Key", "")
         request.data  # noqa: B018 - a body that cannot be read is refused before anything is locked
         reply = answer_once(self.application.key, key, content, work)
-        response = Response(reply.body, status=reply.status)
+        response = HttpResponse(reply.body, status=reply.status, content_type="application/json")
         if reply.repeated:
             response["Idempotent-Replayed"] = "true"
         return response
@@ -141,7 +142,7 @@ class Interactions(KeyView):
         return paginator.get_paginated_response(InteractionReply(page, many=True).data)
 
     @describe(InteractionPost, InteractionReply, 200, 201, summary="Record a prompt and its answer")
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponse:
         return self.once(self.record)
 
     def record(self, ids: Ids) -> Reply:
@@ -153,7 +154,7 @@ class Interactions(KeyView):
             interaction_id=None if "external_id" in found else ids.new(),
             by=str(self.application),
         )
-        return Reply(200 if interaction.already_recorded else 201, InteractionReply(interaction).data)
+        return Reply.of(200 if interaction.already_recorded else 201, InteractionReply(interaction).data)
 
 
 class FeedbackView(KeyView):
@@ -173,7 +174,7 @@ class FeedbackView(KeyView):
             "interaction_id": interaction_id,
             "created_at": given.created_at,
         }
-        return Reply(201, FeedbackReply(reply).data)
+        return Reply.of(201, FeedbackReply(reply).data)
 
     def interaction_id(self, key: uuid.UUID | None, external_id: str) -> uuid.UUID:
         """The interaction that is meant, if it is one of this source."""
@@ -193,7 +194,7 @@ class BugReports(FeedbackView):
     post_class, action, kind = BugReportPost, staticmethod(submit_bug_report), "bug_report"
 
     @describe(BugReportPost, FeedbackReply, summary="It broke")
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponse:
         return self.once(self.submit)
 
 
@@ -201,7 +202,7 @@ class TasteNotes(FeedbackView):
     post_class, action, kind = TasteNotePost, staticmethod(submit_taste_note), "taste_note"
 
     @describe(TasteNotePost, FeedbackReply, summary="I would word it differently")
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponse:
         return self.once(self.submit)
 
 
@@ -209,7 +210,7 @@ class Corrections(FeedbackView):
     post_class, action, kind = CorrectionPost, staticmethod(submit_correction), "correction"
 
     @describe(CorrectionPost, FeedbackReply, summary="It is wrong, and this is right")
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponse:
         return self.once(self.submit)
 
 
@@ -217,32 +218,32 @@ class Comments(FeedbackView):
     post_class, action, kind = CommentPost, staticmethod(submit_comment), "comment"
 
     @describe(CommentPost, FeedbackReply, summary="A rating or words of no kind yet")
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponse:
         return self.once(self.submit)
 
 
 class Consents(KeyView):
     @describe(ConsentPost, ConsentReply, summary="A subject allows training")
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponse:
         return self.once(self.grant)
 
     def grant(self, ids: Ids) -> Reply:
         found = self.checked(ConsentPost)
         subject = Subject.objects.get_or_open(self.application.source, found.pop("subject"))
         entry = grant_consent(subject, **found, by=str(self.application))
-        return Reply(201, ConsentReply(entry).data)
+        return Reply.of(201, ConsentReply(entry).data)
 
 
 class Withdrawals(KeyView):
     @describe(WithdrawalPost, ConsentReply, summary="A subject allows training no longer")
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponse:
         return self.once(self.withdraw)
 
     def withdraw(self, ids: Ids) -> Reply:
         name = self.checked(WithdrawalPost)["subject"]
         subject = Subject.objects.get_or_open(self.application.source, name)
         entry = withdraw_consent(subject, by=str(self.application))
-        return Reply(201, ConsentReply(entry).data)
+        return Reply.of(201, ConsentReply(entry).data)
 
 
 class SubjectConsent(KeyView):
@@ -275,7 +276,7 @@ class Batch(KeyView):
         description="A JSON list, or JSON lines as application/x-ndjson. A bad row is refused alone. Feedback may "
         "name an interaction recorded earlier in the same batch by its external_id.",
     )
-    def post(self, request: Request) -> Response:
+    def post(self, request: Request) -> HttpResponse:
         return self.once(self.record)
 
     def record(self, ids: Ids) -> Reply:
@@ -288,4 +289,4 @@ class Batch(KeyView):
             status: sum(outcome.status == status for outcome in outcomes)
             for status in ("recorded", "already_recorded", "refused")
         }
-        return Reply(200, counts | {"results": [outcome.as_json() for outcome in outcomes]})
+        return Reply.of(200, counts | {"results": [outcome.as_json() for outcome in outcomes]})

@@ -11,6 +11,7 @@ from typing import Any
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 from psycopg.errors import LockNotAvailable
+from rest_framework.renderers import JSONRenderer
 
 from audit.refusal import Refused
 from feedback import lanes
@@ -38,9 +39,15 @@ class Ids:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
+    """A status and the JSON that goes with it, as text: a repetition is the same to the byte."""
+
     status: int
-    body: Any
+    body: str
     repeated: bool = False
+
+    @classmethod
+    def of(cls, status: int, data: Any) -> "Reply":
+        return cls(status, JSONRenderer().render(data).decode())
 
 
 def answer_once(api_key: ApiKey, idempotency_key: str, request: bytes, work: Callable[[Ids], Reply]) -> Reply:

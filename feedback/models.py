@@ -277,7 +277,7 @@ class IdempotentReply(models.Model):
     key = models.CharField(max_length=200)
     request_hash = models.CharField(max_length=64, help_text="Keyed: the request's text cannot be guessed from it.")
     status = models.PositiveSmallIntegerField()
-    body = models.JSONField()
+    body = models.TextField(help_text="The JSON as it was sent; it repeats no words of the request.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -140,7 +140,7 @@ class ReceiptQuerySet(CountedQuerySet):
         """Receipts of each kind, each at most `cap` + 1, in one query over the index."""
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT k, (SELECT count(*) FROM (SELECT FROM feedback_receipt WHERE kind = k LIMIT %s) AS some)"
+                "SELECT k, (SELECT count(*) FROM (SELECT FROM feedback_receipt WHERE kind = k LIMIT %s) AS found)"
                 " FROM unnest(%s::text[]) AS k",
                 [cap + 1, self.model.Kind.values],
             )

@@ -82,7 +82,8 @@ def outcome_of(index: int, result: RowResult) -> Outcome:
 
 def refused(index: int, row: Any, errors: Errors) -> Outcome:
     kind = row.get("kind") if isinstance(row, dict) else ""
-    return Outcome(index, kind if kind in ROWS else "", "refused", None, errors)
+    known = isinstance(kind, str) and kind in ROWS
+    return Outcome(index, kind if known else "", "refused", None, errors)
 
 
 def error(field: str, message: str, remedy: str) -> dict[str, str]:

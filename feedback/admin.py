@@ -1,0 +1,74 @@
+"""Back office: to look things up. Every write is an action, so nothing can be added, changed or deleted here."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from feedback.models import (
+    ApiKey,
+    BugReport,
+    Comment,
+    ConsentEntry,
+    Correction,
+    Interaction,
+    Source,
+    Subject,
+    TasteNote,
+)
+
+
+class ReadOnly(admin.ModelAdmin):
+    """Pages of 50 without a count over the whole table."""
+
+    list_per_page = 50
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Source)
+class SourceAdmin(ReadOnly):
+    list_display = ("name", "title", "subject_kind", "environment", "held_out_percent", "disabled_at")
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ReadOnly):
+    list_display = ("prefix", "label", "source", "created_at", "revoked_at")
+    list_select_related = ("source",)
+    exclude = ("token_hash",)
+
+
+@admin.register(Subject)
+class SubjectAdmin(ReadOnly):
+    list_display = ("label", "source", "lane", "created_at")
+    list_select_related = ("source",)
+    ordering = ("pk",)
+
+
+@admin.register(Interaction)
+class InteractionAdmin(ReadOnly):
+    list_display = ("id", "source", "lane", "environment", "model_name", "created_at")
+    list_select_related = ("source",)
+    list_filter = ("lane", "environment")
+    ordering = ("pk",)
+
+
+@admin.register(ConsentEntry)
+class ConsentEntryAdmin(ReadOnly):
+    list_display = ("id", "subject", "decision", "wording_version", "legal_basis", "expires_at", "recorded_at")
+    list_select_related = ("subject",)
+    ordering = ("-id",)
+
+
+@admin.register(BugReport, TasteNote, Correction, Comment)
+class FeedbackAdmin(ReadOnly):
+    list_display = ("id", "interaction_id", "created_at")
+    ordering = ("pk",)

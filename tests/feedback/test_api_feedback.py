@@ -1,0 +1,82 @@
+import pytest
+
+from feedback.models import BugReport, Comment, Correction, Receipt, TasteNote
+
+POSTS = {
+    "bug-reports/": (BugReport, "bug_report", {"what_happened": "It hung."}),
+    "taste-notes/": (TasteNote, "taste_note", {"preference": "Shorter.", "aspect": "length"}),
+    "corrections/": (Correction, "correction", {"replacement": "30 days.", "reason": "outdated"}),
+    "comments/": (Comment, "comment", {"rating": "bad", "text": "Wrong."}),
+}
+
+
+@pytest.mark.parametrize("path", POSTS)
+def test_a_door_is_a_table(application, event_names, path):
+    model, kind, words = POSTS[path]
+    key = application.interaction()
+    response = application.post(path, {"interaction": key, "note": "n"} | words)
+    assert response.status_code == 201
+    given = model.objects.get(pk=response.json()["id"])
+    assert str(given.interaction_id) == key and given.note == "n"
+    assert {name: getattr(given, name) for name in words} == words
+    assert response.json() == {
+        "id": str(given.pk), "kind": kind, "interaction": key, "created_at": response.json()["created_at"],
+    }  # fmt: skip
+    assert event_names()[-1] == f"{kind}.submitted"
+    assert Receipt.objects.get().kind == kind
+    assert sum(m.objects.count() for m, _, _ in POSTS.values()) == 1
+
+
+def test_the_interaction_may_be_named_by_its_external_id(application):
+    key = application.interaction(external_id="order-7")
+    reply = application.post("comments/", {"external_id": "order-7", "rating": "good"}).json()
+    assert reply["interaction"] == key
+
+
+def test_words_are_kept_as_they_came(application):
+    text = "  two\r\nlines\t\u200b é \U0001f600  "
+    key = application.interaction(prompt=text, answer="")
+    application.post("corrections/", {"interaction": key, "replacement": text})
+    correction = Correction.objects.select_related("interaction").get()
+    assert correction.replacement == correction.interaction.prompt == text
+
+
+def test_only_a_correction_has_a_replacement(application):
+    key = application.interaction()
+    for path in ("bug-reports/", "taste-notes/", "comments/"):
+        words = POSTS[path][2]
+        assert application.post(path, {"interaction": key, "replacement": "x"} | words).status_code == 422
+
+
+def test_a_comment_needs_a_rating_or_words(application):
+    key = application.interaction()
+    assert application.post("comments/", {"interaction": key}).status_code == 422
+    assert application.post("comments/", {"interaction": key, "rating": " "}).status_code == 422
+
+
+def test_interactions_are_listed_by_cursor_without_counting(application, django_assert_max_num_queries):
+    keys = [application.interaction(subject=f"u-{n}") for n in range(5)]
+    seen, url = [], "interactions/?limit=2"
+    while url:
+        with django_assert_max_num_queries(2):
+            page = application.get(url).json()
+        seen += [row["id"] for row in page["results"]]
+        url = page["next"]
+    assert seen == keys[::-1]
+
+
+def test_recording_twice_under_an_external_id_returns_the_first(application, event_names):
+    one = application.interaction(external_id="x-1")
+    body = {"subject": "u-1", "prompt": "other", "answer": "other", "external_id": "x-1"}
+    response = application.post("interactions/", body)
+    assert (response.status_code, response.json()["id"]) == (200, one)
+    assert event_names().count("interaction.recorded") == 1
+
+
+def test_a_replay_inherits_its_subject(application):
+    original = application.interaction(subject="u-7")
+    body = {"prompt": "p", "answer": "a2", "replay_of": original}
+    reply = application.post("interactions/", body).json()
+    assert reply["environment"] == "replay"
+    assert reply["subject"] == application.get("interactions/").json()["results"][-1]["subject"]
+    assert application.post("interactions/", body | {"subject": "u-8"}).status_code == 422

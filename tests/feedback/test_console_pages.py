@@ -1,0 +1,152 @@
+"""The console's pages: who may open them, what they show, what they cost."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from feedback.actions import grant_consent, record_interaction, submit_bug_report, submit_comment
+from feedback.models import ApiKey, ConsentEntry, Source, Subject
+
+PAGES = {
+    "/feedback/": {"rosa": 200, "carl": 200, "ada": 200, "otto": 403},
+    "/feedback/sources/": {"rosa": 403, "carl": 403, "ada": 200, "otto": 403},
+    "/feedback/consent/": {"rosa": 403, "carl": 200, "ada": 403, "otto": 403},
+}
+
+
+def signed_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.mark.parametrize("url", PAGES)
+def test_who_may_open_it(url, rosa, carl, ada, outsider):
+    assert Client().get(url).status_code == 302
+    found = {user.username: signed_in(user).get(url).status_code for user in (rosa, carl, ada, outsider)}
+    assert found == PAGES[url]
+
+
+# --- all feedback ---
+@pytest.fixture
+def some_feedback(shop, exam):
+    for n in range(60):
+        interaction = record_interaction(shop, f"u-{n}", "p", "a", by="process:test")
+        submit_comment(interaction.pk, rating="bad", text=f"comment {n}", by="process:test")
+    submit_bug_report(interaction.pk, what_happened="it hung", by="process:test")
+    held_out = record_interaction(exam, "u-1", "p", "a", by="process:test")
+    submit_bug_report(held_out.pk, what_happened="it hung too", by="process:test")
+
+
+def test_pages_by_kind_and_lane(some_feedback, rosa):
+    client = signed_in(rosa)
+    first = client.get("/feedback/?kind=comment").content.decode()
+    assert "bad · comment 59" in first and "bad · comment 9<" not in first
+    older = client.get("/feedback/?kind=comment&before=" + first.split("before=")[1].split('"')[0]).content.decode()
+    assert "bad · comment 9<" in older and "comment 59" not in older
+    assert "it hung" not in first
+    held_out = client.get("/feedback/?lane=held_out").content.decode()
+    assert "in the vault" in held_out and "it hung" not in held_out
+    assert "Bug 2" in held_out and "Untyped 60" not in held_out
+
+
+def test_it_takes_few_queries_and_little_weight(some_feedback, rosa, django_assert_max_num_queries):
+    client = signed_in(rosa)
+    client.get("/feedback/")
+    with django_assert_max_num_queries(12):
+        page = client.get("/feedback/")
+    assert len(page.content) < 60_000
+
+
+@pytest.mark.parametrize("query", ["?before=nonsense", "?kind=thumbs&lane=bike", "?before=" + "0" * 32])
+def test_a_strange_query_shows_everything(some_feedback, rosa, query):
+    assert "it hung" in signed_in(rosa).get(f"/feedback/{query}").content.decode()
+
+
+def test_an_empty_list_says_what_to_do(rosa):
+    assert "Open the playground" in signed_in(rosa).get("/feedback/").content.decode()
+
+
+# --- sources and keys ---
+def test_a_source_is_registered(ada, event_names):
+    form = {
+        "name": "forum",
+        "title": "Forum",
+        "subject_kind": "user",
+        "environment": "staging",
+        "held_out_percent": "12.5",
+    }
+    client = signed_in(ada)
+    assert client.post("/feedback/sources/", form).status_code == 302
+    source = Source.objects.get(name="forum")
+    assert (str(source.held_out_percent), source.environment) == ("12.50", "staging")
+    assert event_names() == ["source.created"]
+    again = client.post("/feedback/sources/", form)
+    assert again.status_code == 422 and "already" in again.content.decode()
+
+
+def test_a_token_is_shown_once_and_only_its_hash_is_kept(ada, shop, whole_default_database, event_names):
+    client = signed_in(ada)
+    page = client.post(f"/feedback/sources/{shop.pk}/keys/", {"label": "checkout"})
+    token = page.content.decode().split("<code>cft_")[1].split("<")[0]
+    assert page.status_code == 200 and "no-store" in page.headers["Cache-Control"]
+    assert ApiKey.objects.matching(f"cft_{token}").source == shop
+    assert token not in whole_default_database()
+    assert f"cft_{token}" not in client.get("/feedback/sources/").content.decode()
+    assert event_names()[-1] == "api_key.issued"
+
+
+def test_a_key_is_revoked(ada, application, event_names):
+    client = signed_in(ada)
+    client.post(f"/feedback/keys/{application.key.pk}/revoke/")
+    assert ApiKey.objects.matching(application.token) is None
+    before = event_names()
+    assert before[-1] == "api_key.revoked"
+    page = client.post(f"/feedback/keys/{application.key.pk}/revoke/", follow=True)
+    assert "was revoked before" in page.content.decode()
+    assert event_names() == before
+
+
+@pytest.mark.parametrize("path", ["sources/1/keys/", "keys/1/revoke/"])
+def test_keys_are_the_admins(rosa, carl, path):
+    assert signed_in(rosa).post(f"/feedback/{path}").status_code == 403
+    assert signed_in(carl).post(f"/feedback/{path}").status_code == 403
+    assert Client().post(f"/feedback/{path}").status_code == 302
+
+
+# --- the ledger ---
+@pytest.fixture
+def subject(shop) -> Subject:
+    return record_interaction(shop, "u-1", "p", "a", by="process:test").subject
+
+
+def test_a_subject_is_found_by_the_beginning_of_its_label(carl, subject):
+    client = signed_in(carl)
+    for query in (subject.label, subject.label[:5], subject.label.upper()):
+        assert subject.label in client.get("/feedback/consent/", {"q": query}).content.decode()
+    assert "No such subject" in client.get("/feedback/consent/", {"q": "s-zzzz"}).content.decode()
+
+
+def test_a_grant_and_a_withdrawal_are_recorded_on_request(carl, subject):
+    client = signed_in(carl)
+    form = {"wording_version": "letter-3", "legal_basis": "consent", "expires_at": ""}
+    page = client.post(f"/feedback/consent/{subject.pk}/grant/", form, follow=True)
+    assert "Recorded" in page.content.decode() and "letter-3" in page.content.decode()
+    assert Subject.objects.consented().get() == subject
+    client.post(f"/feedback/consent/{subject.pk}/withdraw/")
+    assert not Subject.objects.consented().exists()
+    entry = ConsentEntry.objects.latest("id")
+    assert entry.recorded_by == f"user:{carl.pk}"
+
+
+def test_a_grant_that_is_past_is_refused_and_said(carl, subject):
+    form = {"wording_version": "w", "legal_basis": "consent", "expires_at": "2020-01-01T00:00"}
+    page = signed_in(carl).post(f"/feedback/consent/{subject.pk}/grant/", form, follow=True)
+    assert "is past" in page.content.decode()
+    assert not ConsentEntry.objects.exists()
+
+
+def test_the_ledger_is_listed(carl, subject):
+    grant_consent(subject, wording_version="w-1", by="visitor")
+    page = signed_in(carl).get("/feedback/consent/").content.decode()
+    assert "w-1" in page and subject.label in page

@@ -1,0 +1,54 @@
+from django.test import Client
+
+from feedback.models import ConsentEntry, Subject
+from feedback.visitors import record_turn
+from feedback.wording import CURRENT
+from tests.feedback.test_capture import visitor
+
+
+def test_a_stranger_sees_an_empty_page(db):
+    page = Client().get("/feedback/mine/")
+    assert page.status_code == 200
+    assert "Nothing of yours yet" in page.content.decode()
+    assert not Subject.objects.exists()
+
+
+def test_withdraw_in_one_click_and_allow_again(db, event_names):
+    turn = record_turn("v-1", "q", "a")
+    client = visitor()
+    form = {
+        "door": "correction",
+        "correction-replacement": "b",
+        "correction-reason": "other",
+        "correction-consent": "on",
+    }
+    client.post(turn.feedback_url, form)
+    assert 'value="withdraw"' in client.get("/feedback/mine/").content.decode()
+    page = client.post("/feedback/mine/consent/", {"decision": "withdraw"}, follow=True)
+    assert "Withdrawn." in page.content.decode()
+    assert 'value="grant"' in page.content.decode()
+    assert not Subject.objects.consented().exists()
+    assert event_names()[-1] == "consent.withdrawn"
+    client.post("/feedback/mine/consent/", {"decision": "grant"})
+    assert Subject.objects.consented().count() == 1
+    assert ConsentEntry.objects.latest("id").wording_version == CURRENT.version
+    assert ConsentEntry.objects.latest("id").recorded_by == "visitor"
+
+
+def test_only_ones_own(db):
+    turn = record_turn("v-1", "q", "a")
+    visitor().post(turn.feedback_url, {"door": "bug_report", "bug_report-what_happened": "x"})
+    record_turn("v-2", "q", "a")
+    other = visitor("v-2")
+    assert str(turn.interaction.pk) not in other.get("/feedback/mine/").content.decode()
+    other.post("/feedback/mine/consent/", {"decision": "grant"})
+    assert not Subject.objects.filter(pk=turn.interaction.subject_id).consented().exists()
+
+
+def test_a_stranger_decides_about_nothing(db):
+    Client().post("/feedback/mine/consent/", {"decision": "grant"})
+    assert not ConsentEntry.objects.exists()
+
+
+def test_it_rejects_get(db):
+    assert Client().get("/feedback/mine/consent/").status_code == 405
