@@ -213,7 +213,7 @@ class Supervisor:
             return
         environment = roles.environment_for("modelserver", self.owner)
         base = self.owner.get("CFT_BASE_MODEL") or str(ROOT / "training" / "engine" / "base")
-        command = [sys.executable, "-m", "serving.engine", "--base", base]
+        command = [sys.executable, "-m", "serving.engine", "--base", base, "--name", "base"]
         self.add(Child("modelserver", [*command, "--host", "127.0.0.1", "--port", str(self.model_port)], environment))
 
     def prepare(self) -> None:
