@@ -225,6 +225,17 @@ def withdraw_pairs(subject_id: object, *, by: object) -> int:
 
 
 @transaction.atomic
+def withdraw_unconsented(*, by: object) -> int:
+    """Stop every accepted pair whose subject has no consent in force any more (it ran out, or a doorbell was lost)."""
+    pairs = list(Pair.objects.accepted().unconsented().select_for_update(skip_locked=True).values_list("pk", "subject"))
+    if pairs:
+        Pair.objects.filter(pk__in=[pk for pk, _ in pairs]).update(state=Pair.State.WITHDRAWN)
+        subjects = [("subject", subject) for subject in sorted({subject for _, subject in pairs})]
+        record("pairs.withdrawn", by=by, used=[*subjects, *(("pair", pk) for pk, _ in pairs)])
+    return len(pairs)
+
+
+@transaction.atomic
 def import_replay_rows(rows: Iterable[Mapping[str, Any]], *, by: object) -> int:
     """Add rows of what the base model already knows; rows that are there already are left alone. Returns how many.
 

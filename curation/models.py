@@ -10,7 +10,6 @@ from django.utils import timezone
 from curation.querysets import CaseQuerySet, EpochQuerySet, PairQuerySet, ReplayRowQuerySet
 from feedback.models import BugReport, Comment, Correction, Subject, TasteNote
 
-
 KINDS = ("correction", "bug_report", "taste_note", "comment")
 
 
@@ -51,12 +50,18 @@ class Case(models.Model):
     opened_at = models.DateTimeField(auto_now_add=True)
     screened_at = models.DateTimeField(null=True)
     screened_epoch = models.PositiveIntegerField(null=True)
-    text_hash = models.CharField(max_length=64, blank=True, help_text="Strong-normalised prompt and answer: finds duplicates.")
-    leased_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="leased_cases")
+    text_hash = models.CharField(
+        max_length=64, blank=True, help_text="Strong-normalised prompt and answer: finds duplicates."
+    )
+    leased_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="leased_cases"
+    )
     lease_expires_at = models.DateTimeField(null=True)
     claimed_at = models.DateTimeField(null=True, help_text="When the holder of the lease first got it.")
     verdict = models.CharField(max_length=8, choices=Verdict, blank=True)
-    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="decided_cases")
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="decided_cases"
+    )
     decided_at = models.DateTimeField(null=True)
     lead_seconds = models.FloatField(null=True, help_text="From claim to verdict.")
 
@@ -68,17 +73,21 @@ class Case(models.Model):
                 name="case_is_about_exactly_one_feedback",
                 condition=(
                     Q(correction__isnull=False, bug_report__isnull=True, taste_note__isnull=True, comment__isnull=True)
-                    | Q(correction__isnull=True, bug_report__isnull=False, taste_note__isnull=True, comment__isnull=True)
-                    | Q(correction__isnull=True, bug_report__isnull=True, taste_note__isnull=False, comment__isnull=True)
-                    | Q(correction__isnull=True, bug_report__isnull=True, taste_note__isnull=True, comment__isnull=False)
+                    | Q(
+                        correction__isnull=True, bug_report__isnull=False, taste_note__isnull=True, comment__isnull=True
+                    )
+                    | Q(
+                        correction__isnull=True, bug_report__isnull=True, taste_note__isnull=False, comment__isnull=True
+                    )
+                    | Q(
+                        correction__isnull=True, bug_report__isnull=True, taste_note__isnull=True, comment__isnull=False
+                    )
                 ),
             ),
             models.CheckConstraint(
                 name="only_a_correction_is_accepted", condition=~Q(verdict="accepted") | Q(correction__isnull=False)
             ),
-            models.CheckConstraint(
-                name="decided_case_has_a_verdict", condition=Q(state="decided") ^ Q(verdict="")
-            ),
+            models.CheckConstraint(name="decided_case_has_a_verdict", condition=Q(state="decided") ^ Q(verdict="")),
             models.CheckConstraint(
                 name="open_case_is_screened", condition=~Q(state="open") | Q(screened_epoch__isnull=False)
             ),
@@ -128,7 +137,9 @@ class Blocker(models.Model):
     score = models.FloatField(null=True)
     limit = models.FloatField(null=True)
     message = models.CharField(max_length=300, blank=True)
-    evidence = models.JSONField(default=dict, help_text="Method, opaque item id, benchmark name, spans of the row itself.")
+    evidence = models.JSONField(
+        default=dict, help_text="Method, opaque item id, benchmark name, spans of the row itself."
+    )
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["case", "check_name"], name="one_finding_a_check")]

@@ -75,6 +75,9 @@ class PairQuerySet(CountedQuerySet):
     def consented(self) -> Self:
         return self.filter(consent_in_force("subject_id"))
 
+    def unconsented(self) -> Self:
+        return self.exclude(consent_in_force("subject_id"))
+
     def current(self) -> Self:
         """Screened under the current epoch."""
         return self.filter(screened_epoch=current_epoch_number())

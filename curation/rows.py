@@ -2,6 +2,8 @@
 
 import hashlib
 
+from curation.normalise import words
+
 
 def row_hash(prompt: str, chosen: str, rejected: str = "") -> str:
     """SHA-256 (hexadecimal) over the netstrings of the three texts, as SQL's `curation_row_hash` computes it.
@@ -13,3 +15,8 @@ def row_hash(prompt: str, chosen: str, rejected: str = "") -> str:
         data = text.encode()
         digest.update(b"%d:%s," % (len(data), data))
     return digest.hexdigest()
+
+
+def text_hash(prompt: str, answer: str) -> str:
+    """SHA-256 (hexadecimal) of the strong-normalised words of both: equal for two rows that say the same."""
+    return row_hash(" ".join(words(prompt)), " ".join(words(answer)))

@@ -1,0 +1,259 @@
+"""Plans a dataset from the database: what the recipe takes, what falls out and why. Used by the preview and the freeze."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+
+from audit import merkle
+from audit.refusal import Blocked, Refused
+from curation import commentary, normalise, overlap, personal_data, secrets_scan, selection
+from curation.models import Blocker, Dataset, DatasetRow, Pair, RegistryEpoch, ReplayRow
+from curation.recipe import BadRecipe, Recipe, moment, parse
+from curation.rows import row_hash
+from curation.screener import consented
+from curation.selection import Known, Lesson
+
+LISTED_DROPS = 10_000
+NOT_CHECKED = [
+    "meaning: rewordings that share no n-grams with an item (no embedding model took part)",
+    "translations of an item into another language",
+]
+
+
+@dataclass(frozen=True)
+class PlannedRow:
+    pair_id: str | None
+    replay_row_id: int | None
+    row_hash: str
+
+
+@dataclass
+class Plan:
+    """What freezing would do now. `dropped`: pair → (reason, evidence); `replay_dropped`: reason → count."""
+
+    recipe: Recipe
+    epoch: int
+    rows: list[PlannedRow] = field(default_factory=list)
+    considered: int = 0
+    dropped: dict[str, tuple[str, dict[str, Any]]] = field(default_factory=dict)
+    replay_dropped: Counter[str] = field(default_factory=Counter)
+    subjects: Counter[str] = field(default_factory=Counter)
+    skills: Counter[str] = field(default_factory=Counter)
+    refusals: int = 0
+    replay_wanted: int = 0
+
+    @property
+    def pair_count(self) -> int:
+        return sum(row.pair_id is not None for row in self.rows)
+
+    @property
+    def replay_count(self) -> int:
+        return len(self.rows) - self.pair_count
+
+    @property
+    def drops(self) -> dict[str, int]:
+        """Pairs left out, by reason."""
+        return dict(Counter(reason for reason, _ in self.dropped.values()).most_common())
+
+    def why_empty(self) -> str:
+        if not self.considered:
+            return "No accepted pair is in this window; accept some on the bench, or widen the window."
+        return f"Of {self.considered} pairs in the window none passed: {self.drops}."
+
+
+def parsed(recipe: Mapping[str, Any]) -> Recipe:
+    """The recipe, or Refused with one reason a field."""
+    try:
+        return parse(recipe)
+    except BadRecipe as problem:
+        raise Refused(
+            *(Blocked(name, text, "See the recipe's fields.") for name, text in problem.problems.items())
+        ) from (problem)
+
+
+def plan(recipe: Recipe, *, lock: bool = False) -> Plan:
+    """Select rows. With `lock`, the pairs are locked so that no undo or withdrawal slips in between."""
+    epoch = RegistryEpoch.objects.current()
+    if epoch is None:
+        raise Refused.because(
+            "epoch", "No benchmark is published, so nothing is screened.", "Publish a benchmark first."
+        )
+    made = Plan(recipe, epoch.number)
+    pairs = pairs_in_window(recipe, lock)
+    made.considered = len(pairs)
+    lessons = trainable(pairs, made)
+    taken, left_out = selection.select_pairs(lessons, recipe)
+    made.dropped |= {pk: (reason, {}) for pk, reason in left_out.items()}
+    made.subjects = Counter(one.subject for one in taken)
+    replay = plan_replay(taken, made) if taken or recipe.replay_count else []
+    for row in selection.order([*taken, *replay], recipe):
+        if isinstance(row, Lesson):
+            made.rows.append(PlannedRow(row.id, None, row.row_hash))
+        else:
+            made.rows.append(PlannedRow(None, row.id, row.row_hash))
+    return made
+
+
+def pairs_in_window(recipe: Recipe, lock: bool) -> list[Pair]:
+    pairs = Pair.objects.accepted().select_related("correction").order_by("accepted_at", "id")
+    since, until = window(recipe)
+    if since:
+        pairs = pairs.filter(accepted_at__gte=since)
+    if until:
+        pairs = pairs.filter(accepted_at__lt=until)
+    return list(pairs.select_for_update(of=("self",)) if lock else pairs)
+
+
+def window(recipe: Recipe) -> tuple[datetime | None, datetime | None]:
+    since = moment(recipe.since) if recipe.since else None
+    if recipe.window_days is not None:
+        since = timezone.now() - timedelta(days=recipe.window_days)
+    return since, moment(recipe.until) if recipe.until else None
+
+
+def trainable(pairs: Sequence[Pair], made: Plan) -> list[Lesson]:
+    """Those with consent in force today, screened under today's epoch, and not blocked; the others are dropped."""
+    consents = consented({pair.subject_id for pair in pairs})
+    findings = Blocker.objects.filter(blocking=True, case__correction__pair__in=[pair.pk for pair in pairs])
+    blockers: dict[Any, Blocker] = {}
+    for one in findings.order_by("id").select_related("case"):
+        blockers.setdefault(one.case.correction_id, one)
+    hashes = dict(
+        Pair.objects.filter(pk__in=[pair.pk for pair in pairs]).values_list("pk", "correction__case__text_hash")
+    )
+    lessons = []
+    for pair in pairs:
+        blocker = blockers.get(pair.correction_id)
+        if pair.subject_id not in consents:
+            made.dropped[str(pair.pk)] = ("consent", {})
+        elif pair.screened_epoch != made.epoch:
+            made.dropped[str(pair.pk)] = ("epoch", {"screened": pair.screened_epoch})
+        elif blocker is not None:
+            made.dropped[str(pair.pk)] = (blocker.check_name, evidence_of(blocker))
+        else:
+            lessons.append(
+                Lesson(
+                    id=str(pair.pk),
+                    subject=str(pair.subject_id),
+                    reason=pair.correction.reason,
+                    prompt=pair.prompt,
+                    rejected=pair.rejected,
+                    text_hash=hashes[pair.pk],
+                    row_hash=pair.row_hash,
+                )
+            )
+    return lessons
+
+
+def evidence_of(blocker: Blocker) -> dict[str, Any]:
+    kept = {key: blocker.evidence[key] for key in ("method", "item", "benchmark") if key in blocker.evidence}
+    return {"score": blocker.score, "limit": blocker.limit, **kept}
+
+
+def plan_replay(taken: Sequence[Lesson], made: Plan) -> list[Known]:
+    """The replay rows that go with the lessons, without those that a lesson supersedes."""
+    rows = ReplayRow.objects.all()
+    unseen = rows.exclude(screened_epoch=made.epoch).count()
+    overlapping = rows.filter(screened_epoch=made.epoch, overlaps=True).count()
+    clean = rows.clean(made.epoch).values_list("id", "skill", "is_refusal", "prompt", "answer", "row_hash")
+    known = [Known(*row) for row in clean]
+    stale = selection.superseded(known, taken)
+    made.replay_dropped = Counter({"epoch": unseen, "overlap": overlapping, **Counter(stale.values())})
+    made.replay_wanted = made.recipe.replay_rows(len(taken))
+    chosen = selection.select_replay([row for row in known if row.id not in stale], made.replay_wanted, made.recipe)
+    made.skills = Counter(row.skill for row in chosen)
+    made.refusals = sum(row.is_refusal for row in chosen)
+    return chosen
+
+
+def report(made: Plan) -> dict[str, Any]:
+    """The decontamination report: what was checked, by what, what fell out and why, what was not checked."""
+    epoch = RegistryEpoch.objects.get(pk=made.epoch)
+    dropped = sorted(made.dropped.items())
+    return {
+        "epoch": {
+            "number": epoch.number,
+            "sha256": epoch.sha256,
+            "items": epoch.items,
+            "unprotected_items": epoch.unprotected_items,
+        },
+        "rules": {
+            "normaliser": normalise.VERSION,
+            "personal_data": personal_data.VERSION,
+            "secrets": secrets_scan.VERSION,
+            "commentary": commentary.VERSION,
+        },
+        "methods": {
+            "exact": "keyed hash of a whole question, answer or both",
+            "sequence": "keyed hash of a short item inside a longer row",
+            "containment": f"rare 3-grams of a field in one window, IDF-weighted, limit {overlap.CONTAINMENT_LIMIT}",
+            "jaccard": f"word 5-grams, limit {overlap.JACCARD_LIMIT}",
+        },
+        "checked": {"pairs": made.considered, "replay_rows": made.replay_count + sum(made.replay_dropped.values())},
+        "kept": {"pairs": made.pair_count, "replay_rows": made.replay_count, "refusals": made.refusals},
+        "dropped": made.drops,
+        "dropped_rows": [{"pair": pk, "reason": reason, **more} for pk, (reason, more) in dropped[:LISTED_DROPS]],
+        "replay_dropped": {reason: count for reason, count in sorted(made.replay_dropped.items()) if count},
+        "replay_wanted": made.replay_wanted,
+        "skills": dict(sorted(made.skills.items())),
+        "subjects": {
+            "count": len(made.subjects),
+            "most": max(made.subjects.values(), default=0),
+            "effective": effective_authors(made.subjects),
+        },
+        "not_checked": NOT_CHECKED,
+    }
+
+
+def effective_authors(subjects: Counter[str]) -> float:
+    """1 / sum of squared shares: 10 subjects with equal parts count as 10, one with nearly all as 1."""
+    total = sum(subjects.values())
+    return round(total**2 / sum(count**2 for count in subjects.values()), 2) if total else 0.0
+
+
+def store(name: str, made: Plan, by: Any) -> Dataset:
+    """Write the dataset and its rows, in order."""
+    dataset = Dataset.objects.create(
+        name=name,
+        recipe=made.recipe.as_dict(),
+        report=report(made),
+        merkle_root=root_of_hashes([row.row_hash for row in made.rows]),
+        pair_count=made.pair_count,
+        replay_count=made.replay_count,
+        epoch=made.epoch,
+        frozen_by=by,
+    )
+    DatasetRow.objects.bulk_create(
+        (
+            DatasetRow(
+                dataset=dataset,
+                position=position,
+                pair_id=row.pair_id,
+                replay_row_id=row.replay_row_id,
+                row_hash=row.row_hash,
+            )
+            for position, row in enumerate(made.rows)
+        ),
+        batch_size=5000,
+    )
+    return dataset
+
+
+def root_of_hashes(hashes: Sequence[str]) -> str:
+    """RFC 6962 root (hexadecimal) of the tree whose leaves are the row hashes, in order."""
+    return merkle.root_of(merkle.leaf_hash(bytes.fromhex(one)) for one in hashes).hex()
+
+
+def replay_row(row: Mapping[str, Any]) -> ReplayRow:
+    """An unsaved replay row of a mapping with skill, prompt, answer and perhaps is_refusal."""
+    return ReplayRow(
+        skill=row["skill"],
+        is_refusal=bool(row.get("is_refusal", row["skill"] == "refusal")),
+        prompt=row["prompt"],
+        answer=row["answer"],
+        row_hash=row_hash(row["prompt"], row["answer"]),
+    )

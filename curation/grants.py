@@ -1,0 +1,29 @@
+"""Who may screen (the screener alone), who may review and freeze (people, through the web), who may only read.
+
+The web process cannot touch a finding or the epoch a case was screened under: no verdict can be made to fit.
+"""
+
+REVIEW = "state, leased_by_id, lease_expires_at, claimed_at, verdict, decided_by_id, decided_at, lead_seconds"
+PEOPLE = {
+    "curation_registryepoch": "SELECT",
+    "curation_case": f"SELECT, UPDATE ({REVIEW})",
+    "curation_blocker": "SELECT",
+    "curation_pair": "SELECT, INSERT, UPDATE (state, accepted_by_id, accepted_at, screened_epoch)",
+    "curation_replayrow": "SELECT, INSERT",
+    "curation_dataset": "SELECT, INSERT, UPDATE (learnt_from_withdrawn_at)",
+    "curation_datasetrow": "SELECT, INSERT",
+}
+
+GRANTS = {
+    "web": PEOPLE,
+    "curator": PEOPLE,
+    "screener": {
+        "curation_registryepoch": "SELECT",
+        "curation_case": "SELECT, INSERT, UPDATE (state, screened_at, screened_epoch, text_hash)",
+        "curation_blocker": "SELECT, INSERT, UPDATE, DELETE",
+        "curation_pair": "SELECT, UPDATE (state, screened_epoch)",
+        "curation_replayrow": "SELECT, UPDATE (screened_epoch, overlaps)",
+    },
+}
+
+FUNCTIONS = {"screener": ["curation_origin(uuid)"]}

@@ -1,0 +1,235 @@
+"""Gathers what screening needs in a few queries per batch, and stores what it found. Called by actions, in their
+transaction; only the screener process has the grants for it."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Q
+from django.utils import timezone
+
+from audit.refusal import Refused
+from curation import screening
+from curation.models import KINDS, Blocker, Case, Pair, ReplayRow
+from curation.rows import text_hash
+from curation.screening import Facts, Finding
+from feedback.models import BugReport, Comment, Correction, TasteNote
+
+if TYPE_CHECKING:
+    from curation.registry import Registry
+
+TABLES: dict[str, Any] = {
+    "correction": Correction,
+    "bug_report": BugReport,
+    "taste_note": TasteNote,
+    "comment": Comment,
+}
+Origin = tuple[UUID, str, str]
+"""Subject, environment and lane of the interaction that a replay goes back to."""
+
+
+def get_or_open(kind: str, feedback_id: object) -> tuple[Case, bool]:
+    """The case of one piece of feedback and whether it is new; concurrent calls get the same one."""
+    existing = Case.objects.filter(**{f"{kind}_id": feedback_id}).first()
+    if existing is not None:
+        return existing, False
+    feedback = TABLES[kind].objects.select_related("interaction").filter(pk=feedback_id).first()
+    if feedback is None:
+        raise Refused.because(kind, f"There is no {kind.replace('_', ' ')} {feedback_id}.", "Check the id.")
+    opened = open_for(kind, [feedback])
+    return Case.objects.get(**{f"{kind}_id": feedback_id}), bool(opened)
+
+
+def open_missing(limit: int) -> list[Case]:
+    """Open cases for at most `limit` pieces of feedback that have none."""
+    opened: list[Case] = []
+    for kind in KINDS:
+        feedback = TABLES[kind].objects.filter(case__isnull=True).select_related("interaction")
+        opened += open_for(kind, list(feedback.order_by("created_at")[: limit - len(opened)]))
+    return opened
+
+
+def open_for(kind: str, feedback: Sequence[Any]) -> list[Case]:
+    """Insert the cases that are not there yet, and return those. A case's subject is the origin's: its words count."""
+    if not feedback:
+        return []
+    origins = origins_of([one.interaction for one in feedback])
+    cases = [
+        Case(
+            **{kind: one},
+            subject_id=origins[one.interaction_id][0],
+            text_hash=text_hash(one.interaction.prompt, one.replacement) if kind == "correction" else "",
+        )
+        for one in feedback
+    ]
+    ids = [one.pk for one in feedback]
+    before = set(Case.objects.filter(**{f"{kind}_id__in": ids}).values_list(f"{kind}_id", flat=True))
+    Case.objects.bulk_create(cases, ignore_conflicts=True)
+    stored = Case.objects.filter(**{f"{kind}_id__in": [pk for pk in ids if pk not in before]})
+    return list(stored.order_by("id"))
+
+
+def origins_of(interactions: Iterable[Any]) -> dict[UUID, Origin]:
+    """Where each interaction comes from: itself, unless it replays another."""
+    interactions = list(interactions)
+    origins = {one.pk: (one.subject_id, one.environment, one.lane) for one in interactions}
+    replays = [one.pk for one in interactions if one.replay_of_id is not None]
+    if replays:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT r.id, o.subject_id, o.environment, o.lane"
+                " FROM unnest(%s::uuid[]) AS r(id), curation_origin(r.id) AS o",
+                [replays],
+            )
+            origins |= {row[0]: (row[1], row[2], row[3]) for row in cursor.fetchall()}
+    return origins
+
+
+def lock(ids: Sequence[int]) -> list[Case]:
+    """These cases, locked, without those that another transaction holds."""
+    cases = Case.objects.with_feedback().filter(pk__in=ids).order_by("id")
+    return list(cases.select_for_update(skip_locked=True, of=("self",)))
+
+
+def lock_waiting(limit: int, epoch: int) -> list[Case]:
+    """Up to `limit` cases to screen: those that wait, then open and accepted ones screened under another epoch."""
+    cases = lock_some(Case.objects.filter(state=Case.State.WAITING), limit)
+    if len(cases) < limit:
+        trains = Q(state=Case.State.OPEN) | Q(state=Case.State.DECIDED, verdict=Case.Verdict.ACCEPTED)
+        stale = Case.objects.filter(trains, screened_epoch__lt=epoch)
+        cases += lock_some(stale, limit - len(cases))
+    return cases
+
+
+def lock_some(cases: Any, limit: int) -> list[Case]:
+    chosen = cases.with_feedback().order_by("id").select_for_update(skip_locked=True, of=("self",))
+    return list(chosen[:limit])
+
+
+def screen(cases: Sequence[Case], registry: "Registry") -> dict[int, list[Finding]]:
+    """Screen locked cases, store findings and epoch; returns the blocking findings by case."""
+    found = {case.pk: screening.screen(facts) for case, facts in gather(cases, registry)}
+    store(cases, found, registry.number)
+    blocking = {pk: [one for one in findings if one.blocking] for pk, findings in found.items()}
+    return {pk: findings for pk, findings in blocking.items() if findings}
+
+
+def count_checks(blocked: dict[int, list[Finding]]) -> dict[str, int]:
+    """How many cases each check blocked."""
+    return dict(Counter(finding.check for findings in blocked.values() for finding in findings))
+
+
+def gather(cases: Sequence[Case], registry: "Registry") -> Iterable[tuple[Case, Facts]]:
+    """The facts about each case: one query each for origins, consent, duplicates and authors, whatever the number."""
+    corrections = [case for case in cases if case.correction_id is not None]
+    told = {case.pk: case.correction.interaction for case in corrections}  # type: ignore[union-attr]
+    origins = origins_of(told.values())
+    consents = consented({origin[0] for origin in origins.values()})
+    originals = first_of_their_text(corrections)
+    authors, all_pairs = pairs_by_author({case.subject_id for case in corrections})
+    for case in cases:
+        if case.correction is None:
+            yield case, Facts(kind=case.kind)
+            continue
+        interaction = told[case.pk]
+        subject, environment, lane = origins[interaction.pk]
+        answer = case.correction.replacement
+        short = len(interaction.prompt) + len(answer) <= screening.LONGEST_ROW
+        yield (
+            case,
+            Facts(
+                kind="correction",
+                prompt=interaction.prompt,
+                answer=answer,
+                lane=interaction.lane,
+                environment=interaction.environment,
+                origin_lane=lane,
+                origin_environment=environment,
+                consented=subject in consents,
+                overlap=registry.check(interaction.prompt, answer) if short else None,
+                duplicate_of=originals.get(case.pk),
+                author_pairs=authors.get(subject, 0) - (case.verdict == Case.Verdict.ACCEPTED),
+                all_pairs=all_pairs,
+            ),
+        )
+
+
+def consented(subjects: set[UUID]) -> set[UUID]:
+    """Those whose consent to training is in force now, as PostgreSQL sees it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT s FROM unnest(%s::uuid[]) AS s WHERE consent_in_force(s, 'training', clock_timestamp())",
+            [list(subjects)],
+        )
+        return {row[0] for row in cursor.fetchall()}
+
+
+def first_of_their_text(cases: Sequence[Case]) -> dict[int, int]:
+    """Case → the earlier case with the same text that stays, where there is one.
+
+    An earlier case stays if it waits or may still be accepted, or was; one that was turned down, or that something
+    other than its text blocks, makes room for the next.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT c.id, min(e.id) FROM curation_case c
+            JOIN curation_case e ON e.text_hash = c.text_hash AND e.text_hash <> '' AND e.id < c.id
+            WHERE c.id = ANY(%s) AND e.verdict IN ('', 'accepted')
+              AND NOT EXISTS (SELECT FROM curation_blocker b WHERE b.case_id = e.id AND b.blocking)
+            GROUP BY c.id
+            """,
+            [[case.pk for case in cases]],
+        )
+        return dict(cursor.fetchall())
+
+
+def pairs_by_author(subjects: set[UUID]) -> tuple[dict[UUID, int], int]:
+    """Accepted pairs of each of these subjects, and of all."""
+    accepted = Pair.objects.accepted()
+    mine = Counter(accepted.filter(subject__in=subjects).values_list("subject_id", flat=True))
+    return dict(mine), accepted.count()
+
+
+def store(cases: Sequence[Case], found: dict[int, list[Finding]], epoch: int) -> None:
+    """Replace the findings of the cases and mark them, and their pairs, as screened under `epoch`."""
+    ids = [case.pk for case in cases]
+    Blocker.objects.filter(case__in=ids).delete()
+    Blocker.objects.bulk_create(
+        Blocker(
+            case_id=pk,
+            check_name=one.check,
+            blocking=one.blocking,
+            score=one.score,
+            limit=one.limit,
+            message=one.message,
+            evidence=one.evidence,
+        )
+        for pk, findings in found.items()
+        for one in findings
+    )
+    now = timezone.now()
+    Case.objects.filter(pk__in=ids).update(screened_at=now, screened_epoch=epoch)
+    Case.objects.filter(pk__in=ids, state=Case.State.WAITING).update(state=Case.State.OPEN)
+    accepted = [case.correction_id for case in cases if case.verdict == Case.Verdict.ACCEPTED]
+    if accepted:
+        Pair.objects.filter(correction__in=accepted).update(screened_epoch=epoch)
+    for case in cases:
+        case.refresh_from_db(fields=["state", "screened_at", "screened_epoch"]) if len(cases) == 1 else None
+
+
+def lock_replay_rows(limit: int, epoch: int) -> list[ReplayRow]:
+    unseen = ReplayRow.objects.filter(Q(screened_epoch__isnull=True) | Q(screened_epoch__lt=epoch))
+    return list(unseen.order_by("id").select_for_update(skip_locked=True)[:limit])
+
+
+def screen_replay(rows: Sequence[ReplayRow], registry: "Registry") -> int:
+    """Compare locked replay rows with the exam; returns how many overlap. Such rows never train."""
+    overlapping = [row.pk for row in rows if registry.check(row.prompt, row.answer).blocked]
+    ids = [row.pk for row in rows]
+    ReplayRow.objects.filter(pk__in=ids).update(screened_epoch=registry.number, overlaps=False)
+    if overlapping:
+        ReplayRow.objects.filter(pk__in=overlapping).update(overlaps=True)
+    return len(overlapping)

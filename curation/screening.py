@@ -1,0 +1,155 @@
+"""What stands between a row and training: facts in, findings out. No database, no Django.
+
+Every check answers, also when it passes, so that a page can show each measure against its limit.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from curation import commentary, personal_data, secrets_scan
+from curation.overlap import Overlap
+
+AUTHOR_MOST = 500  # pairs of one subject, however many there are
+AUTHOR_SHARE = 0.2  # of all pairs
+AUTHOR_FREE = 25  # pairs a subject may have before shares mean anything
+LONGEST_ROW = 100_000  # characters; a longer one is no lesson, and would make a screener wait
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that screening needs to know of one case."""
+
+    kind: str
+    prompt: str = ""
+    answer: str = ""
+    lane: str = "training"
+    environment: str = "production"
+    origin_lane: str = "training"
+    origin_environment: str = "production"
+    consented: bool = False
+    overlap: Overlap | None = None
+    duplicate_of: int | None = None
+    author_pairs: int = 0
+    all_pairs: int = 0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check's answer. `evidence` names method, opaque ids and ranges of the row itself, never an exam's text."""
+
+    check: str
+    blocking: bool
+    score: float | None = None
+    limit: float | None = None
+    message: str = ""
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+def screen(facts: Facts) -> list[Finding]:
+    """All findings on a case. Only a correction can pass: the other kinds have nothing to learn from."""
+    if facts.kind != "correction":
+        word = facts.kind.replace("_", " ")
+        return [Finding("kind", True, message=f"A {word} is never trained on.")]
+    return list(correction_findings(facts))
+
+
+def correction_findings(facts: Facts) -> Iterator[Finding]:
+    yield Finding("kind", False)
+    yield consent(facts)
+    yield environment(facts)
+    yield private(facts)
+    yield secret(facts)
+    yield overlap(facts)
+    yield duplicate(facts)
+    yield author_share(facts)
+    yield reads_like_commentary(facts)
+
+
+def consent(facts: Facts) -> Finding:
+    message = "" if facts.consented else "No consent to training is in force for this person. Unknown is no."
+    return Finding("consent", not facts.consented, message=message)
+
+
+def environment(facts: Facts) -> Finding:
+    """Lane and environment. A replayed trace is what its original was, wherever it was replayed."""
+    evidence = {"environment": facts.environment, "origin": facts.origin_environment}
+    if "held_out" in (facts.lane, facts.origin_lane):
+        return Finding("environment", True, message="It belongs to the held-out lane: an exam.", evidence=evidence)
+    if facts.origin_environment == "replay":
+        message = "It is a replay, and what it replays is not known."
+    elif facts.origin_environment != "production":
+        message = f"It began in {facts.origin_environment}; only production rows train."
+    else:
+        message = ""
+    return Finding("environment", bool(message), message=message, evidence=evidence)
+
+
+def private(facts: Facts) -> Finding:
+    return pattern_finding("personal_data", "Personal data", personal_data, facts)
+
+
+def secret(facts: Facts) -> Finding:
+    return pattern_finding("secret", "A secret", secrets_scan, facts)
+
+
+def pattern_finding(check: str, what: str, rules: Any, facts: Facts) -> Finding:
+    """Hits of a rule set (`scan`, `VERSION`) in the prompt and in the answer."""
+    hits = [
+        {"part": part, "rule": hit.rule, "start": hit.start, "end": hit.end}
+        for part, text in (("prompt", facts.prompt), ("answer", facts.answer))
+        for hit in rules.scan(text)
+    ]
+    names = sorted({str(hit["rule"]).replace("_", " ") for hit in hits})
+    message = f"{what} in the text: {', '.join(names)}."[:300] if hits else ""
+    evidence = {"rules": rules.VERSION, "hits": hits[:50]}
+    return Finding(check, bool(hits), float(len(hits)), 1.0, message, evidence)
+
+
+def overlap(facts: Facts) -> Finding:
+    found = facts.overlap
+    if len(facts.prompt) + len(facts.answer) > LONGEST_ROW:
+        return Finding("overlap", True, message=f"Longer than {LONGEST_ROW:,} characters: not compared with the exam.")
+    if found is None:
+        return Finding("overlap", True, message="Not compared with the exam yet.")
+    evidence: dict[str, Any] = {"method": found.method, "scores": found.scores}
+    if not found.blocked:
+        return Finding("overlap", False, found.score, found.limit, evidence=evidence)
+    evidence |= {
+        "item": found.item_id,
+        "benchmark": found.benchmark,
+        "spans": [{"part": span.part, "start": span.start, "end": span.end} for span in found.spans],
+    }
+    message = (
+        f"It overlaps with an item of {found.benchmark} ({found.method} {found.score:.2f}, limit {found.limit:g})."
+    )
+    return Finding("overlap", True, found.score, found.limit, message[:300], evidence)
+
+
+def duplicate(facts: Facts) -> Finding:
+    if facts.duplicate_of is None:
+        return Finding("duplicate", False, 0.0, 1.0)
+    message = f"The same correction came before, as case {facts.duplicate_of}; the first one stays."
+    return Finding("duplicate", True, 1.0, 1.0, message, {"case": facts.duplicate_of})
+
+
+def author_limit(all_pairs: int) -> int:
+    """Pairs that one subject may have among `all_pairs`: an absolute cap and a share, above a free allowance."""
+    return min(AUTHOR_MOST, max(AUTHOR_FREE, int(AUTHOR_SHARE * all_pairs)))
+
+
+def author_share(facts: Facts) -> Finding:
+    limit = author_limit(facts.all_pairs)
+    blocking = facts.author_pairs >= limit
+    message = f"This person already has {facts.author_pairs} of {facts.all_pairs} pairs; {limit} are allowed."
+    return Finding("author_share", blocking, float(facts.author_pairs), float(limit), message if blocking else "")
+
+
+def reads_like_commentary(facts: Facts) -> Finding:
+    found = commentary.read(facts.answer)
+    message = f"It talks about the answer instead of giving one: {found.reason}." if found.blocked else ""
+    evidence = {
+        "rules": commentary.VERSION,
+        "spans": [{"part": "answer", "start": start, "end": end} for start, end in found.spans],
+    }
+    return Finding("commentary", found.blocked, found.score, commentary.LIMIT, message, evidence)

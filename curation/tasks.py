@@ -1,0 +1,68 @@
+"""Celery's door to screening: a task takes an id, claims, calls one action. Runs in the screener process only.
+
+A message is only a doorbell. `sweep` finds whatever was never rung for: feedback without a case, cases that wait, rows
+of an older epoch, replay rows nobody has looked at.
+"""
+
+import structlog
+from celery import shared_task
+
+from curation import actions, registry
+from curation.registry import Registry
+
+log = structlog.get_logger(__name__)
+
+SCREENER = "process:screener"
+BATCH = 200
+MOST_BATCHES = 50  # a sweep makes room for others after so many; the next one goes on
+
+
+@shared_task(name="curation.tasks.screen")
+def screen(kind: str, feedback_id: str) -> None:
+    """Open the case of one piece of feedback and screen it."""
+    case = actions.open_case(kind, feedback_id, by=SCREENER)
+    epoch = opened_registry()
+    if epoch is not None and case.state == case.State.WAITING:
+        actions.screen_case(case.pk, epoch, by=SCREENER)
+
+
+@shared_task(name="curation.tasks.rescreen")
+def rescreen() -> None:
+    """A new epoch was adopted: screen again what waits or trains."""
+    screen_all()
+
+
+@shared_task(name="curation.tasks.rescreen_subject")
+def rescreen_subject(subject_id: str) -> None:
+    """A subject's consent changed: its open cases are screened again, its pairs stop training without consent."""
+    actions.withdraw_pairs(subject_id, by=SCREENER)
+    actions.rescreen_subject(subject_id, by=SCREENER)
+    screen_all()
+
+
+@shared_task(name="curation.tasks.sweep")
+def sweep() -> None:
+    """Whatever no doorbell was heard for."""
+    while actions.open_missing_cases(BATCH, by=SCREENER) == BATCH:
+        pass
+    actions.withdraw_unconsented(by=SCREENER)
+    screen_all()
+
+
+def screen_all() -> None:
+    """Screen batches of cases, then of replay rows, until nothing is left or the next sweep's turn has come."""
+    epoch = opened_registry()
+    if epoch is None:
+        return
+    for action in (actions.screen_waiting, actions.screen_replay_rows):
+        for _ in range(MOST_BATCHES):
+            if action(BATCH, epoch, by=SCREENER) == 0:
+                break
+
+
+def opened_registry() -> Registry | None:
+    """The current epoch's registry; None (nothing is screened, nothing trains) before the first is published."""
+    epoch = registry.current()
+    if epoch is None:
+        log.info("screening.no_registry")
+    return epoch
