@@ -1,0 +1,90 @@
+"""Real servers for the gateway's tests, each started once a session."""
+
+import shutil
+import uuid
+from pathlib import Path
+
+import openai
+import pytest
+from django.conf import settings
+
+from feedback.actions import issue_api_key
+from serving.actions import create_release, promote
+from tests.serving import servers, world
+from training.engine.digests import adapter_sha256
+
+
+@pytest.fixture(scope="session")
+def model_server(django_db_setup):
+    server = servers.model_server().start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def web(model_server):
+    server = servers.web_server(model_server.url).start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def puppet():
+    server = servers.Puppet().start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def web_of_puppet(puppet, django_db_setup):
+    server = servers.web_server(puppet.url).start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def adapters():
+    """Two adapters of the demo base model that make it say something else than it does, as training would save them."""
+    import torch
+
+    from training.engine.adapters import add_lora, save_adapter
+    from training.engine.loading import load_model
+    from training.engine.manifest import Recipe
+
+    found = []
+    for seed in (1, 2):
+        model = add_lora(load_model(servers.ROOT / "training" / "engine" / "base", "cpu", "auto"), Recipe(), seed)
+        for name, weight in model.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(weight, std=0.5)
+        folder = Path(settings.CFT_VAR) / f"made-{seed}" / "adapter"
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        save_adapter(model, folder, "base")
+        found.append(folder)
+    return found
+
+
+@pytest.fixture
+def releases(adapters, transactional_db):
+    """v0, v1 and v2, promoted in this order, with their adapters in place."""
+    line = [world.base()]
+    for made in adapters:
+        folder = uuid.uuid4()
+        place = Path(settings.CFT_VAR) / "runs" / str(folder) / "adapter"
+        shutil.copytree(made, place)
+        run = world.finished_run(adapter=adapter_sha256(place), folder=folder)
+        release = create_release(run, by="process:curator")
+        promote(release, world.gate(run, champion_run=line[-1].run), by="process:test")
+        line.append(release)
+    return line
+
+
+@pytest.fixture
+def client(web, transactional_db):
+    """An OpenAI client with the key of a source whose subjects are all of the training lane."""
+    return connect(web)
+
+
+def connect(web, **source):
+    key, token = issue_api_key(world.source(**source), "test", by="process:test")
+    return openai.OpenAI(base_url=f"{web.url}/v1", api_key=token, max_retries=0)
