@@ -130,6 +130,11 @@ def checked(privileges: str, login: str, table: str) -> str:
         if not match:
             raise BadGrant(f"{login} on {table}: cannot read {text[position:]!r}; write e.g. 'SELECT, UPDATE(state)'.")
         verb, columns = match.groups()
-        parts.append(verb if not columns else f"{verb} ({columns})")
+        parts.append(f"{verb} ({quoted(columns)})" if columns else verb)
         position = match.end()
     return ", ".join(parts)
+
+
+def quoted(columns: str) -> str:
+    """Column names as PostgreSQL takes them even where they are words of its own, such as `overlaps`."""
+    return ", ".join(f'"{column.strip()}"' for column in columns.split(","))

@@ -32,7 +32,8 @@ def test_the_trainer_reads_no_accounts(connect_as):
 
 
 def test_grants_keep_their_columns():
-    assert checked("SELECT, UPDATE(state, note), INSERT", "cft_web", "t") == "SELECT, UPDATE (state, note), INSERT"
+    expected = 'SELECT, UPDATE ("state", "note"), INSERT'
+    assert checked("SELECT, UPDATE(state, note), INSERT", "cft_web", "t") == expected
 
 
 @pytest.mark.parametrize("text", ["ALL", "SELECT; DROP TABLE x", "UPDATE(state) TO PUBLIC", "SELECT UPDATE"])
