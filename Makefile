@@ -11,9 +11,13 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 BIN := .venv/bin
 PY := $(BIN)/python
 STAMP := .venv/installed
-# What pyproject.toml asks for, extras included, a line each.
-REQUIREMENTS := import tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
-	print(*project["dependencies"], *sum(project["optional-dependencies"].values(), []), sep="\n")
+DEV := .venv/installed-dev
+# What pyproject.toml asks for, with the extras named as arguments, a line each.
+REQUIREMENTS := import sys, tomllib; project = tomllib.load(open("pyproject.toml", "rb"))["project"]; \
+	extras = [project["optional-dependencies"][name] for name in sys.argv[1:]]; \
+	print(*project["dependencies"], *sum(extras, []), sep="\n")
+PIP := "$(PY)" -m pip install --quiet --disable-pip-version-check --no-input --no-compile -c constraints.txt
+FAILED := { echo "The installation failed; the reason is above. Mend it and run the same command again."; exit 1; }
 
 help: ## what can be done here
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
@@ -23,12 +27,17 @@ $(STAMP): constraints.txt pyproject.toml
 	@if [ ! -x $(PY) ]; then echo "making .venv with $(PYTHON)"; "$(PYTHON)" -m venv .venv || \
 		{ rm -rf .venv; echo "Python's venv module is missing: install it (Debian, Ubuntu: apt-get install python3-venv)."; exit 1; }; fi
 	@echo "installing what constraints.txt pins (the first time downloads torch)"
-	@"$(PY)" -c '$(REQUIREMENTS)' > .venv/requirements.txt
-	@"$(PY)" -m pip install --quiet --disable-pip-version-check --no-input -c constraints.txt -r .venv/requirements.txt || \
-		{ echo "The installation failed; the reason is above. Mend it and run the same command again."; exit 1; }
+	@"$(PY)" -c '$(REQUIREMENTS)' ml > .venv/requirements.txt
+	@$(PIP) -r .venv/requirements.txt || $(FAILED)
 	@touch $(STAMP)
 
-install: $(STAMP) ## the virtual environment, as constraints.txt pins it
+$(DEV): $(STAMP)
+	@echo "installing what the tests need"
+	@"$(PY)" -c '$(REQUIREMENTS)' ml dev > .venv/requirements.txt
+	@$(PIP) -r .venv/requirements.txt || $(FAILED)
+	@touch $(DEV)
+
+install: $(DEV) ## the virtual environment, as constraints.txt pins it
 
 up: $(STAMP) ## every process on this machine; prints the address and the demo accounts
 	@exec "$(PY)" -m cftapp.up --with-parent
@@ -39,14 +48,14 @@ demo: $(STAMP) ## the whole loop once without a browser, to a verdict
 manage: $(STAMP) ## Django's command line as owner: make manage ARGS="verify_log"
 	@exec "$(PY)" manage.py $(ARGS)
 
-lint: $(STAMP) ## style
+lint: $(DEV) ## style
 	@"$(PY)" -m ruff check .
 	@"$(PY)" -m ruff format --check .
 
-types: $(STAMP) ## mypy, strict
+types: $(DEV) ## mypy, strict
 	@"$(PY)" -m mypy
 
-boundaries: $(STAMP) ## imports point up, engines stay clean, only evaluation opens the vault
+boundaries: $(DEV) ## imports point up, engines stay clean, only evaluation opens the vault
 	@"$(PY)" -c 'import sys; from importlinter.cli import lint_imports_command; sys.exit(lint_imports_command())'
 
 check: lint types boundaries ## everything static
@@ -55,6 +64,6 @@ test: check ## everything: static checks, then all tests on real services, worke
 	@env -i PATH="$$PATH" HOME="$$HOME" LANG=C.UTF-8 TMPDIR="$${TMPDIR:-/tmp}" OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive \
 		"$(PY)" -m pytest $(PYTEST_ARGS)
 
-format: $(STAMP) ## write the style
+format: $(DEV) ## write the style
 	@"$(PY)" -m ruff check --fix .
 	@"$(PY)" -m ruff format .
