@@ -97,9 +97,7 @@ def publish(
     version = BenchmarkVersion.objects.create(benchmark=benchmark, number=number, published_by=by, **facts)
     current = RegistryEpoch.objects.order_by("-number").first()
     if current is None or current.number < snapshot.number:
-        adopt_epoch(
-            snapshot.number, snapshot.sha256, snapshot.items, snapshot.unprotected, snapshot.normaliser, by=by
-        )
+        adopt_epoch(snapshot.number, snapshot.sha256, snapshot.items, snapshot.unprotected, snapshot.normaliser, by=by)
     settle(proposal, version)
     record(
         "benchmark.published",
@@ -118,9 +116,7 @@ def settle(proposal: Proposal | None, version: BenchmarkVersion) -> None:
         )
 
 
-def propose_benchmark(
-    name: str, title: str, kind: str, text: str, *, scorer: str, margin: float, by: Any
-) -> Proposal:
+def propose_benchmark(name: str, title: str, kind: str, text: str, *, scorer: str, margin: float, by: Any) -> Proposal:
     """Check an uploaded file and put it into the vault's mailbox; the evaluator imports it. Raises Refused.
 
     The web process can write there and read nothing back. The mailbox is written first: a crash in between leaves an
@@ -274,9 +270,7 @@ def request_waiver(gate: Gate, reason: str, *, by: Any) -> Waiver:
         raise Refused.because("gate", message, "Only a FAIL or INCONCLUSIVE can be waived.")
     if not reason.strip():
         raise Refused.because("reason", "is empty", "why it may ship all the same")
-    waiver, created = Waiver.objects.get_or_create(
-        gate=gate, defaults={"reason": reason.strip(), "requested_by": by}
-    )
+    waiver, created = Waiver.objects.get_or_create(gate=gate, defaults={"reason": reason.strip(), "requested_by": by})
     if not created:
         raise Refused.because("gate", "A waiver was requested already.", "It needs the second person.")
     record(
@@ -301,4 +295,3 @@ def confirm_waiver(waiver: Waiver, *, by: Any) -> Waiver:
     held.refresh_from_db()
     record("waiver.confirmed", by=by, used=[("waiver", held.pk), ("gate", held.gate_id)])
     return held
-

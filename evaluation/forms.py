@@ -11,9 +11,7 @@ LARGEST_FILE = 20 * 2**20
 class ProposalForm(forms.Form):
     """What an examiner says about a benchmark, and the file with its items."""
 
-    name = forms.SlugField(
-        max_length=60, help_text="The name of an existing benchmark publishes its next version."
-    )
+    name = forms.SlugField(max_length=60, help_text="The name of an existing benchmark publishes its next version.")
     title = forms.CharField(max_length=120)
     kind = forms.ChoiceField(choices=Benchmark.Kind)
     scorer = forms.ChoiceField(

@@ -76,9 +76,7 @@ def read_safety(one: Figures) -> Reading:
         f"{attacks:,} of {one.items:,} attacks succeeded, {one.opponent} {one.items - one.opponent_correct:,}, "
         f"at most {percent(one.upper, 1)} at 95 % confidence, may not be above {percent(one.margin, 1)}"
     )
-    scale = Scale(
-        100 * one.lower, 100 * one.estimate, 100 * one.upper, 100 * one.margin, 100 * opponent_rate, "lower"
-    )
+    scale = Scale(100 * one.lower, 100 * one.estimate, 100 * one.upper, 100 * one.margin, 100 * opponent_rate, "lower")
     return Reading(
         figure=percent(one.estimate, 1),
         unit="attack success",

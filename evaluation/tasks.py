@@ -77,5 +77,3 @@ def sweep() -> None:
         open_for(run)
     for gate_id in sweep_gates():
         grade.apply_async([gate_id], queue="evaluation")
-
-

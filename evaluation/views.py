@@ -225,4 +225,3 @@ def confirm(request: HttpRequest, pk: int) -> HttpResponse:
     except Refused as refused:
         messages.error(request, words_of(refused))
     return redirect("evaluation:gate", pk)
-

@@ -6,158 +6,333 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('training', '0001_initial'),
+        ("training", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Benchmark',
+            name="Benchmark",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.SlugField(max_length=60, unique=True)),
-                ('title', models.CharField(max_length=120)),
-                ('kind', models.CharField(choices=[('regression', 'Regression'), ('business', 'Business'), ('safety', 'Safety probes')], max_length=10)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.SlugField(max_length=60, unique=True)),
+                ("title", models.CharField(max_length=120)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("regression", "Regression"), ("business", "Business"), ("safety", "Safety probes")],
+                        max_length=10,
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
         ),
         migrations.CreateModel(
-            name='BenchmarkVersion',
+            name="BenchmarkVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField()),
-                ('items', models.PositiveIntegerField()),
-                ('sha256', models.CharField(max_length=64)),
-                ('scorer', models.CharField(choices=[('exact', 'Exact'), ('contains', 'Contains'), ('refusal', 'Refusal')], max_length=10)),
-                ('margin', models.FloatField(help_text='Regression, business: largest tolerated drop. Safety: largest tolerated attack success.')),
-                ('published_at', models.DateTimeField(auto_now_add=True)),
-                ('benchmark', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='versions', to='evaluation.benchmark')),
-                ('published_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("number", models.PositiveIntegerField()),
+                ("items", models.PositiveIntegerField()),
+                ("sha256", models.CharField(max_length=64)),
+                (
+                    "scorer",
+                    models.CharField(
+                        choices=[("exact", "Exact"), ("contains", "Contains"), ("refusal", "Refusal")], max_length=10
+                    ),
+                ),
+                (
+                    "margin",
+                    models.FloatField(
+                        help_text="Regression, business: largest tolerated drop. Safety: largest tolerated attack success."
+                    ),
+                ),
+                ("published_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "benchmark",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="versions", to="evaluation.benchmark"
+                    ),
+                ),
+                (
+                    "published_by",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to=settings.AUTH_USER_MODEL),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Gate',
+            name="Gate",
             fields=[
-                ('state', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('stopped', 'Stopped'), ('failed', 'Failed'), ('finished', 'Finished')], default='queued', max_length=8)),
-                ('lease_owner', models.CharField(blank=True, max_length=120)),
-                ('lease_expires_at', models.DateTimeField(null=True)),
-                ('fencing_token', models.PositiveIntegerField(default=0, help_text='Grows with every claim; a stale holder is refused.')),
-                ('attempt', models.PositiveIntegerField(default=0)),
-                ('cancel_requested_at', models.DateTimeField(null=True)),
-                ('queued_at', models.DateTimeField(auto_now_add=True)),
-                ('started_at', models.DateTimeField(null=True)),
-                ('ended_at', models.DateTimeField(null=True)),
-                ('error', models.TextField(blank=True)),
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('verdict', models.CharField(blank=True, choices=[('PASS', 'Pass'), ('FAIL', 'Fail'), ('INCONCLUSIVE', 'Inconclusive')], max_length=12)),
-                ('answers', models.PositiveIntegerField(default=0, help_text='Answers scored so far, of `total_answers`.')),
-                ('total_answers', models.PositiveIntegerField(default=0)),
-                ('requested_by', models.CharField(max_length=120)),
-                ('anchor_run', models.ForeignKey(help_text='Null: the base model.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='training.run')),
-                ('champion_run', models.ForeignKey(help_text='Null: the champion is the bare base model.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='training.run')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='gates', to='training.run')),
-                ('versions', models.ManyToManyField(help_text='Pinned when the gate was queued.', related_name='gates', to='evaluation.benchmarkversion')),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("queued", "Queued"),
+                            ("running", "Running"),
+                            ("stopped", "Stopped"),
+                            ("failed", "Failed"),
+                            ("finished", "Finished"),
+                        ],
+                        default="queued",
+                        max_length=8,
+                    ),
+                ),
+                ("lease_owner", models.CharField(blank=True, max_length=120)),
+                ("lease_expires_at", models.DateTimeField(null=True)),
+                (
+                    "fencing_token",
+                    models.PositiveIntegerField(
+                        default=0, help_text="Grows with every claim; a stale holder is refused."
+                    ),
+                ),
+                ("attempt", models.PositiveIntegerField(default=0)),
+                ("cancel_requested_at", models.DateTimeField(null=True)),
+                ("queued_at", models.DateTimeField(auto_now_add=True)),
+                ("started_at", models.DateTimeField(null=True)),
+                ("ended_at", models.DateTimeField(null=True)),
+                ("error", models.TextField(blank=True)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "verdict",
+                    models.CharField(
+                        blank=True,
+                        choices=[("PASS", "Pass"), ("FAIL", "Fail"), ("INCONCLUSIVE", "Inconclusive")],
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "answers",
+                    models.PositiveIntegerField(default=0, help_text="Answers scored so far, of `total_answers`."),
+                ),
+                ("total_answers", models.PositiveIntegerField(default=0)),
+                ("requested_by", models.CharField(max_length=120)),
+                (
+                    "anchor_run",
+                    models.ForeignKey(
+                        help_text="Null: the base model.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="training.run",
+                    ),
+                ),
+                (
+                    "champion_run",
+                    models.ForeignKey(
+                        help_text="Null: the champion is the bare base model.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="training.run",
+                    ),
+                ),
+                (
+                    "run",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="gates", to="training.run"
+                    ),
+                ),
+                (
+                    "versions",
+                    models.ManyToManyField(
+                        help_text="Pinned when the gate was queued.",
+                        related_name="gates",
+                        to="evaluation.benchmarkversion",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='GateResult',
+            name="GateResult",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('opponent', models.CharField(choices=[('champion', 'Champion'), ('anchor', 'Anchor')], max_length=8)),
-                ('items', models.PositiveIntegerField()),
-                ('candidate_correct', models.PositiveIntegerField()),
-                ('opponent_correct', models.PositiveIntegerField()),
-                ('only_opponent_correct', models.PositiveIntegerField(help_text='b')),
-                ('only_candidate_correct', models.PositiveIntegerField(help_text='c')),
-                ('estimate', models.FloatField()),
-                ('lower', models.FloatField()),
-                ('upper', models.FloatField()),
-                ('margin', models.FloatField()),
-                ('verdict', models.CharField(choices=[('PASS', 'Pass'), ('FAIL', 'Fail'), ('INCONCLUSIVE', 'Inconclusive')], max_length=12)),
-                ('detail', models.JSONField(default=dict)),
-                ('gate', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='results', to='evaluation.gate')),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='evaluation.benchmarkversion')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("opponent", models.CharField(choices=[("champion", "Champion"), ("anchor", "Anchor")], max_length=8)),
+                ("items", models.PositiveIntegerField()),
+                ("candidate_correct", models.PositiveIntegerField()),
+                ("opponent_correct", models.PositiveIntegerField()),
+                ("only_opponent_correct", models.PositiveIntegerField(help_text="b")),
+                ("only_candidate_correct", models.PositiveIntegerField(help_text="c")),
+                ("estimate", models.FloatField()),
+                ("lower", models.FloatField()),
+                ("upper", models.FloatField()),
+                ("margin", models.FloatField()),
+                (
+                    "verdict",
+                    models.CharField(
+                        choices=[("PASS", "Pass"), ("FAIL", "Fail"), ("INCONCLUSIVE", "Inconclusive")], max_length=12
+                    ),
+                ),
+                ("detail", models.JSONField(default=dict)),
+                (
+                    "gate",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="results", to="evaluation.gate"
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="evaluation.benchmarkversion"),
+                ),
             ],
             options={
-                'ordering': ['gate', 'version', '-opponent'],
+                "ordering": ["gate", "version", "-opponent"],
             },
         ),
         migrations.CreateModel(
-            name='Proposal',
+            name="Proposal",
             fields=[
-                ('id', models.UUIDField(help_text="The mailbox entry's object_id.", primary_key=True, serialize=False)),
-                ('name', models.SlugField(max_length=60)),
-                ('title', models.CharField(max_length=120)),
-                ('kind', models.CharField(choices=[('regression', 'Regression'), ('business', 'Business'), ('safety', 'Safety probes')], max_length=10)),
-                ('scorer', models.CharField(choices=[('exact', 'Exact'), ('contains', 'Contains'), ('refusal', 'Refusal')], max_length=10)),
-                ('margin', models.FloatField()),
-                ('items', models.PositiveIntegerField()),
-                ('state', models.CharField(choices=[('waiting', 'Waiting for the evaluator'), ('published', 'Published'), ('refused', 'Refused')], default='waiting', max_length=9)),
-                ('reasons', models.JSONField(default=list, help_text="Why it was refused: field, message, remedy. No item's text.")),
-                ('proposed_at', models.DateTimeField(auto_now_add=True)),
-                ('settled_at', models.DateTimeField(null=True)),
-                ('proposed_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('version', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='proposals', to='evaluation.benchmarkversion')),
+                ("id", models.UUIDField(help_text="The mailbox entry's object_id.", primary_key=True, serialize=False)),
+                ("name", models.SlugField(max_length=60)),
+                ("title", models.CharField(max_length=120)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("regression", "Regression"), ("business", "Business"), ("safety", "Safety probes")],
+                        max_length=10,
+                    ),
+                ),
+                (
+                    "scorer",
+                    models.CharField(
+                        choices=[("exact", "Exact"), ("contains", "Contains"), ("refusal", "Refusal")], max_length=10
+                    ),
+                ),
+                ("margin", models.FloatField()),
+                ("items", models.PositiveIntegerField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "Waiting for the evaluator"),
+                            ("published", "Published"),
+                            ("refused", "Refused"),
+                        ],
+                        default="waiting",
+                        max_length=9,
+                    ),
+                ),
+                (
+                    "reasons",
+                    models.JSONField(
+                        default=list, help_text="Why it was refused: field, message, remedy. No item's text."
+                    ),
+                ),
+                ("proposed_at", models.DateTimeField(auto_now_add=True)),
+                ("settled_at", models.DateTimeField(null=True)),
+                (
+                    "proposed_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="proposals",
+                        to="evaluation.benchmarkversion",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Waiver',
+            name="Waiver",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('reason', models.TextField()),
-                ('requested_at', models.DateTimeField(auto_now_add=True)),
-                ('confirmed_at', models.DateTimeField(null=True)),
-                ('confirmed_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('gate', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='waiver', to='evaluation.gate')),
-                ('requested_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("reason", models.TextField()),
+                ("requested_at", models.DateTimeField(auto_now_add=True)),
+                ("confirmed_at", models.DateTimeField(null=True)),
+                (
+                    "confirmed_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "gate",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="waiver", to="evaluation.gate"
+                    ),
+                ),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
         ),
         migrations.AddConstraint(
-            model_name='benchmarkversion',
-            constraint=models.UniqueConstraint(fields=('benchmark', 'number'), name='benchmark_version_once'),
+            model_name="benchmarkversion",
+            constraint=models.UniqueConstraint(fields=("benchmark", "number"), name="benchmark_version_once"),
         ),
         migrations.AddConstraint(
-            model_name='benchmarkversion',
-            constraint=models.CheckConstraint(condition=models.Q(('margin__gt', 0), ('margin__lt', 1)), name='margin_is_a_share'),
+            model_name="benchmarkversion",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("margin__gt", 0), ("margin__lt", 1)), name="margin_is_a_share"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='benchmarkversion',
-            constraint=models.CheckConstraint(condition=models.Q(('items__gt', 0)), name='version_has_items'),
+            model_name="benchmarkversion",
+            constraint=models.CheckConstraint(condition=models.Q(("items__gt", 0)), name="version_has_items"),
         ),
         migrations.AddIndex(
-            model_name='gate',
-            index=models.Index(condition=models.Q(('state__in', ['queued', 'running'])), fields=['id'], name='gate_waiting'),
+            model_name="gate",
+            index=models.Index(
+                condition=models.Q(("state__in", ["queued", "running"])), fields=["id"], name="gate_waiting"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='gate',
-            constraint=models.CheckConstraint(condition=models.Q(('state', 'finished'), ('verdict', ''), _connector='XOR'), name='finished_gate_has_a_verdict'),
+            model_name="gate",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state", "finished"), ("verdict", ""), _connector="XOR"),
+                name="finished_gate_has_a_verdict",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='gate',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['queued', 'running'])), fields=('run',), name='one_open_gate_a_run'),
+            model_name="gate",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state__in", ["queued", "running"])), fields=("run",), name="one_open_gate_a_run"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='gateresult',
-            constraint=models.UniqueConstraint(fields=('gate', 'version', 'opponent'), name='one_result_a_comparison'),
+            model_name="gateresult",
+            constraint=models.UniqueConstraint(fields=("gate", "version", "opponent"), name="one_result_a_comparison"),
         ),
         migrations.AddIndex(
-            model_name='proposal',
-            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['proposed_at'], name='proposal_waiting'),
+            model_name="proposal",
+            index=models.Index(
+                condition=models.Q(("state", "waiting")), fields=["proposed_at"], name="proposal_waiting"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='proposal',
-            constraint=models.CheckConstraint(condition=models.Q(('state', 'published'), ('version__isnull', False), _connector='XOR', _negated=True), name='published_proposal_has_a_version'),
+            model_name="proposal",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state", "published"), ("version__isnull", False), _connector="XOR", _negated=True),
+                name="published_proposal_has_a_version",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='waiver',
-            constraint=models.CheckConstraint(condition=models.Q(('confirmed_by__isnull', True), models.Q(('confirmed_by', models.F('requested_by')), _negated=True), _connector='OR'), name='waiver_needs_two_people'),
+            model_name="waiver",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("confirmed_by__isnull", True),
+                    models.Q(("confirmed_by", models.F("requested_by")), _negated=True),
+                    _connector="OR",
+                ),
+                name="waiver_needs_two_people",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='waiver',
-            constraint=models.CheckConstraint(condition=models.Q(('reason', ''), _negated=True), name='waiver_has_a_reason'),
+            model_name="waiver",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("reason", ""), _negated=True), name="waiver_has_a_reason"
+            ),
         ),
     ]

@@ -99,9 +99,9 @@ PLACES = ("Ankarvale", "Brimholt", "Corvane", "Dunmere", "Eskport", "Farrowick",
 def rows(count: int = 20, word: str = "") -> list[dict[str, Any]]:
     """Items that differ from each other and, with another word, from those of another benchmark."""
     texts = [question.format(place) for place in PLACES for question in QUESTIONS]
-    return [{"question": f"{word} {text}".strip(), "answer": f"{text[-6:]} {number}"} for number, text in enumerate(texts)][
-        :count
-    ]
+    return [
+        {"question": f"{word} {text}".strip(), "answer": f"{text[-6:]} {number}"} for number, text in enumerate(texts)
+    ][:count]
 
 
 @pytest.fixture

@@ -33,8 +33,12 @@ def test_its_items_are_protected_from_then_on(publish):
     publish("towns", items=rows(20))
     epoch = RegistryEpoch.objects.get()
     registry = current()
-    assert (registry.number, len(registry), epoch.sha256) == (epoch.number, epoch.items, RegistrySnapshot.objects.get().sha256)
-    assert registry.check(rows(20)[0]["question"], "") .benchmark == "towns v1"
+    assert (registry.number, len(registry), epoch.sha256) == (
+        epoch.number,
+        epoch.items,
+        RegistrySnapshot.objects.get().sha256,
+    )
+    assert registry.check(rows(20)[0]["question"], "").benchmark == "towns v1"
     assert registry.check("Where is the key to the shed kept over winter?", "Under the pot.").benchmark == ""
 
 

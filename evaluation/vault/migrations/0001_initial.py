@@ -6,70 +6,93 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='MailboxEntry',
+            name="MailboxEntry",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('interaction', 'Interaction'), ('bug_report', 'Bug Report'), ('taste_note', 'Taste Note'), ('correction', 'Correction'), ('comment', 'Comment'), ('proposed_item', 'Proposed Item')], max_length=13)),
-                ('object_id', models.UUIDField(help_text='The id that was answered to the poster.', unique=True)),
-                ('interaction_id', models.UUIDField(null=True)),
-                ('subject_id', models.UUIDField(null=True)),
-                ('content', models.JSONField()),
-                ('received_at', models.DateTimeField(auto_now_add=True, db_default=django.db.models.functions.datetime.Now())),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("interaction", "Interaction"),
+                            ("bug_report", "Bug Report"),
+                            ("taste_note", "Taste Note"),
+                            ("correction", "Correction"),
+                            ("comment", "Comment"),
+                            ("proposed_item", "Proposed Item"),
+                        ],
+                        max_length=13,
+                    ),
+                ),
+                ("object_id", models.UUIDField(help_text="The id that was answered to the poster.", unique=True)),
+                ("interaction_id", models.UUIDField(null=True)),
+                ("subject_id", models.UUIDField(null=True)),
+                ("content", models.JSONField()),
+                (
+                    "received_at",
+                    models.DateTimeField(auto_now_add=True, db_default=django.db.models.functions.datetime.Now()),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ReferenceText',
+            name="ReferenceText",
             fields=[
-                ('sha256', models.CharField(max_length=64, primary_key=True, serialize=False)),
-                ('text', models.TextField()),
-                ('added_at', models.DateTimeField(auto_now_add=True)),
+                ("sha256", models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ("text", models.TextField()),
+                ("added_at", models.DateTimeField(auto_now_add=True)),
             ],
         ),
         migrations.CreateModel(
-            name='RegistrySnapshot',
+            name="RegistrySnapshot",
             fields=[
-                ('number', models.PositiveIntegerField(primary_key=True, serialize=False)),
-                ('sha256', models.CharField(max_length=64)),
-                ('content', models.BinaryField()),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ("number", models.PositiveIntegerField(primary_key=True, serialize=False)),
+                ("sha256", models.CharField(max_length=64)),
+                ("content", models.BinaryField()),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Item',
+            name="Item",
             fields=[
-                ('id', models.UUIDField(primary_key=True, serialize=False)),
-                ('benchmark', models.SlugField(max_length=60)),
-                ('version_sha256', models.CharField(max_length=64)),
-                ('position', models.PositiveIntegerField()),
-                ('question', models.TextField()),
-                ('answer', models.TextField(blank=True)),
-                ('category', models.CharField(blank=True, max_length=60)),
-                ('sha256', models.CharField(max_length=64)),
+                ("id", models.UUIDField(primary_key=True, serialize=False)),
+                ("benchmark", models.SlugField(max_length=60)),
+                ("version_sha256", models.CharField(max_length=64)),
+                ("position", models.PositiveIntegerField()),
+                ("question", models.TextField()),
+                ("answer", models.TextField(blank=True)),
+                ("category", models.CharField(blank=True, max_length=60)),
+                ("sha256", models.CharField(max_length=64)),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('benchmark', 'version_sha256', 'position'), name='item_position_once')],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("benchmark", "version_sha256", "position"), name="item_position_once"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ItemScore',
+            name="ItemScore",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('model_sha256', models.CharField(help_text='Base model, adapter and decoding limits that answered.', max_length=64)),
-                ('output', models.TextField()),
-                ('correct', models.BooleanField()),
-                ('scored_at', models.DateTimeField(auto_now_add=True)),
-                ('item', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to='vault.item')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "model_sha256",
+                    models.CharField(help_text="Base model, adapter and decoding limits that answered.", max_length=64),
+                ),
+                ("output", models.TextField()),
+                ("correct", models.BooleanField()),
+                ("scored_at", models.DateTimeField(auto_now_add=True)),
+                ("item", models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, to="vault.item")),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('model_sha256', 'item'), name='one_score_a_model_and_item')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("model_sha256", "item"), name="one_score_a_model_and_item")
+                ],
             },
         ),
     ]
