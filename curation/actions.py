@@ -101,7 +101,7 @@ def screen_replay_rows(limit: int, registry: "Registry", *, by: object) -> int:
     return len(rows)
 
 
-# --- review: a lease is no change of state, so claiming is not audited --------------------------------------------------
+# --- review: a lease is no change of state, so claiming is not audited ------------------------------------------------
 @transaction.atomic
 def claim_next_case(user: Any, kind: str | None = None, after: int | None = None) -> Case | None:
     """Lease the next case to the user: the one they hold, else the oldest free one; None if there is none.
@@ -211,7 +211,7 @@ def undo_verdict(case_id: int, *, by: Any) -> Case:
     return case
 
 
-# --- pairs, replay rows, epochs, datasets -------------------------------------------------------------------------------
+# --- pairs, replay rows, epochs, datasets -----------------------------------------------------------------------------
 @transaction.atomic
 def withdraw_pairs(subject_id: object, *, by: object) -> int:
     """Stop every pair of a subject without consent in force from training. Returns how many were stopped."""

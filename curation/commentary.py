@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 VERSION = "commentary-1"
 LIMIT = 1.0
 
-_ABOUT = r"(?:this|that|it|the (?:above|answer|reply|response|model|bot|assistant)|your (?:answer|reply|response)|the old one)"
+_SAID = r"(?:answer|reply|response)"
+_ABOUT = rf"(?:this|that|it|the (?:above|model|bot|assistant)|(?:the|your) {_SAID}|the old one)"
 _BAD = (
-    r"(?:wrong|incorrect|outdated|out of date|false|not (?:right|correct|true|accurate|up to date)|inaccurate|misleading"
-    r"|incomplete|nonsense|useless|unhelpful|bad|old|stale)"
+    r"(?:wrong|incorrect|outdated|out of date|false|not (?:right|correct|true|accurate|up to date)"
+    r"|inaccurate|misleading|incomplete|nonsense|useless|unhelpful|bad|old|stale)"
 )
 _SIGNS: tuple[tuple[str, float, re.Pattern[str]], ...] = tuple(
     (reason, weight, re.compile(pattern, re.IGNORECASE))
@@ -24,7 +25,8 @@ _SIGNS: tuple[tuple[str, float, re.Pattern[str]], ...] = tuple(
             "it calls the answer wrong",
             1.0,
             rf"^\W*(?:no,?\s+|sorry,?\s+|hm+,?\s+)?{_ABOUT}(?:'s| is| was| seems| looks| sounds)"
-            rf"(?: just| simply| totally| completely| clearly| still| a bit| very)? {_BAD}\b(?! with| for| because of| to| that)",
+            r"(?: just| simply| totally| completely| clearly| still| a bit| very)?"
+            rf" {_BAD}\b(?! with| for| because of| to| that)",
         ),
         ("it opens with a verdict", 1.0, rf"^\W*(?:totally |completely |simply )?{_BAD}\b\s*(?:[.!,:;–—-]|$)"),
         (

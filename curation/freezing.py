@@ -1,4 +1,4 @@
-"""Plans a dataset from the database: what the recipe takes, what falls out and why. Used by the preview and the freeze."""
+"""Plans a dataset from the database: what the recipe takes, what falls out and why. For the preview and the freeze."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

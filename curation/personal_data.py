@@ -97,7 +97,8 @@ _PHONE_WORD = re.compile(
     r"(?:phone|tel|telephone|mobile|cell|call|fax|whatsapp|sms|text|dial|ring)\w*(?:\W+\w{1,6}){0,3}\W{0,6}$", re.I
 )
 _OTHER_NUMBER = re.compile(
-    r"(?:order|invoice|ticket|case|ref|reference|article|item|part|serial|isbn|id|code|number of|version|\$|€|£|=)\W{0,12}$",
+    r"(?:order|invoice|ticket|case|ref|reference|article|item|part|serial|isbn|id|code|number of|version|\$|€|£|=)"
+    r"\W{0,12}$",
     re.I,
 )
 

@@ -19,8 +19,8 @@ class Recipe:
     """How pairs and replay rows are selected. The whole recipe is kept in the dataset and in every run's manifest.
 
     - window: pairs accepted in the last `window_days`, or from `since` until `until` (ISO 8601); all if nothing is set.
-    - weights: reason of the correction → weight (1 by default, 0 leaves it out): which pairs come first when `max_pairs`
-      is fewer than there are.
+    - weights: reason of the correction → weight (1 by default, 0 leaves it out): which pairs come first when
+      `max_pairs` is fewer than there are.
     - caps: at most `per_subject` pairs of one subject, and at most `per_subject_share` of all pairs once a subject
       has more than `subject_free` of them.
     - replay: `replay_count` rows, or else as many as make up `replay_share` of the dataset; of them `refusal_share`

@@ -266,7 +266,7 @@ _opened: dict[tuple[int, str], Registry] = {}
 
 
 def current() -> Registry | None:
-    """The newest snapshot in the vault, opened (None before the first). Only the screener and the evaluator can read it.
+    """The newest snapshot in the vault, opened; None before the first. Only screener and evaluator can read it.
 
     Its bytes are kept in CFT_VAR/registry, readable by this user only; one opened epoch is kept in memory.
     """

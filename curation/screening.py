@@ -96,13 +96,13 @@ def secret(facts: Facts) -> Finding:
 def pattern_finding(check: str, what: str, rules: Any, facts: Facts) -> Finding:
     """Hits of a rule set (`scan`, `VERSION`) in the prompt and in the answer."""
     hits = [
-        {"part": part, "rule": hit.rule, "start": hit.start, "end": hit.end}
+        {"field": part, "start": hit.start, "end": hit.end, "rule": hit.rule}
         for part, text in (("prompt", facts.prompt), ("answer", facts.answer))
         for hit in rules.scan(text)
     ]
     names = sorted({str(hit["rule"]).replace("_", " ") for hit in hits})
     message = f"{what} in the text: {', '.join(names)}."[:300] if hits else ""
-    evidence = {"rules": rules.VERSION, "hits": hits[:50]}
+    evidence = {"rules": rules.VERSION, "spans": hits[:50]}
     return Finding(check, bool(hits), float(len(hits)), 1.0, message, evidence)
 
 
@@ -118,7 +118,7 @@ def overlap(facts: Facts) -> Finding:
     evidence |= {
         "item": found.item_id,
         "benchmark": found.benchmark,
-        "spans": [{"part": span.part, "start": span.start, "end": span.end} for span in found.spans],
+        "spans": [{"field": span.part, "start": span.start, "end": span.end} for span in found.spans],
     }
     message = (
         f"It overlaps with an item of {found.benchmark} ({found.method} {found.score:.2f}, limit {found.limit:g})."
@@ -150,6 +150,6 @@ def reads_like_commentary(facts: Facts) -> Finding:
     message = f"It talks about the answer instead of giving one: {found.reason}." if found.blocked else ""
     evidence = {
         "rules": commentary.VERSION,
-        "spans": [{"part": "answer", "start": start, "end": end} for start, end in found.spans],
+        "spans": [{"field": "answer", "start": start, "end": end} for start, end in found.spans],
     }
     return Finding("commentary", found.blocked, found.score, commentary.LIMIT, message, evidence)

@@ -1,0 +1,7 @@
+from rest_framework.routers import SimpleRouter
+
+from curation.api import DatasetViewSet
+
+router = SimpleRouter()
+router.register("datasets", DatasetViewSet, basename="dataset")
+urlpatterns = router.urls
