@@ -40,6 +40,7 @@ from feedback.serializers import (
     ConsentReply,
     CorrectionPost,
     FeedbackReply,
+    InteractionPage,
     InteractionPost,
     InteractionReply,
     ProblemReply,
@@ -55,7 +56,7 @@ IDEMPOTENCY = OpenApiParameter(
     description="Makes a repetition harmless: the same key and body get the first reply again.",
 )
 REFUSALS = dict.fromkeys((400, 401, 409, 413, 415, 422, 429, 503), ProblemReply)
-READ_REFUSALS = dict.fromkeys((401, 404, 429), ProblemReply)
+READ_REFUSALS = dict.fromkeys((401, 404, 429, 503), ProblemReply)
 
 
 def describe(request: Any, reply: Any, *codes: int, summary: str, **more: Any) -> Any:
@@ -133,7 +134,7 @@ class Interactions(KeyView):
             OpenApiParameter("cursor", str, description="From `next` or `previous`."),
             OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}),
         ],
-        responses={200: InteractionReply(many=True), **_as_problems(READ_REFUSALS)},
+        responses={200: InteractionPage, **_as_problems(READ_REFUSALS)},
     )
     def get(self, request: Request) -> Response:
         paginator = NewestFirst()
@@ -161,13 +162,13 @@ class FeedbackView(KeyView):
     """One door. Subclasses say which."""
 
     post_class: ClassVar[type[Strict]]
-    action: ClassVar[Any]
+    submission: ClassVar[Any]
     kind: ClassVar[str]
 
     def submit(self, ids: Ids) -> Reply:
         found = self.checked(self.post_class)
         interaction_id = self.interaction_id(found.pop("interaction", None), found.pop("external_id", ""))
-        given = type(self).action(interaction_id, **found, feedback_id=ids.new(), by=str(self.application))
+        given = type(self).submission(interaction_id, **found, feedback_id=ids.new(), by=str(self.application))
         reply = {
             "id": given.pk,
             "kind": self.kind,
@@ -191,7 +192,7 @@ class FeedbackView(KeyView):
 
 
 class BugReports(FeedbackView):
-    post_class, action, kind = BugReportPost, staticmethod(submit_bug_report), "bug_report"
+    post_class, submission, kind = BugReportPost, staticmethod(submit_bug_report), "bug_report"
 
     @describe(BugReportPost, FeedbackReply, summary="It broke")
     def post(self, request: Request) -> HttpResponse:
@@ -199,7 +200,7 @@ class BugReports(FeedbackView):
 
 
 class TasteNotes(FeedbackView):
-    post_class, action, kind = TasteNotePost, staticmethod(submit_taste_note), "taste_note"
+    post_class, submission, kind = TasteNotePost, staticmethod(submit_taste_note), "taste_note"
 
     @describe(TasteNotePost, FeedbackReply, summary="I would word it differently")
     def post(self, request: Request) -> HttpResponse:
@@ -207,7 +208,7 @@ class TasteNotes(FeedbackView):
 
 
 class Corrections(FeedbackView):
-    post_class, action, kind = CorrectionPost, staticmethod(submit_correction), "correction"
+    post_class, submission, kind = CorrectionPost, staticmethod(submit_correction), "correction"
 
     @describe(CorrectionPost, FeedbackReply, summary="It is wrong, and this is right")
     def post(self, request: Request) -> HttpResponse:
@@ -215,7 +216,7 @@ class Corrections(FeedbackView):
 
 
 class Comments(FeedbackView):
-    post_class, action, kind = CommentPost, staticmethod(submit_comment), "comment"
+    post_class, submission, kind = CommentPost, staticmethod(submit_comment), "comment"
 
     @describe(CommentPost, FeedbackReply, summary="A rating or words of no kind yet")
     def post(self, request: Request) -> HttpResponse:
@@ -253,13 +254,21 @@ class SubjectConsent(KeyView):
         summary="Withdraw by the subject's id",
         tags=["feedback"],
         request=None,
+        parameters=[OpenApiParameter("subject", uuid.UUID, OpenApiParameter.PATH)],
         responses={200: ConsentReply, **_as_problems(READ_REFUSALS)},
     )
-    def delete(self, request: Request, subject: uuid.UUID) -> Response:
-        found = Subject.objects.filter(pk=subject, source=self.application.source).first()
+    def delete(self, request: Request, subject: str) -> Response:
+        found = self.subject_named(subject)
         if found is None:
             raise NotFound("This source has no such subject. Send the subject's id that was answered.")
         return Response(ConsentReply(withdraw_consent(found, by=str(self.application))).data)
+
+    def subject_named(self, name: str) -> Subject | None:
+        try:
+            key = uuid.UUID(name)
+        except ValueError:
+            return None
+        return Subject.objects.filter(pk=key, source=self.application.source).first()
 
 
 class Batch(KeyView):

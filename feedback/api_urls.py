@@ -12,6 +12,7 @@ urlpatterns = [
     path("comments/", api.Comments.as_view()),
     path("consents/", api.Consents.as_view()),
     path("consents/withdraw", api.Withdrawals.as_view()),
-    path("consents/<uuid:subject>/", api.SubjectConsent.as_view()),
+    # Not <uuid:…>: an id of another shape is answered by the API too, as a problem.
+    path("consents/<path:subject>/", api.SubjectConsent.as_view()),
     path("feedback/batch", api.Batch.as_view()),
 ]

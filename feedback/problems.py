@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import structlog
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import OperationalError
 from django.http import Http404
@@ -12,6 +13,7 @@ from rest_framework.response import Response
 from audit.refusal import Blocked, Refused
 from feedback.mailbox import MailboxClosed
 
+log = structlog.get_logger(__name__)
 CONTENT_TYPE = "application/problem+json"
 
 REMEDIES = {
@@ -92,6 +94,7 @@ def translated(problem: Exception) -> Exception:
     if isinstance(problem, RequestDataTooBig):
         return TooLarge()
     if isinstance(problem, MailboxClosed | OperationalError):
+        log.warning("api.unavailable", problem=type(problem).__name__, cause=type(problem.__cause__).__name__)
         return Unavailable()
     return problem
 

@@ -153,6 +153,12 @@ class InteractionReply(serializers.ModelSerializer):
         read_only_fields = fields
 
 
+class InteractionPage(serializers.Serializer):
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+    results = InteractionReply(many=True)
+
+
 class FeedbackReply(serializers.Serializer):
     id = serializers.UUIDField()
     kind = serializers.ChoiceField(["bug_report", "taste_note", "correction", "comment"])
