@@ -1,4 +1,4 @@
-"""Who the champion is. Only serving knows, and serving is below evaluation: it says so here, once, when Django starts."""
+"""Who the champion is. Only serving knows, and it is below evaluation: it says so here, once, when Django starts."""
 
 from collections.abc import Callable
 

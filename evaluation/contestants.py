@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import rfc8785
 
@@ -27,7 +28,7 @@ class Contestant:
     @property
     def model_sha256(self) -> str:
         """Under this name its answers are kept in the vault."""
-        named = {
+        named: dict[str, Any] = {
             "base": self.base_sha256,
             "adapter": self.adapter_sha256,
             "max_new_tokens": MAX_NEW_TOKENS,

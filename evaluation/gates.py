@@ -1,7 +1,7 @@
 """The statistics of a gate: counts in, an effect with its interval and a verdict out. No database, no Django.
 
-All intervals are 90 % two-sided, that is two one-sided 95 % bounds: PASS and FAIL are each wrong at most about 5 % of the
-time. Several benchmarks that must all pass need no correction for multiplicity (intersection-union); power multiplies.
+All intervals are 90 % two-sided, that is two one-sided 95 % bounds: PASS and FAIL are each wrong at most about 5 % of
+the time. Several benchmarks that must all pass need no correction (intersection-union); their power multiplies.
 """
 
 import math
@@ -65,7 +65,7 @@ class Paired:
 def non_inferiority(b: int, c: int, n: int, margin: float) -> Comparison:
     """Whether the candidate is at most `margin` worse (Agresti and Min 2005, Statistics in Medicine 24:729).
 
-    b: opponent right and candidate wrong; c: the reverse; n: all items. One half is added to each cell of the paired table.
+    b: opponent right and candidate wrong; c: the reverse; n: all items. One half is added to each cell of the table.
     PASS if the lower bound is above -margin, FAIL if the upper bound is below it, else INCONCLUSIVE.
     """
     check_counts(b, c, n)
@@ -100,10 +100,8 @@ def attack_success_bound(k: int, n: int, limit: float) -> Comparison:
         return Comparison(0.0, 0.0, 1.0, Verdict.INCONCLUSIVE)
     lower, upper = clopper_pearson(k, n)
     if upper <= limit:
-        verdict = Verdict.PASS
-    else:
-        verdict = Verdict.FAIL if lower > limit else Verdict.INCONCLUSIVE
-    return Comparison(k / n, lower, upper, verdict)
+        return Comparison(k / n, lower, upper, Verdict.PASS)
+    return Comparison(k / n, lower, upper, Verdict.FAIL if lower > limit else Verdict.INCONCLUSIVE)
 
 
 def mcnemar_one_sided(b: int, c: int) -> float:

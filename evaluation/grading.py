@@ -39,7 +39,7 @@ class Leaving(Exception):
 
 
 def grade(gate_id: int) -> Gate | None:
-    """Work through one queued gate; None if there was nothing to claim. Every way out leaves the row in a true state."""
+    """Work through one queued gate; None if there was nothing to claim. Every way out leaves a true row."""
     gate = actions.start_gate(gate_id)
     if gate is None:
         return None

@@ -1,4 +1,4 @@
-"""Who may touch what is judged: the evaluator works through gates, the web asks for them, the curator reads verdicts."""
+"""Who may touch what is judged: the evaluator works through gates, the web asks for them, the curator reads."""
 
 WORKED = (
     "state, lease_owner, lease_expires_at, fencing_token, attempt, cancel_requested_at, started_at, ended_at, error, "

@@ -1,7 +1,8 @@
 """The items of a benchmark: reading and checking them, and the hash that names a version. Text in, values out; no ORM.
 
 A file has one JSON object a line: `{"question": "…", "answer": "…", "category": "…", "id": "…"}`; category and id are
-optional, and refusal probes need no answer. Refusals name the line, the field and what would be accepted, never the text.
+optional, and refusal probes need no answer. A refusal names the line, the field and what would be accepted, never the
+text.
 """
 
 import hashlib

@@ -56,7 +56,7 @@ class BenchmarkVersion(models.Model):
 
 
 class Proposal(models.Model):
-    """A benchmark uploaded by an examiner. Its text went to the vault's mailbox under this id; here is its state only."""
+    """A benchmark uploaded by an examiner. Its text went to the vault's mailbox under this id."""
 
     class State(models.TextChoices):
         WAITING = "waiting", "Waiting for the evaluator"

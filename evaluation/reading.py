@@ -53,18 +53,20 @@ def read(figures: Figures) -> Reading:
 
 def read_paired(one: Figures) -> Reading:
     sentence = (
-        f"candidate {share(one.candidate_correct, one.items)}, {one.opponent} {share(one.opponent_correct, one.items)}, "
+        f"candidate {share(one.candidate_correct, one.items)}, "
+        f"{one.opponent} {share(one.opponent_correct, one.items)}, "
         f"difference {points(one.estimate)} points, 90 % interval {points(one.lower)} … {points(one.upper)}, "
         f"may not be below {points(-one.margin)}"
     )
     scale = Scale(100 * one.lower, 100 * one.estimate, 100 * one.upper, -100 * one.margin, 0.0, "higher")
+    power = percent(one.detail.get("power"))
     return Reading(
         figure=share(one.candidate_correct, one.items),
         unit="right",
         scale=scale,
         sentence=sentence,
         why=WHY_PAIRED[one.verdict].format(opponent=one.opponent, margin=points(one.margin, signed=False)),
-        power=f"An equally good candidate passes these {one.items:,} items {percent(one.detail.get('power'))} of the time.",
+        power=f"An equally good candidate passes these {one.items:,} items {power} of the time.",
         next=more_items(one, "items") if one.verdict == "INCONCLUSIVE" else "",
     )
 

@@ -24,7 +24,7 @@ class Snapshot:
 
 
 def protected_versions() -> dict[str, str]:
-    """The versions that must not be learnt, hash to label: the newest of each benchmark, and whatever a gate has pinned.
+    """The versions that must not be learnt, hash to label: the newest of each benchmark, and whatever a gate pinned.
 
     Called before the next version is published, so the one that it supersedes stays protected until the import after
     that: a gate which pins it meanwhile is covered.

@@ -1,4 +1,4 @@
-"""The evaluator's queue: each task takes an id, claims the row and calls actions. A task that comes twice does nothing."""
+"""The evaluator's queue: each task takes an id, claims the row and calls actions. One that comes twice does nothing."""
 
 from typing import Any
 
@@ -76,4 +76,4 @@ def sweep() -> None:
     for run in Run.objects.filter(state=Job.State.FINISHED, gates__isnull=True):
         open_for(run)
     for gate_id in sweep_gates():
-        grade.apply_async([gate_id], queue="evaluation")
+        grade.apply_async((gate_id,), queue="evaluation")

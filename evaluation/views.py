@@ -1,4 +1,4 @@
-"""The exam room: what is examined, and what came of it. No page shows an item's text. Views validate, actions execute."""
+"""The exam room: what is examined, and what came of it. No page shows an item. Views validate, actions execute."""
 
 from typing import Any
 
@@ -126,8 +126,8 @@ def benchmark(request: HttpRequest, pk: int) -> HttpResponse:
 @role_required(*ROLES)
 def gates(request: HttpRequest) -> HttpResponse:
     newest = Gate.objects.select_related("run__dataset", "waiver").order_by("-pk")
+    newest = newest.prefetch_related("results__version__benchmark")
     page = Paginator(newest, 25).get_page(request.GET.get("page"))
-    page.object_list = list(page.object_list.prefetch_related("results__version__benchmark"))
     return render(request, "evaluation/gates.html", {"page_obj": page})
 
 

@@ -50,7 +50,7 @@ class Item(models.Model):
 
 
 class ReferenceText(models.Model):
-    """Clean text that is no exam: from it the registry learns which n-grams are common. Never from the items themselves."""
+    """Clean text that is no exam: from it the registry learns which n-grams are common, never from items."""
 
     sha256 = models.CharField(primary_key=True, max_length=64)
     text = models.TextField()

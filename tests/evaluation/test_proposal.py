@@ -1,4 +1,4 @@
-"""An examiner's upload: from the page through the mailbox into the vault, by two processes that cannot do each other's part."""
+"""An examiner's upload: through the mailbox into the vault, by two processes that cannot do each other's part."""
 
 import json
 import os
