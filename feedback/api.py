@@ -1,7 +1,8 @@
 """The REST API of feedback: the same actions as the pages, for applications that hold an API key."""
 
 import uuid
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import Any, ClassVar, cast
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
@@ -9,6 +10,7 @@ from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, 
 from rest_framework.exceptions import NotFound
 from rest_framework.negotiation import BaseContentNegotiation, DefaultContentNegotiation
 from rest_framework.pagination import CursorPagination
+from rest_framework.parsers import BaseParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -84,11 +86,11 @@ class AnswerJson(BaseContentNegotiation):
 class KeyView(APIView):
     """What all endpoints share: a key, its limits, JSON in and out, problem details."""
 
-    authentication_classes: ClassVar = [BearerKey]
-    permission_classes: ClassVar = [HoldsKey]
-    throttle_classes: ClassVar = [KeyRate]
-    parser_classes: ClassVar = [Json]
-    renderer_classes: ClassVar = [JSONRenderer]
+    authentication_classes = (BearerKey,)
+    permission_classes = (HoldsKey,)
+    throttle_classes = (KeyRate,)
+    parser_classes: Sequence[type[BaseParser]] = (Json,)
+    renderer_classes = (JSONRenderer,)
     content_negotiation_class = AnswerJson
     request: Request
 
@@ -97,7 +99,7 @@ class KeyView(APIView):
 
     @property
     def application(self) -> Application:
-        return self.request.user
+        return cast(Application, self.request.user)
 
     def once(self, work: Any) -> HttpResponse:
         """Answer with what `work(ids)` replies, or with its first reply under the request's Idempotency-Key."""
@@ -272,9 +274,9 @@ class SubjectConsent(KeyView):
 
 
 class Batch(KeyView):
-    parser_classes: ClassVar = [Json, JsonLines]
+    parser_classes = (Json, JsonLines)
     rows: ClassVar = PolymorphicProxySerializer(
-        component_name="BatchRow", serializers=ROWS, resource_type_field_name="kind", many=True
+        component_name="BatchRow", serializers=cast(Any, ROWS), resource_type_field_name="kind", many=True
     )
 
     @describe(

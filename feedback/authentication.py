@@ -82,7 +82,7 @@ class KeyRate(BaseThrottle):
         return MINUTE - time.time() % MINUTE
 
 
-class BearerKeyScheme(OpenApiAuthenticationExtension):
+class BearerKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = BearerKey
     name = "apiKey"
 

@@ -22,7 +22,8 @@ class DoorForm(forms.Form):
     button: ClassVar[str]
 
     def __init__(self, *args: Any, said: str = "", may_consent: bool = True, **kwargs: Any) -> None:
-        super().__init__(*args, prefix=self.door, **kwargs)
+        kwargs["prefix"] = self.door
+        super().__init__(*args, **kwargs)
         self.said = said
 
 

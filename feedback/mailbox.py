@@ -51,7 +51,9 @@ def post(
 
 def post_all(entries: Sequence[Entry]) -> None:
     """Put entries into the vault, all or none."""
-    rows = [(e.kind, e.object_id, e.interaction_id, e.subject_id, Jsonb(e.content)) for e in entries]
+    rows: list[tuple[Any, ...]] = [
+        (e.kind, e.object_id, e.interaction_id, e.subject_id, Jsonb(e.content)) for e in entries
+    ]
     if not rows:
         return
     try:

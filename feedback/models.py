@@ -8,9 +8,7 @@ from django.db.models import F, Q
 
 from feedback.querysets import (
     ApiKeyQuerySet,
-    CommentQuerySet,
     ConsentEntryQuerySet,
-    CorrectionQuerySet,
     FeedbackQuerySet,
     InteractionQuerySet,
     ReceiptQuerySet,
@@ -232,16 +230,12 @@ class Correction(Feedback):
     replacement = models.TextField()
     reason = models.CharField(max_length=14, choices=Reason, default=Reason.WRONG_FACT)
 
-    objects = CorrectionQuerySet.as_manager()
-
 
 class Comment(Feedback):
     """Untyped feedback, from an import or an old thumbs widget: a rating, perhaps words. A reviewer gives it a kind."""
 
     rating = models.CharField(max_length=40, blank=True)
     text = models.TextField(blank=True)
-
-    objects = CommentQuerySet.as_manager()
 
 
 class Receipt(models.Model):

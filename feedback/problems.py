@@ -76,8 +76,8 @@ def handle(problem: Exception, context: dict[str, Any]) -> Response | None:
     if not isinstance(known, exceptions.APIException):
         return None
     response = reply(known.status_code, str(known.detail))
-    if isinstance(known, exceptions.Throttled) and known.wait:
-        response["Retry-After"] = str(int(known.wait) + 1)
+    if isinstance(known, exceptions.Throttled):
+        response["Retry-After"] = str(int(getattr(known, "wait", None) or 0) + 1)
     if isinstance(known, Busy | Unavailable):
         response["Retry-After"] = "1"
     if header := getattr(known, "auth_header", None):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -14,7 +14,17 @@ from django.db.models.functions import Now
 from feedback import lanes
 
 if TYPE_CHECKING:
-    from feedback.models import ApiKey, Source, Subject
+    from feedback.models import (  # noqa: F401 - named in strings
+        ApiKey,
+        ConsentEntry,
+        Feedback,
+        Interaction,
+        Receipt,
+        Source,
+        Subject,
+    )
+
+M = TypeVar("M", bound=models.Model)
 
 CAP = 10_000
 
@@ -33,7 +43,7 @@ def consent_in_force(subject: str) -> Func:
     return Func(subject, Value("training"), Now(), function="consent_in_force", output_field=BooleanField())
 
 
-class CountedQuerySet(models.QuerySet):
+class CountedQuerySet(models.QuerySet[M]):
     """Counting that stays cheap on a table of millions."""
 
     def capped_count(self, cap: int = CAP) -> int:
@@ -41,7 +51,7 @@ class CountedQuerySet(models.QuerySet):
         return self.order_by()[: cap + 1].count()
 
 
-class ApiKeyQuerySet(models.QuerySet):
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def usable(self) -> Self:
         return self.filter(revoked_at__isnull=True, source__disabled_at__isnull=True)
 
@@ -50,7 +60,7 @@ class ApiKeyQuerySet(models.QuerySet):
         return self.usable().filter(token_hash=lanes.token_hash(token)).select_related("source").first()
 
 
-class SubjectQuerySet(models.QuerySet):
+class SubjectQuerySet(models.QuerySet["Subject"]):
     def known_as(self, source: Source, key: str) -> Self:
         """The one subject that a source calls `key`, if it was ever seen."""
         return self.filter(source=source, key_hash=lanes.subject_hash(subject_key(), source.name, key))
@@ -76,7 +86,7 @@ class SubjectQuerySet(models.QuerySet):
         return self.annotate(consents=consent_in_force("pk"))
 
 
-class InteractionQuerySet(CountedQuerySet):
+class InteractionQuerySet(CountedQuerySet["Interaction"]):
     def held_out(self) -> Self:
         return self.filter(lane="held_out")
 
@@ -88,7 +98,7 @@ class InteractionQuerySet(CountedQuerySet):
         return self.filter(consent_in_force("subject_id"))
 
 
-class ConsentEntryQuerySet(models.QuerySet):
+class ConsentEntryQuerySet(models.QuerySet["ConsentEntry"]):
     def newest(self) -> Self:
         """The line that holds, one a subject and purpose."""
         later = self.model._default_manager.filter(
@@ -97,7 +107,7 @@ class ConsentEntryQuerySet(models.QuerySet):
         return self.filter(~Exists(later))
 
 
-class FeedbackQuerySet(CountedQuerySet):
+class FeedbackQuerySet(CountedQuerySet["Feedback"]):
     def consented(self) -> Self:
         return self.filter(consent_in_force("interaction__subject_id"))
 
@@ -110,16 +120,7 @@ class FeedbackQuerySet(CountedQuerySet):
         return self.filter(Q(case__isnull=True) | ~Q(case__state="decided"))
 
 
-class CorrectionQuerySet(FeedbackQuerySet):
-    pass
-
-
-class CommentQuerySet(FeedbackQuerySet):
-    def rated(self, *ratings: str) -> Self:
-        return self.filter(rating__in=ratings)
-
-
-class ReceiptQuerySet(CountedQuerySet):
+class ReceiptQuerySet(CountedQuerySet["Receipt"]):
     def visible_to(self, subject: Subject) -> Self:
         """What this person gave, in whichever lane."""
         return self.filter(interaction__subject=subject)

@@ -31,7 +31,7 @@ class Operation:
 @cache
 def operations() -> list[Operation]:
     """Every operation of the API, in the order of the schema; read once a process."""
-    schema = SchemaGenerator().get_schema(request=None, public=True)
+    schema = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     return list(_operations(schema))
 
 

@@ -82,8 +82,8 @@ def outcome_of(index: int, result: RowResult) -> Outcome:
 
 def refused(index: int, row: Any, errors: Errors) -> Outcome:
     kind = row.get("kind") if isinstance(row, dict) else ""
-    known = isinstance(kind, str) and kind in ROWS
-    return Outcome(index, kind if known else "", "refused", None, errors)
+    known = kind if isinstance(kind, str) and kind in ROWS else ""
+    return Outcome(index, known, "refused", None, errors)
 
 
 def error(field: str, message: str, remedy: str) -> dict[str, str]:

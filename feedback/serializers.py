@@ -197,7 +197,7 @@ class ProblemReply(serializers.Serializer):
     title = serializers.CharField()
     status = serializers.IntegerField()
     detail = serializers.CharField()
-    errors = ErrorReply(many=True, required=False)
+    errors = ErrorReply(many=True, required=False)  # type: ignore[assignment]
 
 
 class RowReply(serializers.Serializer):
@@ -205,7 +205,7 @@ class RowReply(serializers.Serializer):
     kind = serializers.CharField(allow_blank=True)
     status = serializers.ChoiceField(["recorded", "already_recorded", "refused"])
     id = serializers.UUIDField(allow_null=True)
-    errors = ErrorReply(many=True, required=False)
+    errors = ErrorReply(many=True, required=False)  # type: ignore[assignment]
 
 
 class BatchReply(serializers.Serializer):

@@ -174,7 +174,7 @@ def grant(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
         except Refused as refused:
             add_errors(form, refused)
     for name, problems in form.errors.items():
-        messages.error(request, f"{name}: {' '.join(problems)}")
+        messages.error(request, f"{name}: {' '.join(map(str, problems))}")
     return back_to(subject)
 
 

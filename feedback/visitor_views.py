@@ -5,6 +5,7 @@ was given is listed by receipts.
 """
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
@@ -29,7 +30,7 @@ from feedback.models import Interaction, Receipt, Subject
 from feedback.visitors import BY, Exchange, remembered, subject_of
 
 SHOWN = 100
-SUBMIT = {
+SUBMIT: dict[str, Callable[..., object]] = {
     "bug_report": submit_bug_report,
     "taste_note": submit_taste_note,
     "correction": submit_correction,

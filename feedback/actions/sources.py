@@ -1,6 +1,7 @@
 """Places feedback comes from, and the keys they send it with."""
 
 from decimal import Decimal
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -55,7 +56,7 @@ def issue_api_key(source: Source, label: str, *, by: object) -> tuple[ApiKey, st
     if source.disabled_at:
         raise Refused.because("source", f"{source.title} is disabled.", "Choose a source that is in use.")
     token = lanes.new_token()
-    creator = None if isinstance(by, str) else by
+    creator: Any = None if isinstance(by, str) else by
     key = ApiKey.objects.create(
         source=source, label=label, prefix=token[:12], token_hash=lanes.token_hash(token), created_by=creator
     )

@@ -34,7 +34,9 @@ def test_every_explanation_is_a_comment_and_nothing_else(run, tmp_path):
     out = run(write(tmp_path / "f.jsonl", [record(n) for n in range(30)]))
     assert "90 rows recorded" in out
     assert Comment.objects.count() == 60 and Correction.objects.count() == 0
-    assert set(Comment.objects.rated("Bad").values_list("text", flat=True)) == {"It is wrong: the right answer is 30."}
+    assert set(Comment.objects.filter(rating="Bad").values_list("text", flat=True)) == {
+        "It is wrong: the right answer is 30."
+    }
     assert Subject.objects.count() == 10  # one a question
 
 
