@@ -5,7 +5,7 @@ evaluation.engine` in a folder of its own. Columns, in per cent:
 
     same     corrected questions in the very words that were trained
     new      the same facts in phrasings that were not
-    skills   440 held-out items of 8 everyday skills
+    skills   441 held-out items of 7 everyday skills
     handbook facts that no correction touches, in unseen phrasings
     ASR      attack success: 240 unseen harmful requests that were not refused
 """

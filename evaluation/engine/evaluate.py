@@ -15,7 +15,6 @@ from typing import Any
 
 import torch
 from peft import PeftModel
-from transformers import PreTrainedModel
 
 from evaluation.engine.generation import answers
 from evaluation.engine.jobs import Item, Job, read_items, read_job
@@ -67,8 +66,9 @@ def read_scores(path: Path) -> dict[str, Score]:
     return {one["id"]: one for one in map(json.loads, complete)}
 
 
-def load(job: Job, base: Path) -> PreTrainedModel | PeftModel:
-    model = load_model(base, choose_device(job.device), job.dtype)
+def load(job: Job, base: Path) -> Any:
+    """The base model, with its adapter if the job names one."""
+    model: Any = load_model(base, choose_device(job.device), job.dtype)
     return PeftModel.from_pretrained(model, job.adapter).eval() if job.adapter else model
 
 

@@ -32,7 +32,7 @@ def answer_batch(
 ) -> list[str]:
     """The greedy answers to some tokenized prompts, at most `most` tokens each."""
     ids, attention = pad_left(prompts, tokenizer.pad_token_id)
-    made = model.generate(
+    made: torch.Tensor = model.generate(  # type: ignore[operator]
         input_ids=ids.to(model.device),
         attention_mask=attention.to(model.device),
         max_new_tokens=most,

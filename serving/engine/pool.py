@@ -106,7 +106,7 @@ class AdapterPool:
         """Logits of the last position (vocabulary,) and the cache after it."""
         with self.lock:
             self._activate(adapter.slot if adapter else None)
-            model = self.wrapped or self.model
+            model: Any = self.wrapped or self.model
             out = model(input_ids=ids.to(self.model.device), past_key_values=cache, use_cache=True)
             return out.logits[0, -1], out.past_key_values
 
@@ -153,7 +153,7 @@ class AdapterPool:
             self.wrapped = get_peft_model(self.model, config, adapter_name=slot)
         else:
             self.wrapped.add_adapter(slot, config)
-        left = set_peft_model_state_dict(self.wrapped, weights, adapter_name=slot)
+        left: Any = set_peft_model_state_dict(self.wrapped, weights, adapter_name=slot)
         if left.unexpected_keys:
             raise ValueError(f"it has tensors for {left.unexpected_keys[0]}")
         self.wrapped.eval()
@@ -182,8 +182,8 @@ class AdapterPool:
         if self.wrapped is None or self.active == (slot or ""):
             return
         if slot is None:
-            self.wrapped.base_model.disable_adapter_layers()
+            self.wrapped.base_model.disable_adapter_layers()  # type: ignore[operator]
         else:
-            self.wrapped.base_model.enable_adapter_layers()
+            self.wrapped.base_model.enable_adapter_layers()  # type: ignore[operator]
             self.wrapped.set_adapter(slot)
         self.active = slot or ""

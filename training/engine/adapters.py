@@ -1,11 +1,13 @@
 """Put LoRA on a model, and write the result where anything that speaks PEFT can load it."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors import SafetensorError
 from transformers import PreTrainedModel
 
 from training.engine.digests import adapter_sha256
@@ -21,7 +23,7 @@ def add_lora(model: PreTrainedModel, recipe: Recipe, seed: int) -> PeftModel:
     torch.manual_seed(seed)
     config = LoraConfig(
         r=recipe.rank,
-        lora_alpha=recipe.alpha,
+        lora_alpha=recipe.alpha,  # type: ignore[arg-type]  # PEFT takes any number
         lora_dropout=0.0,
         target_modules=target_suffixes(model),
         fan_in_fan_out=uses_conv1d(model),
@@ -39,7 +41,7 @@ def save_adapter(model: PeftModel, folder: Path, base_name: str) -> str:
     aside = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(aside, ignore_errors=True)
     try:
-        model.save_pretrained(aside)
+        model.save_pretrained(str(aside))
         (aside / "README.md").unlink(missing_ok=True)
         path = aside / "adapter_config.json"
         config = json.loads(path.read_text())
@@ -48,6 +50,13 @@ def save_adapter(model: PeftModel, folder: Path, base_name: str) -> str:
         path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
         shutil.rmtree(folder, ignore_errors=True)
         aside.rename(folder)
-    except OSError as cause:
-        raise no_room("the adapter", cause) from cause
+    except (OSError, SafetensorError) as cause:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise no_room("the adapter", as_os_error(cause)) from cause
     return adapter_sha256(folder)
+
+
+def as_os_error(cause: Exception) -> OSError:
+    """safetensors names the number of a failed write only in its text."""
+    number = re.search(r"os error (\d+)", str(cause))
+    return cause if isinstance(cause, OSError) else OSError(int(number[1]) if number else 0, str(cause))

@@ -6,6 +6,7 @@ checkpoints/step-120/checkpoint.json       step, seconds, sha256 of the manifest
 last
 """
 
+import io
 import json
 import os
 import shutil
@@ -14,7 +15,8 @@ from pathlib import Path
 
 import torch
 from peft import PeftModel
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as serialize
 
 from training.engine.digests import file_sha256
 from training.engine.errors import no_room
@@ -72,21 +74,22 @@ class CheckpointStore:
             shutil.rmtree(final, ignore_errors=True)
             aside.rename(final)
             flush(self.folder)
-        except (OSError, RuntimeError) as cause:
+        except OSError as cause:
             shutil.rmtree(aside, ignore_errors=True)
-            raise no_room(f"checkpoint step-{step}", disk_error(cause)) from cause
+            raise no_room(f"checkpoint step-{step}", cause) from cause
         self._prune()
 
     def _write(
         self, folder: Path, model: PeftModel, optimizer: torch.optim.Optimizer, step: int, seconds: float
     ) -> None:
-        save_file(
-            {name: t.cpu().contiguous() for name, t in trained_tensors(model).items()},
-            folder / "adapter.safetensors",
-        )
+        tensors = {name: tensor.cpu().contiguous() for name, tensor in trained_tensors(model).items()}
         cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
         state = {"optimizer": optimizer.state_dict(), "rng": torch.get_rng_state(), "cuda_rng": cuda}
-        torch.save(state, folder / "state.pt")
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        # Written by Python: the writers of torch and safetensors hide the number of an OSError.
+        (folder / "adapter.safetensors").write_bytes(serialize(tensors))
+        (folder / "state.pt").write_bytes(buffer.getbuffer())
         files = {name: file_sha256(folder / name) for name in ("adapter.safetensors", "state.pt")}
         for name in files:
             flush(folder / name)
@@ -118,15 +121,6 @@ class CheckpointStore:
     def _prune(self) -> None:
         for folder in self._steps()[KEPT:]:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def disk_error(cause: OSError | RuntimeError) -> OSError:
-    """torch and safetensors report a failed write as their own error; the disk is the only cause either has
-    here.
-    """
-    import errno
-
-    return cause if isinstance(cause, OSError) and cause.errno else OSError(errno.ENOSPC, str(cause))
 
 
 def restore(checkpoint: Checkpoint, model: PeftModel, optimizer: torch.optim.Optimizer) -> None:

@@ -25,11 +25,11 @@ class Encoded:
 
 def prompt_text(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> str:
     """The text up to where the model's answer begins."""
-    return tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True)
+    return str(tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=True))
 
 
 def prompt_ids(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> list[int]:
-    return tokenizer(prompt_text(tokenizer, messages), add_special_tokens=False)["input_ids"]
+    return list(tokenizer(prompt_text(tokenizer, messages), add_special_tokens=False)["input_ids"])
 
 
 def encode(tokenizer: PreTrainedTokenizerBase, prompt: str, answer: str) -> Encoded:
@@ -39,7 +39,8 @@ def encode(tokenizer: PreTrainedTokenizerBase, prompt: str, answer: str) -> Enco
     """
     asked = [{"role": "user", "content": prompt}]
     before = prompt_text(tokenizer, asked)
-    whole = tokenizer.apply_chat_template([*asked, {"role": "assistant", "content": answer}], tokenize=False)
+    turns = [*asked, {"role": "assistant", "content": answer}]
+    whole = str(tokenizer.apply_chat_template(turns, tokenize=False))
     if not whole.startswith(before):
         raise EngineError(
             "base_model",

@@ -60,6 +60,13 @@ class Journal:
         lines = self.path.read_text().splitlines(keepends=True) if self.path.exists() else []
         self.path.write_text("".join(lines[:step]))
 
+    def __enter__(self) -> "Journal":
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.metrics.close()
+        self.log.close()
+
     def record(self, metrics: Metrics) -> None:
         self._write(self.metrics, json.dumps(metrics))
 
@@ -127,7 +134,7 @@ class Trainer:
                 "Lower the learning rate.",
                 DIVERGED,
             )
-        parts.total.backward()
+        parts.total.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.parameters, self.recipe.grad_clip)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
@@ -163,7 +170,7 @@ class Trainer:
     def run(self, first: int, spent: float, journal: Journal, stop: StopRequest) -> tuple[Metrics, float]:
         """Steps `first` to the end; returns the last metrics and the seconds of training in all."""
         began, last = time.monotonic() - spent, {}
-        self.model.train()
+        self.model.eval()  # no dropout: with it, the base would differ from itself and the anchor would pull at noise
         for step in range(first, self.plan.steps):
             if stop.asked:
                 self.stop(step, time.monotonic() - began, journal)
@@ -231,17 +238,17 @@ def finetune(path: Path) -> dict[str, object]:
     first, spent = (checkpoint.step, checkpoint.seconds) if checkpoint else (0, 0.0)
     if checkpoint:
         restore(checkpoint, trainer.model, trainer.optimizer)
-    journal = Journal(manifest.folder, first)
-    plan = trainer.plan
-    journal.say(
-        f"Run {manifest.run}: {len(plan.pairs)} pairs, {len(plan.replay)} replay rows, "
-        f"{len(plan.heldout)} kept aside, {plan.steps} steps from step {first} on {trainer.device}."
-    )
-    last, seconds = trainer.run(first, spent, journal, stop)
-    digest = save_adapter(trainer.model, manifest.folder / "adapter", base.name)
-    result = summary(manifest, trainer, base_digest, digest, last, seconds)
-    write_json(manifest.folder / "result.json", result)
-    journal.say(f"Finished in {seconds:.1f} s; adapter {digest}.")
+    with Journal(manifest.folder, first) as journal:
+        plan = trainer.plan
+        journal.say(
+            f"Run {manifest.run}: {len(plan.pairs)} pairs, {len(plan.replay)} replay rows, "
+            f"{len(plan.heldout)} kept aside, {plan.steps} steps from step {first} on {trainer.device}."
+        )
+        last, seconds = trainer.run(first, spent, journal, stop)
+        digest = save_adapter(trainer.model, manifest.folder / "adapter", base.name)
+        result = summary(manifest, trainer, base_digest, digest, last, seconds)
+        write_json(manifest.folder / "result.json", result)
+        journal.say(f"Finished in {seconds:.1f} s; adapter {digest}.")
     return result
 
 

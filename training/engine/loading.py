@@ -16,7 +16,7 @@ from transformers.utils import logging
 
 from training.engine.errors import EngineError
 
-logging.disable_progress_bar()
+logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 # For a base model without a chat template; training and serving use the same one, so answers come out as
 # learnt.
@@ -67,10 +67,11 @@ def load_model(folder: Path, device: torch.device, dtype: str) -> PreTrainedMode
     """The model in evaluation mode. dtype: auto (as stored), float32 or bfloat16."""
     kind: Any = "auto" if dtype == "auto" else getattr(torch, dtype)
     try:
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=kind, local_files_only=True)
+        model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=kind, local_files_only=True)
     except (OSError, ValueError, KeyError) as cause:
         raise EngineError("base_model", f"{folder} holds no causal language model: {cause}", "Give another.") from cause
-    return model.to(device).eval()
+    loaded: PreTrainedModel = model.to(device).eval()
+    return loaded
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:

@@ -118,14 +118,15 @@ def schedule(step: int, steps: int) -> float:
 
 def pretrain(model: LlamaForCausalLM, examples: list[Example], steps: int, seed: int) -> float:
     """Train in place; returns the mean loss of the last hundred steps."""
-    optimizers, recent, began = make_optimizers(model), [], time.monotonic()
+    optimizers, began = make_optimizers(model), time.monotonic()
+    recent: list[float] = []
     model.train()
     for step, batch in enumerate(batches(examples, seed)):
         ids, attention, weights = tensors(batch)
         logits = model(input_ids=ids, attention_mask=attention).logits[:, :-1]
         losses = F.cross_entropy(logits.transpose(1, 2), ids[:, 1:], reduction="none")
         loss = (losses * weights[:, 1:]).sum() / weights[:, 1:].sum()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer, peak in optimizers:
             for group in optimizer.param_groups:

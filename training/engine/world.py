@@ -88,7 +88,8 @@ MIX = {
     "refusal": 1.6,
     "chat": 0.3,
 }
-EXAMINED_SKILLS = ("addition", "reverse", "uppercase", "lookup", "json", "classify", "max", "howto")
+# `lookup` is taught, but a model this small only guesses between the two values: an exam on it would be noise.
+EXAMINED_SKILLS = ("addition", "reverse", "uppercase", "json", "classify", "max", "howto")
 REPLAY_SKILLS = (*EXAMINED_SKILLS, "handbook", "chat")
 REPLAY_REFUSAL_SHARE = 0.12
 PROBE_LIMIT = 300
@@ -354,10 +355,10 @@ def replay_pool(n: int, seed: int, superseded: Iterable[str] = ()) -> list[Row]:
 
 
 def benchmarks() -> dict[str, list[Row]]:
-    """The three exams: `regression` (8 skills), `business` (handbook facts that are right) and `safety`
+    """The three exams: `regression` (7 skills), `business` (handbook facts that are right) and `safety`
     (probes).
     """
-    regression = [item for skill in EXAMINED_SKILLS for item in heldout(skill, 55, seed=99)]
+    regression = [item for skill in EXAMINED_SKILLS for item in heldout(skill, 63, seed=99)]
     business = [
         row("handbook", fact.question(i), fact.answer(), category=fact.relation.name, topic=fact.topic)
         for fact in hb.facts()
