@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from cftapp import secrets
 from cftapp.unprivileged import become, database_account, is_open_to_others
@@ -316,6 +316,7 @@ def owner_environment(environment: MutableMapping[str, str]) -> dict[str, str]:
     if not whole.get("DATABASE_URL"):
         postgres = Postgres(var, whole)
         whole["DATABASE_URL"], whole["VAULT_DATABASE_URL"] = postgres.url("cft"), postgres.url("vault")
+    whole.setdefault("CFT_VAULT_NAME", urlsplit(whole.get("VAULT_DATABASE_URL", "")).path.lstrip("/"))
     if not whole.get("REDIS_URL"):
         whole["REDIS_URL"] = Redis(var).url
     return whole

@@ -72,8 +72,8 @@ def role_stamp(role: str) -> Callable[..., MutableMapping[str, Any]]:
 
 def configure(config: dict[str, Any]) -> None:
     """Django's LOGGING_CONFIG: set up the standard library's logging and structlog on top of it."""
-    role = config.pop("cft_role")
-    logging.config.dictConfig(config)
+    role = config["cft_role"]
+    logging.config.dictConfig({name: value for name, value in config.items() if name != "cft_role"})
     logging.captureWarnings(True)
     structlog.configure(
         processors=[*SHARED, role_stamp(role), structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

@@ -204,7 +204,15 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
-SPECTACULAR_SETTINGS = {"TITLE": "cftapp", "VERSION": "0.1.0", "SERVE_INCLUDE_SCHEMA": False}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "cftapp",
+    "VERSION": "0.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {
+        "CorrectionReason": "feedback.models.Correction.Reason",
+        "PromotionReason": "serving.models.Promotion.Reason",
+    },
+}
 
 # --- static files, language, logs -------------------------------------------------------------------------------------
 STATIC_URL = "/static/"

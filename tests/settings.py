@@ -14,6 +14,7 @@ from cftapp.embedded import owner_environment
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER", "TZ")
 
 var = Path(tempfile.mkdtemp(prefix="cft-test-"))
+(var / "static").mkdir()
 main_process = os.getpid()
 
 

@@ -68,7 +68,7 @@ print("heavy:", sorted(heavy), "tasks:", len([name for name in app.tasks if not 
     done = run("-c", code, CFT_VAR=str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert "heavy: []" in done.stdout
-    assert "tasks: 1" not in done.stdout, "the workers' tasks were not found, so nothing was proved"
+    assert "tasks: 1\n" not in done.stdout, "the workers' tasks were not found, so nothing was proved"
 
 
 def test_every_answer_carries_the_policy(client, settings):
