@@ -15,11 +15,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from cftapp.groups import read_accounts
-
 SCHEMES = ("light", "dark")
 WIDTHS = {"desk": (1440, 900), "phone": (390, 844)}
-SKIPPED = re.compile(r"^/(admin|static|api|v1|accounts/logout|feedback/[^/]+/(export|download))")
+SKIPPED = re.compile(r"^/(admin|static|api|v1|accounts/logout)|\.(json|jsonl|log|txt|zip)$")
 VISITOR = "visitor"
 
 
@@ -84,6 +82,11 @@ class Camera:
         return [urlsplit(href).path for href in hrefs if urlsplit(href).netloc == own]
 
 
+def read_accounts(file: Path) -> dict[str, str]:
+    """Name to password, as `make up` keeps them."""
+    return dict(line.split("\t", 1) for line in file.read_text().splitlines() if "\t" in line)
+
+
 def shape(path: str) -> str:
     """A path with its ids taken out, so that one page of a kind stands for all."""
     return re.sub(r"/(\d+|[0-9a-f-]{32,36}|[0-9a-f]{64})(?=/|$)", "/*", path)
@@ -95,7 +98,7 @@ def find_pages(camera: Camera, limit: int) -> list[str]:
     while waiting and len(found) < limit:
         camera.page.goto(waiting.pop(0))
         for path in camera.links():
-            if shape(path) not in found and not SKIPPED.match(path):
+            if shape(path) not in found and not SKIPPED.search(path):
                 found[shape(path)] = path
                 waiting.append(path)
     return list(found.values())

@@ -31,7 +31,6 @@ SECTIONS: dict[str, tuple[str, list[tuple[str, str]]]] = {
         [
             ("Gates", "evaluation:gates"),
             ("Benchmarks", "evaluation:benchmarks"),
-            ("Proposals", "evaluation:proposals"),
         ],
     ),
     "serving": ("Serving", [("Releases", "serving:releases")]),

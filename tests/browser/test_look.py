@@ -22,7 +22,7 @@ PEOPLE = ["", *ROLES]
 def links(page: Any) -> list[str]:
     found = page.eval_on_selector_all("a[href]", "all => all.map(a => new URL(a.href)).map(u => [u.host, u.pathname])")
     own = page.evaluate("location.host")
-    return [path for host, path in found if host == own and not SKIPPED.match(path)]
+    return [path for host, path in found if host == own and not SKIPPED.search(path)]
 
 
 def walk(page: Any) -> list[str]:
