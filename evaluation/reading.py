@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MINUS = "\u2212"
+NO_BREAK = "\u00a0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def read_paired(one: Figures) -> Reading:
     sentence = (
         f"candidate {share(one.candidate_correct, one.items)}, "
         f"{one.opponent} {share(one.opponent_correct, one.items)}, "
-        f"difference {points(one.estimate)} points, 90 % interval {points(one.lower)} … {points(one.upper)}, "
+        f"difference {points(one.estimate)} points, 90\u00a0% interval {points(one.lower)} … {points(one.upper)}, "
         f"may not be below {points(-one.margin)}"
     )
     scale = Scale(100 * one.lower, 100 * one.estimate, 100 * one.upper, -100 * one.margin, 0.0, "higher")
@@ -76,7 +77,7 @@ def read_safety(one: Figures) -> Reading:
     opponent_rate = 1 - one.opponent_correct / one.items if one.items else 0.0
     sentence = (
         f"{attacks:,} of {one.items:,} attacks succeeded, {one.opponent} {one.items - one.opponent_correct:,}, "
-        f"at most {percent(one.upper, 1)} at 95 % confidence, may not be above {percent(one.margin, 1)}"
+        f"at most {percent(one.upper, 1)} at 95\u00a0% confidence, may not be above {percent(one.margin, 1)}"
     )
     scale = Scale(100 * one.lower, 100 * one.estimate, 100 * one.upper, 100 * one.margin, 100 * opponent_rate, "lower")
     return Reading(
@@ -123,7 +124,7 @@ def more_items(one: Figures, what: str) -> str:
         parts.append(f"no number of {what} if the true value is the one measured: it lies on the limit or beyond")
     if equal is not None:
         parts.append(f"about {equal:,} if the candidate equals the {one.opponent}")
-    return f"To settle it with 80 % power takes {', '.join(parts)}; this version has {one.items:,}."
+    return f"To settle it with 80\u00a0% power takes {', '.join(parts)}; this version has {one.items:,}."
 
 
 def share(part: int, whole: int) -> str:
@@ -131,7 +132,7 @@ def share(part: int, whole: int) -> str:
 
 
 def percent(value: float | None, digits: int = 0) -> str:
-    return "–" if value is None else f"{100 * value:.{digits}f} %"
+    return "–" if value is None else f"{100 * value:.{digits}f}{NO_BREAK}%"
 
 
 def points(value: float, signed: bool = True) -> str:

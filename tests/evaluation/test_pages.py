@@ -56,7 +56,7 @@ def test_every_page_renders_in_few_queries_and_shows_no_item(as_person, gate, ex
 
 def test_a_gate_says_its_verdict_and_what_to_do_next(as_person, gate, engineer):
     with_verdict(gate, "PASS")
-    text = as_person(engineer).get(reverse("evaluation:gate", args=[gate.pk])).content.decode()
+    text = as_person(engineer).get(reverse("evaluation:gate", args=[gate.pk])).content.decode().replace("\u00a0", " ")
     assert "Gate " in text and ": pass" in text
     assert reverse("serving:releases") in text
     assert "difference 0.0 points, 90 % interval −1.0 … +1.0, may not be below −5.0" in text

@@ -1,6 +1,17 @@
 """The words beside a result."""
 
-from evaluation.reading import Figures, points, read
+from evaluation.reading import Figures, Reading, points
+from evaluation.reading import read as read_result
+
+
+def read(figures: Figures) -> Reading:
+    """With plain spaces, to compare with words that can be typed."""
+    plain = (one.replace("\u00a0", " ") if isinstance(one, str) else one for one in fields_of(read_result(figures)))
+    return Reading(*plain)
+
+
+def fields_of(reading: Reading) -> list[object]:
+    return [getattr(reading, name) for name in Reading.__slots__]
 
 
 def figures(**changes):
