@@ -18,7 +18,7 @@ from celery.worker import state
 from django.conf import settings
 from django.core.cache import cache
 
-INTERVAL, DEAF_AFTER, DEAF_STATUS = 20.0, 90.0, 70
+INTERVAL, TELL_EVERY, DEAF_AFTER, DEAF_STATUS = 20.0, 5.0, 90.0, 70
 log = structlog.get_logger(__name__)
 
 
@@ -27,13 +27,12 @@ def key(role: str) -> str:
 
 
 @shared_task(name="cftapp.beat", expires=60)
-def beat(role: str) -> None:
-    """Came through the queue: this role's worker consumes."""
-    cache.set(key(role), int(time.time()), timeout=3600)
+def beat() -> None:
+    """Nothing to do: that the message arrived is the news."""
 
 
 def is_busy() -> bool:
-    return bool(state.active_requests or state.reserved_requests)
+    return bool(state.active_requests)
 
 
 class Watchdog(threading.Thread):
@@ -42,7 +41,7 @@ class Watchdog(threading.Thread):
     def __init__(self, *, queue: str, role: str, leave: Callable[[int], None] = os._exit):
         super().__init__(name="watchdog", daemon=True)
         self.queue, self.role, self.leave = queue, role, leave
-        self.heard = time.monotonic()
+        self.heard, self.told = time.monotonic(), 0.0
         task_received.connect(self.hear, weak=False)
 
     @classmethod
@@ -51,7 +50,11 @@ class Watchdog(threading.Thread):
         return cls(queue=queues[0], role=settings.CFT_ROLE)
 
     def hear(self, **_: Any) -> None:
+        """A message came: the worker consumes. Said aloud at most every few seconds."""
         self.heard = time.monotonic()
+        if self.heard - self.told > TELL_EVERY:
+            self.told = self.heard
+            tell(self.role)
 
     def run(self) -> None:
         while True:
@@ -61,20 +64,20 @@ class Watchdog(threading.Thread):
     def tick(self) -> None:
         if is_busy():
             self.hear()
-            cache_quietly(self.role)
             return
         if time.monotonic() - self.heard > DEAF_AFTER:
             log.error("worker hears nothing from its queue, leaving", queue=self.queue)
             self.leave(DEAF_STATUS)
             return
         try:
-            beat.apply_async((self.role,), queue=self.queue, retry=False)
+            beat.apply_async(queue=self.queue, retry=False)
         except Exception as problem:  # Redis is away: the silence is not the worker's
-            self.hear()
+            self.heard = time.monotonic()
             log.warning("no heartbeat sent", queue=self.queue, problem=type(problem).__name__)
 
 
-def cache_quietly(role: str) -> None:
+def tell(role: str) -> None:
+    """Leave the time of the last message where `/readyz` reads it."""
     try:
         cache.set(key(role), int(time.time()), timeout=3600)
     except Exception as problem:

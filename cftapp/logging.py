@@ -47,6 +47,7 @@ def logging_config(*, role: str, level: str, style: str) -> dict[str, Any]:
             "django.request": {"level": "ERROR"},
             "httpx": {"level": "WARNING"},
             "uvicorn.access": {"level": "WARNING"},
+            "celery.beat": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
             "celery.worker.strategy": {"level": "WARNING"},
         },

@@ -17,7 +17,7 @@ def left() -> list[int]:
 def watchdog(left, monkeypatch) -> Watchdog:
     monkeypatch.setattr(heartbeat, "is_busy", lambda: False)
     monkeypatch.setattr(heartbeat.beat, "apply_async", lambda *_, **__: None)
-    monkeypatch.setattr(heartbeat, "cache_quietly", lambda role: None)
+    monkeypatch.setattr(heartbeat, "tell", lambda role: None)
     return Watchdog(queue="curation", role="curator", leave=left.append)
 
 
