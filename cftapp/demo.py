@@ -30,7 +30,7 @@ def main() -> int:
     started = time.monotonic()
     stack = start(var)
     try:
-        os.environ.update(owner(var, stack))
+        os.environ.update(owner(var, stack) | {"DJANGO_SETTINGS_MODULE": "cftapp.settings"})
         import django
 
         django.setup()

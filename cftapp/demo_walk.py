@@ -20,7 +20,7 @@ from curation.actions import claim_case, decide_case, freeze_dataset
 from curation.models import Blocker, Case, Dataset, Pair
 from evaluation.models import Gate
 from feedback.actions import issue_api_key, withdraw_consent
-from feedback.models import Interaction, Lane
+from feedback.models import BugReport, Comment, Correction, Interaction, Lane, TasteNote
 from serving.actions import promote
 from serving.models import Promotion, Release
 from training.actions import folder_of, queue_run
@@ -50,7 +50,7 @@ def walk(url: str) -> None:
 
 def captured() -> None:
     """What load_demo recorded while the stack started, and what the screener found."""
-    wait_for(lambda: Case.objects.exists() and not Case.objects.waiting().exists(), "the screener")
+    wait_for(all_screened, "the screener")
     lanes = Counter(Interaction.objects.values_list("lane", flat=True))
     kinds = Counter(case.kind for case in Case.objects.all())
     with connections["vault"].cursor() as vault:
@@ -64,6 +64,12 @@ def captured() -> None:
     blocked = Counter(found.values_list("check_name", flat=True))
     say("screening", *(f"blocked by {check}: {count}" for check, count in sorted(blocked.items())))
     require(blocked["overlap"] > 0, "the exam item among the corrections was not found")
+
+
+def all_screened() -> bool:
+    """Whether every piece of feedback has a case, and every case its findings."""
+    models = (Correction, BugReport, TasteNote, Comment)
+    return not any(model.objects.caseless().exists() for model in models) and not Case.objects.waiting().exists()
 
 
 def triage(reviewer: User) -> list[Pair]:
