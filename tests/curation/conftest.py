@@ -1,0 +1,152 @@
+"""The people, the exam and the feedback of these tests."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.test import Client
+
+from curation import actions
+from curation.models import Case, Pair
+from curation.registry import Registry
+from feedback.actions import record_interaction, register_source, submit_correction
+from feedback.models import Source
+
+KEY = b"a registry key of thirty-two byte"
+TEST = "process:test"
+EXAM = [
+    (
+        "item-train",
+        "exam v1",
+        "A freight train leaves Arden at nine with forty wagons of gravel and stops twice to unload a quarter of them;"
+        " how many wagons reach Jarrow in the evening?",
+        "It unloads ten wagons at the first stop and ten at the second, so twenty wagons of gravel reach Jarrow.",
+    ),
+    ("item-short", "exam v1", "Who owns the red kettle?", "Tamsin owns it."),
+]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whoever stands on `db` here may need the vault too."""
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        if "tests/curation" in item.nodeid and "db" in fixtures and not item.get_closest_marker("django_db"):
+            item.add_marker(pytest.mark.django_db(databases=["default", "vault"]))
+
+
+def person(name: str, *roles: str) -> User:
+    user = User.objects.create_user(name, password="correct horse battery staple")
+    user.groups.set([Group.objects.get_or_create(name=role)[0] for role in roles])
+    return user
+
+
+@pytest.fixture
+def rosa(db: None) -> User:
+    return person("rosa", "reviewer")
+
+
+@pytest.fixture
+def rob(db: None) -> User:
+    return person("rob", "reviewer")
+
+
+@pytest.fixture
+def erin(db: None) -> User:
+    return person("erin", "engineer")
+
+
+@pytest.fixture
+def otto(db: None) -> User:
+    return person("otto")
+
+
+def logged_in(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def shop(db: None) -> Source:
+    """A web shop; all its users are of the training lane."""
+    return register_source("shop", "Shop", held_out_percent=0, by=TEST)
+
+
+@pytest.fixture(scope="session")
+def exam() -> Registry:
+    """The registry of a small exam, as epoch 1."""
+    return Registry.from_bytes(Registry.build(EXAM, KEY), KEY, number=1)
+
+
+@pytest.fixture
+def epoch(db: None, exam: Registry) -> Registry:
+    """Epoch 1, adopted."""
+    adopt(exam)
+    return exam
+
+
+def adopt(registry: Registry) -> None:
+    header = registry.header
+    actions.adopt_epoch(registry.number, header["sha256"], header["items"], 0, header["normaliser"], by=TEST)
+
+
+@dataclass
+class World:
+    """The shop, epoch 1, and shorthands for what happens there."""
+
+    shop: Source
+    registry: Registry
+
+    def case(
+        self,
+        prompt: str = "How long is the refund window?",
+        wrong: str = "14 days.",
+        right: str = "30 days.",
+        *,
+        subject: str = "ann",
+        consent: bool = True,
+        **interaction: Any,
+    ) -> Case:
+        """A corrected answer and its case, not screened yet."""
+        told = record_interaction(self.shop, subject, prompt, wrong, by=TEST, **interaction)
+        correction = submit_correction(told.pk, replacement=right, consent=consent, by=TEST)
+        return actions.open_case("correction", correction.pk, by=TEST)
+
+    def screened(self, *args: Any, **more: Any) -> Case:
+        case = self.case(*args, **more)
+        actions.screen_case(case.pk, self.registry, by=TEST)
+        return Case.objects.get(pk=case.pk)
+
+    def accepted(self, by: User, *args: Any, **more: Any) -> Pair:
+        case = self.screened(*args, **more)
+        actions.claim_case(by, case.pk)
+        actions.decide_case(case.pk, "accepted", by=by)
+        return Pair.objects.get(correction=case.correction_id)
+
+    def replay(self, *rows: dict[str, Any]) -> None:
+        """Replay rows, screened."""
+        actions.import_replay_rows(rows, by=TEST)
+        actions.screen_replay_rows(10_000, self.registry, by=TEST)
+
+
+@pytest.fixture
+def world(shop: Source, epoch: Registry) -> World:
+    return World(shop, epoch)
+
+
+@pytest.fixture
+def events(db: None) -> Iterator[Callable[[], list[str]]]:
+    """Names of the events since the test began, or since the last call."""
+    from audit.models import Event
+
+    last = [Event.objects.order_by("-id").values_list("id", flat=True).first() or 0]
+
+    def names() -> list[str]:
+        rows = list(Event.objects.filter(id__gt=last[0]).order_by("id").values_list("id", "name"))
+        last[0] = rows[-1][0] if rows else last[0]
+        return [name for _, name in rows]
+
+    yield names

@@ -1,0 +1,149 @@
+"""The registry: finds what leaked, in which form ever; says nothing without its key."""
+
+import random
+
+import numpy as np
+import pytest
+
+from curation import overlap
+from curation.registry import BadRegistry, Registry
+from tests.curation.conftest import EXAM, KEY
+
+LONG, SHORT = EXAM
+FILLER = (
+    "The committee met on Tuesday to talk about the garden. Nobody had watered the beans, and the slugs had come back."
+    " It was agreed that a rota would help, if somebody wrote it down and hung it in the shed beside the door. "
+)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "answer", "method"),
+    [
+        (LONG[2], LONG[3], "exact"),
+        (LONG[2].upper(), "I do not know.", "exact"),
+        ("What do you think?", LONG[2] + " " + LONG[3], "exact"),
+        (FILLER * 5 + LONG[2] + FILLER * 5, "x", "containment"),
+        (FILLER, FILLER + LONG[3], "containment"),
+        (LONG[2].replace("freight", "goods").replace("evening", "night"), "x", "containment"),
+        (SHORT[2], "No idea.", "exact"),
+        ("Hello. " + SHORT[2] + " Thanks.", "x", "sequence"),
+        ("".join(c + "\u200b" for c in SHORT[2]), "x", "exact"),
+    ],
+)
+def test_a_leak_is_found(exam, prompt, answer, method):
+    found = exam.check(prompt, answer)
+    assert found.blocked and found.method == method
+    assert found.item_id in ("item-train", "item-short") and found.benchmark == "exam v1"
+    assert 0 < found.limit <= found.score <= 1
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "",
+        "a",
+        FILLER * 20,
+        "Who owns the blue kettle?",
+        "How many wagons does a freight train have?",
+        "\ud800",
+        "🙂" * 99,
+    ],
+)
+def test_a_clean_row_learns_nothing(exam, prompt):
+    found = exam.check(prompt, "Twenty.")
+    assert not found.blocked
+    assert (found.item_id, found.benchmark, found.spans) == ("", "", [])
+    assert set(found.scores) == {"exact", "containment", "jaccard"}
+
+
+def test_evidence_points_at_the_rows_own_words(exam):
+    prompt = "Note. " + SHORT[2] + " Thanks."
+    (span,) = exam.check(prompt, "x").spans
+    assert prompt[span.start : span.end] == "Who owns the red kettle"
+
+
+def test_the_window_tells_a_leak_from_scattered_phrases(exam):
+    words = LONG[2].split()
+    pieces = [" ".join(words[i : i + 4]) for i in range(0, len(words) - 4, 5)]
+    scattered = (" " + FILLER * 3).join(pieces)
+    assert not exam.check(scattered, "x").blocked
+    assert exam.check(" and ".join(pieces), "x").blocked
+
+
+def test_a_common_phrase_weighs_nothing():
+    items = [
+        (f"i{n}", "b v1", f"Please tell me in one short sentence what the town of {n}{n} is called", "") for n in "abc"
+    ]
+    row = "Please tell me in one short sentence what the town of zz is called"
+    bare = Registry.from_bytes(Registry.build(items, KEY), KEY)
+    assert bare.check(row).blocked
+    clean = [f"Please tell me in one short sentence what the town of q{n} is called" for n in range(20)]
+    aware = Registry.from_bytes(Registry.build(items, KEY, clean), KEY)
+    assert not aware.check(row).blocked
+    assert aware.unprotected == ["ia", "ib", "ic"]
+    assert aware.check("Well: " + items[1][2]).method == "sequence"
+
+
+def test_the_next_version_does_not_make_items_common():
+    versions = [(f"{n}", f"exam v{n}", LONG[2] + f" Version {n}.", LONG[3]) for n in range(9)]
+    registry = Registry.from_bytes(Registry.build(versions, KEY), KEY)
+    assert registry.check(FILLER + LONG[2]).blocked
+
+
+def test_the_same_input_gives_the_same_bytes():
+    assert Registry.build(EXAM, KEY, ["a b c"]) == Registry.build(EXAM, KEY, ["a b c"])
+    assert Registry.build(EXAM, KEY) != Registry.build(EXAM, b"another key of thirty-two bytes.")
+
+
+def test_a_wrong_key_is_refused(tmp_path):
+    path = tmp_path / "1.cftreg"
+    path.write_bytes(Registry.build(EXAM, KEY))
+    assert len(Registry.open(path, KEY)) == 2
+    with pytest.raises(BadRegistry, match="another key"):
+        Registry.open(path, b"another key of thirty-two bytes.")
+
+
+@pytest.mark.parametrize("damage", [lambda data: b"X" + data[1:], lambda data: data[:-1] + bytes([data[-1] ^ 1])])
+def test_a_damaged_file_is_refused(damage):
+    with pytest.raises(BadRegistry):
+        Registry.from_bytes(damage(Registry.build(EXAM, KEY)), KEY)
+
+
+def test_no_word_of_an_item_is_in_the_file():
+    data = Registry.build(EXAM, KEY).lower()
+    assert not [word for word in (b"freight", b"gravel", b"kettle", b"tamsin") if word in data]
+
+
+def test_half_of_the_grams_are_never_kept(exam):
+    for name in ("gram_keys", "long_keys"):
+        assert not (exam._a[name] & np.uint64(1)).any()
+
+
+def test_an_empty_registry_blocks_nothing():
+    empty = Registry.from_bytes(Registry.build([], KEY), KEY)
+    assert len(empty) == 0 and not empty.check("Anything at all?", "Yes.").blocked
+
+
+def test_best_window_by_hand():
+    # n-grams 7 and 8 (weights 2, 3) stand within 10 words twice, 9 (weight 5) alone; mass 20
+    hit = overlap.best_window([0, 5, 40, 44, 49, 90], [7, 8, 7, 8, 7, 9], [2, 3, 2, 3, 2, 5], 20.0, 10)
+    assert hit.share == pytest.approx(5 / 20)
+
+
+def test_jaccard_by_hand():
+    assert overlap.jaccard(np.array([4]), np.array([6]), 5)[0] == pytest.approx(4 / 7)
+
+
+def test_idf_by_hand():
+    weights = overlap.idf(np.array([0, 9, 10]), 98)
+    assert weights.tolist() == pytest.approx([np.log(100), np.log(10), 0.0], rel=1e-6)
+
+
+def test_word_edits_do_not_hide_a_leak(exam):
+    rng = random.Random(1)
+    words = LONG[2].split() + LONG[3].split()
+    found = 0
+    for _ in range(50):
+        edited = [word for word in words if rng.random() > 0.1]
+        found += exam.check(" ".join(edited), "").blocked
+    assert found >= 48
