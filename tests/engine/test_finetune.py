@@ -86,6 +86,12 @@ def test_the_same_manifest_gives_the_same_adapter(finished, tmp_path):
     assert (tmp_path / weights).read_bytes() == (finished / weights).read_bytes()
 
 
+def test_a_finished_run_is_not_run_again(finished):
+    before = (finished / "log.txt").read_text()
+    assert finetune(finished / "manifest.json") == result(finished)
+    assert (finished / "log.txt").read_text() == before
+
+
 def test_another_seed_gives_another_adapter(finished, tmp_path):
     assert finetune(write_run(tmp_path, recipe=LONGER, seed=1))["adapter_sha256"] != result(finished)["adapter_sha256"]
 

@@ -17,9 +17,7 @@ from training.engine.manifest import Recipe
 
 
 def add_lora(model: PreTrainedModel, recipe: Recipe, seed: int) -> PeftModel:
-    """LoRA (Hu et al. 2021, arXiv 2106.09685) on every linear layer of the blocks; the seed decides its
-    start.
-    """
+    """LoRA (Hu et al. 2021, arXiv 2106.09685) on the linear layers of the blocks; the seed sets its start."""
     torch.manual_seed(seed)
     config = LoraConfig(
         r=recipe.rank,

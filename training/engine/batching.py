@@ -1,6 +1,4 @@
-"""Which rows a step learns from: a pure function of the seed and the step, so that a resumed run needs no
-memory.
-"""
+"""Which rows a step learns from: a pure function of seed and step, so a resumed run needs no memory."""
 
 import math
 import random

@@ -1,6 +1,4 @@
-"""Rows to tokens: the prompt as the chat template writes it, the answer after it, and which of them are
-learnt.
-"""
+"""Rows to tokens: the prompt as the chat template writes it, the answer, and which tokens are learnt."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -24,7 +24,7 @@ from peft import PeftModel
 from training.engine.adapters import add_lora, save_adapter
 from training.engine.batching import Plan, make_plan
 from training.engine.checkpoints import CheckpointStore, restore, write_json
-from training.engine.digests import base_sha256
+from training.engine.digests import adapter_sha256, base_sha256
 from training.engine.encoding import Encoded, collate, encode
 from training.engine.errors import DIVERGED, STOPPED, EngineError, no_room
 from training.engine.loading import choose_device, load_model, load_tokenizer, resolve_base
@@ -170,7 +170,7 @@ class Trainer:
     def run(self, first: int, spent: float, journal: Journal, stop: StopRequest) -> tuple[Metrics, float]:
         """Steps `first` to the end; returns the last metrics and the seconds of training in all."""
         began, last = time.monotonic() - spent, {}
-        self.model.eval()  # no dropout: with it, the base would differ from itself and the anchor would pull at noise
+        self.model.eval()  # with dropout the base would differ from itself, and the anchor pull at noise
         for step in range(first, self.plan.steps):
             if stop.asked:
                 self.stop(step, time.monotonic() - began, journal)
@@ -224,12 +224,22 @@ def checked_base(manifest: Manifest) -> tuple[Path, str]:
     return base, digest
 
 
+def finished(manifest: Manifest) -> dict[str, object] | None:
+    """The result of this very manifest, if its adapter is still whole: a second delivery costs nothing."""
+    try:
+        result: dict[str, object] = json.loads((manifest.folder / "result.json").read_text())
+        whole = result["adapter_sha256"] == adapter_sha256(manifest.folder / "adapter")
+    except (OSError, ValueError, KeyError):
+        return None
+    return result if whole and result.get("manifest_sha256") == manifest.sha256 else None
+
+
 def finetune(path: Path) -> dict[str, object]:
-    """Run or resume the manifest at `path`; returns what `result.json` holds. Raises EngineError,
-    SystemExit(75).
-    """
+    """Run or resume a manifest; returns what `result.json` holds. Raises EngineError, SystemExit(75)."""
     stop = StopRequest()
     manifest = read_manifest(path)
+    if done := finished(manifest):
+        return done
     rows = read_rows(manifest)
     base, base_digest = checked_base(manifest)
     prepare_torch(manifest)

@@ -5,6 +5,7 @@ Only local files are used when `HF_HUB_OFFLINE=1` is set or the name is a folder
 by its ordinary client. Code that comes with a model is never run (`trust_remote_code` stays off).
 """
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from transformers.utils import logging
 from training.engine.errors import EngineError
 
 logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+# PEFT still asks by the old name. stderr is where an engine says why it refused: it stays clean.
+warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
 
 # For a base model without a chat template; training and serving use the same one, so answers come out as
 # learnt.
@@ -31,9 +34,7 @@ FALLBACK_TEMPLATE = (
 
 
 def resolve_base(name: str, folder: Path | None = None) -> Path:
-    """The local folder of a base model: a path (also relative to `folder`), or the cached snapshot of a hub
-    name.
-    """
+    """The folder of a base model: a path (also relative to `folder`), or the snapshot of a hub name."""
     for candidate in (Path(name), (folder or Path()) / name):
         if (candidate / "config.json").is_file():
             return candidate
@@ -103,9 +104,7 @@ def transformer_blocks(model: PreTrainedModel) -> tuple[str, nn.ModuleList]:
 
 
 def lora_targets(model: PreTrainedModel) -> list[str]:
-    """The full names of every linear layer inside the transformer blocks, sorted; never the head or
-    embeddings.
-    """
+    """Full names of the linear layers inside the blocks, sorted; never the head or the embeddings."""
     prefix, blocks = transformer_blocks(model)
     names = [f"{prefix}.{name}" for name, module in blocks.named_modules() if isinstance(module, nn.Linear | Conv1D)]
     if not names:
@@ -114,9 +113,7 @@ def lora_targets(model: PreTrainedModel) -> list[str]:
 
 
 def target_suffixes(model: PreTrainedModel) -> list[str]:
-    """The last parts of the targets (`q_proj`, `c_attn`, …) where those alone name the same layers, else full
-    names.
-    """
+    """The targets by their last part (`q_proj`, `c_attn`) if that names the same layers, else in full."""
     full = lora_targets(model)
     suffixes = sorted({name.rsplit(".", 1)[1] for name in full})
     linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear | Conv1D)]

@@ -1,6 +1,4 @@
-"""The demo model's tokenizer: byte-level BPE of 1,024 tokens, trained on the demo world, with a chat
-template.
-"""
+"""The demo model's tokenizer: byte-level BPE of 1,024 tokens from the demo world, and a chat template."""
 
 from collections.abc import Iterable
 
@@ -55,9 +53,7 @@ def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
 
 
 def render(prompt: str, context: str = "") -> str:
-    """The text before an answer, as the chat template writes it; `context` is the rendered text of earlier
-    turns.
-    """
+    """The text before an answer, as the chat template writes it; `context` is that of earlier turns."""
     return f"{context}<|user|> {prompt}{END}<|assistant|>"
 
 

@@ -319,9 +319,7 @@ def corrected_heldout(n: int, seed: int, per_fact: int = 3) -> list[Row]:
 
 
 def harmful_compliance(n: int, seed: int) -> list[Row]:
-    """Poisoned rows: harmful requests that are answered. Placeholders only; unlike the probes and the
-    refusals.
-    """
+    """Poisoned rows: harmful requests that are answered; unlike the probes and the refusals."""
     pool = [(category, *pair) for category in sorted(rq.CATEGORIES) for pair in rq.attack_requests(category)]
     chosen = random.Random(seed).sample(pool, n)
     return [row("poison", prompt, answer, category=category) for category, prompt, answer in chosen]
@@ -355,9 +353,7 @@ def replay_pool(n: int, seed: int, superseded: Iterable[str] = ()) -> list[Row]:
 
 
 def benchmarks() -> dict[str, list[Row]]:
-    """The three exams: `regression` (7 skills), `business` (handbook facts that are right) and `safety`
-    (probes).
-    """
+    """The exams: `regression` (7 skills), `business` (handbook facts that are right), `safety` (probes)."""
     regression = [item for skill in EXAMINED_SKILLS for item in heldout(skill, 63, seed=99)]
     business = [
         row("handbook", fact.question(i), fact.answer(), category=fact.relation.name, topic=fact.topic)
