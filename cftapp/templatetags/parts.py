@@ -41,10 +41,12 @@ def scale(
 
 @register.inclusion_tag("parts/chart.html")
 def line_chart(
-    series: Sequence[tuple[str, str, Sequence[tuple[float, float]]]], title: str, x: str = "step"
+    series: Sequence[tuple[str, str, Sequence[tuple[float, float]]]], title: str, x: str = "step", rows: int = 20
 ) -> dict[str, Any]:
-    """A figure of lines with direct labels, a readout and a table. `series`: (name, class s1 to s5, points)."""
-    return {"chart": plots.line_chart(series), "title": title, "x": x}
+    """A figure of lines with direct labels, a readout and a table of `rows` rows. `series`: (name, class s1 to s5,
+    points).
+    """
+    return {"chart": plots.line_chart(series, rows), "title": title, "x": x}
 
 
 @register.simple_tag
