@@ -46,10 +46,12 @@ def import_benchmark(
     check_kind(name, title, kind, scorer)
     sha256 = version_sha256(name, scorer, drafts)
     with vault.one_import_at_a_time():
+        if published := published_as(name, sha256, margin):
+            return settle_unchanged(proposal, published, by=by)
         vault.add_reference_texts(background)
         vault.write_items(name, sha256, drafts)
-        published = registering.protected_versions()
-        snapshot = registering.build_snapshot({sha256: registering.next_label(name)} | published)
+        protected = registering.protected_versions()
+        snapshot = registering.build_snapshot({sha256: registering.next_label(name)} | protected)
         return publish(
             name=name,
             title=title,
@@ -76,6 +78,24 @@ def check_kind(name: str, title: str, kind: str, scorer: str) -> None:
         raise Refused.because("kind", f"{name} is a {existing.kind} benchmark", "another name, or that kind")
 
 
+def published_as(name: str, sha256: str, margin: float) -> BenchmarkVersion | None:
+    """The newest version of a benchmark, if it is exactly this one."""
+    newest = (
+        BenchmarkVersion.objects.filter(benchmark__name=name).select_related("benchmark").order_by("-number").first()
+    )
+    return newest if newest and (newest.sha256, newest.margin) == (sha256, margin) else None
+
+
+@transaction.atomic
+def settle_unchanged(proposal: Proposal | None, version: BenchmarkVersion, *, by: Any) -> BenchmarkVersion:
+    """Close an upload of what is published already; without one there is nothing to write."""
+    if proposal is not None:
+        settle(proposal, version)
+        used = [("proposal", proposal.pk), ("benchmark_version", version.pk)]
+        record("benchmark.unchanged", by=by, used=used)
+    return version
+
+
 @transaction.atomic
 def publish(
     *,
@@ -90,15 +110,13 @@ def publish(
     """The half of an import that is in the default database: version, epoch, proposal, event."""
     benchmark, _ = Benchmark.objects.get_or_create(name=name, defaults={"title": title, "kind": kind})
     newest = benchmark.versions.order_by("-number").first()
-    if newest and (newest.sha256, newest.margin) == (facts["sha256"], facts["margin"]):
-        settle(proposal, newest)
-        return newest
     number = newest.number + 1 if newest else 1
     version = BenchmarkVersion.objects.create(benchmark=benchmark, number=number, published_by=by, **facts)
     current = RegistryEpoch.objects.order_by("-number").first()
     if current is None or current.number < snapshot.number:
         adopt_epoch(snapshot.number, snapshot.sha256, snapshot.items, snapshot.unprotected, snapshot.normaliser, by=by)
-    settle(proposal, version)
+    if proposal is not None:
+        settle(proposal, version)
     record(
         "benchmark.published",
         by=by,
@@ -109,11 +127,10 @@ def publish(
     return version
 
 
-def settle(proposal: Proposal | None, version: BenchmarkVersion) -> None:
-    if proposal is not None:
-        Proposal.objects.filter(pk=proposal.pk, state=Proposal.State.WAITING).update(
-            state=Proposal.State.PUBLISHED, version=version, settled_at=Now()
-        )
+def settle(proposal: Proposal, version: BenchmarkVersion) -> None:
+    Proposal.objects.filter(pk=proposal.pk, state=Proposal.State.WAITING).update(
+        state=Proposal.State.PUBLISHED, version=version, settled_at=Now()
+    )
 
 
 def propose_benchmark(name: str, title: str, kind: str, text: str, *, scorer: str, margin: float, by: Any) -> Proposal:

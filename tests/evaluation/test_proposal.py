@@ -47,6 +47,17 @@ def test_the_evaluator_publishes_it_once(examiner):
     assert Item.objects.count() == 6
 
 
+@pytest.mark.django_db
+def test_an_upload_of_what_is_published_becomes_no_version(publish, examiner):
+    version = publish("towns", items=rows(6))
+    proposal = propose_benchmark("towns", "Towns", "regression", LINES, scorer="exact", margin=0.05, by=examiner)
+    tasks.import_proposed(str(proposal.pk))
+    proposal.refresh_from_db()
+    assert (proposal.state, proposal.version) == ("published", version)
+    assert BenchmarkVersion.objects.count() == 1
+    assert Event.objects.filter(name="benchmark.unchanged").count() == 1
+
+
 @pytest.mark.django_db(transaction=True)
 def test_the_evaluator_s_own_rights_are_enough(examiner):
     proposal = propose_benchmark("towns", "Towns", "regression", LINES, scorer="exact", margin=0.05, by=examiner)
