@@ -27,7 +27,7 @@ from cftapp.roles import DATABASE_VARIABLE, ROLES, password_variable, url_for
 from cftapp.unprivileged import die_with_parent
 from tests.snapshot import Snapshot
 
-pytest_plugins = ["tests.stack"]
+pytest_plugins = ["tests.stack", "tests.loop.company"]
 
 
 @dataclass
