@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -74,7 +75,7 @@ def screen_waiting(limit: int, registry: "Registry", *, by: object) -> int:
 
 
 @transaction.atomic
-def rescreen_subject(subject_id: object, *, by: object) -> int:
+def rescreen_subject(subject_id: UUID | str, *, by: object) -> int:
     """Send a subject's open cases back to screening, because its consent changed. Returns how many."""
     cases = list(
         Case.objects.select_for_update().filter(subject=subject_id, state=Case.State.OPEN).values_list("pk", flat=True)
@@ -171,7 +172,7 @@ LEASE_FIELDS = ["leased_by", "lease_expires_at", "claimed_at"]
 def _accept(case: Case, by: Any) -> Pair:
     """The pair of an accepted correction: new, or the one that was undone before."""
     correction = case.correction
-    assert correction is not None  # check_verdict
+    assert correction is not None and case.screened_epoch is not None  # check_verdict
     told = correction.interaction
     now = {"state": Pair.State.ACCEPTED, "accepted_by": by, "accepted_at": timezone.now()}
     pair, _ = Pair.objects.update_or_create(
@@ -213,7 +214,7 @@ def undo_verdict(case_id: int, *, by: Any) -> Case:
 
 # --- pairs, replay rows, epochs, datasets -----------------------------------------------------------------------------
 @transaction.atomic
-def withdraw_pairs(subject_id: object, *, by: object) -> int:
+def withdraw_pairs(subject_id: UUID | str, *, by: object) -> int:
     """Stop every pair of a subject without consent in force from training. Returns how many were stopped."""
     if Subject.objects.consented().filter(pk=subject_id).exists():
         return 0

@@ -11,10 +11,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from audit.refusal import Refused
 from cftapp.accounts import has_role
 from curation import actions
 from curation.models import Dataset, DatasetRow
+from feedback import problems
 
 
 class IsEngineer(BasePermission):
@@ -64,26 +64,22 @@ class FreezeSerializer(serializers.Serializer):
     recipe = serializers.DictField(required=False, default=dict)
 
 
-class RefusalSerializer(serializers.Serializer):
-    errors = serializers.ListField(child=serializers.DictField(child=serializers.CharField(allow_blank=True)))
-
-
 class DatasetViewSet(viewsets.ReadOnlyModelViewSet):
     queryset = Dataset.objects.all()
     serializer_class = DatasetSerializer
     permission_classes = [IsEngineer]
     pagination_class = Newest
 
-    @extend_schema(request=FreezeSerializer, responses={201: DatasetSerializer, 409: RefusalSerializer})
+    def get_exception_handler(self) -> Any:
+        """Refusals as problem details, as everywhere in the API."""
+        return problems.handle
+
+    @extend_schema(request=FreezeSerializer, responses={201: DatasetSerializer})
     def create(self, request: Request) -> Response:
-        """Freeze a dataset by a recipe; 409 with the reasons if nothing can be frozen."""
+        """Freeze a dataset by a recipe; 422 with the reasons if it cannot be."""
         asked = FreezeSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        try:
-            made = actions.freeze_dataset(asked.validated_data["name"], asked.validated_data["recipe"], by=request.user)
-        except Refused as refused:
-            errors = [{"field": b.field, "message": b.message, "remedy": b.remedy} for b in refused.blockers]
-            return Response({"errors": errors}, status=status.HTTP_409_CONFLICT)
+        made = actions.freeze_dataset(asked.validated_data["name"], asked.validated_data["recipe"], by=request.user)
         return Response(DatasetSerializer(made).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(responses=RowSerializer(many=True))

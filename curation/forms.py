@@ -42,7 +42,7 @@ class FreezeForm(forms.Form):
             low, high = RANGES[name]
             value = getattr(standard, name)
             attrs = {"placeholder": "" if value is None else f"{value:g}", "step": 1 if name in WHOLE else "any"}
-            kind = forms.IntegerField if name in WHOLE else forms.FloatField
+            kind: Any = forms.IntegerField if name in WHOLE else forms.FloatField
             self.fields[name] = kind(
                 required=False,
                 label=label,

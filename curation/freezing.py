@@ -59,6 +59,11 @@ class Plan:
         """Pairs left out, by reason."""
         return dict(Counter(reason for reason, _ in self.dropped.values()).most_common())
 
+    @property
+    def replay_drops(self) -> dict[str, int]:
+        """Replay rows that cannot be taken, by reason."""
+        return {reason: count for reason, count in sorted(self.replay_dropped.items()) if count}
+
     def why_empty(self) -> str:
         if not self.considered:
             return "No accepted pair is in this window; accept some on the bench, or widen the window."
@@ -197,7 +202,7 @@ def report(made: Plan) -> dict[str, Any]:
         "kept": {"pairs": made.pair_count, "replay_rows": made.replay_count, "refusals": made.refusals},
         "dropped": made.drops,
         "dropped_rows": [{"pair": pk, "reason": reason, **more} for pk, (reason, more) in dropped[:LISTED_DROPS]],
-        "replay_dropped": {reason: count for reason, count in sorted(made.replay_dropped.items()) if count},
+        "replay_dropped": made.replay_drops,
         "replay_wanted": made.replay_wanted,
         "skills": dict(sorted(made.skills.items())),
         "subjects": {

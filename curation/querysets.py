@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
@@ -23,7 +22,7 @@ class EpochQuerySet(models.QuerySet):
 
     def current(self) -> RegistryEpoch | None:
         """The epoch that every row must be screened under to train; None until a benchmark is published."""
-        return self.order_by("-number").first()
+        return self.order_by("-number").first()  # type: ignore[return-value]
 
 
 def current_epoch_number() -> models.QuerySet[Any, Any]:
@@ -63,7 +62,7 @@ class CaseQuerySet(CountedQuerySet):
         paths = [f"{join}__interaction__source" for join in JOINS]
         return self.select_related("subject", *paths)
 
-    def decided_by_last(self, user: Any, count: int) -> Sequence[Any]:
+    def decided_by_last(self, user: Any, count: int) -> Self:
         """The newest `count` verdicts of an account, newest first."""
         return self.filter(decided_by=user, state="decided").order_by("-decided_at", "-id")[:count]
 

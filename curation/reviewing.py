@@ -98,7 +98,7 @@ def check_blockers(case: Case) -> None:
 def check_undo(case: Case, user: Any) -> Pair | None:
     """Refuse unless this is among the user's newest verdicts and nothing was built on it; returns its pair, locked."""
     newest = Case.objects.decided_by_last(user, UNDO_DEPTH)
-    if case.pk not in [one.pk for one in newest.only("pk")]:  # type: ignore[attr-defined]
+    if case.pk not in [one.pk for one in newest.only("pk")]:
         raise Refused.because(
             "case", f"Case {case.pk} is not among your last {UNDO_DEPTH} verdicts.", "Ask a lead to look at it."
         )

@@ -223,8 +223,8 @@ def test_a_dataset_holds_the_rows_it_counts(intruder, world, rosa, erin):
 
 def forge(connection, user, pair=None, replay=None):
     number = connection.execute(
-        "INSERT INTO curation_dataset (name, recipe, report, merkle_root, pair_count, replay_count, epoch, frozen_by_id,"
-        " frozen_at) VALUES ('forged', '{}', '{}', '', 1, 0, 1, %s, now()) RETURNING id",
+        "INSERT INTO curation_dataset (name, recipe, report, merkle_root, pair_count, replay_count, epoch,"
+        " frozen_by_id, frozen_at) VALUES ('forged', '{}', '{}', '', 1, 0, 1, %s, now()) RETURNING id",
         [user.pk],
     ).fetchone()[0]
     row = pair or replay

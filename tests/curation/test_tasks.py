@@ -1,0 +1,147 @@
+"""The screener's tasks, with the snapshot in the vault: what was rung for, and what was not."""
+
+import hashlib
+import stat
+from pathlib import Path
+
+import pytest
+from django.conf import settings as django_settings
+from django.db import connections
+from django.utils import timezone
+
+from curation import actions, registry, tasks
+from curation.models import Blocker, Case, Pair, ReplayRow
+from curation.registry import BadRegistry, Registry
+from feedback.actions import grant_consent, record_interaction, submit_correction, withdraw_consent
+from tests.curation.conftest import EXAM, KEY, TEST
+
+
+def publish(number, items=EXAM):
+    content = Registry.build(items, KEY)
+    digest = hashlib.sha256(content).hexdigest()
+    with connections["vault"].cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO vault_registrysnapshot (number, sha256, content, created_at) VALUES (%s, %s, %s, %s)",
+            [number, digest, content, timezone.now()],
+        )
+    actions.adopt_epoch(number, digest, len(items), 0, "strong-1", by=TEST)
+
+
+@pytest.fixture
+def vault(db, settings, tmp_path):
+    settings.CFT_REGISTRY_KEY, settings.CFT_VAR = KEY, tmp_path
+    registry._opened.clear()
+    yield tmp_path
+    registry._opened.clear()
+
+
+@pytest.fixture
+def corrected(shop):
+    def make(prompt="How long?", right="30 days.", consent=True, subject="ann"):
+        told = record_interaction(shop, subject, prompt, "14 days.", by=TEST)
+        return submit_correction(told.pk, replacement=right, consent=consent, by=TEST)
+
+    return make
+
+
+def test_nothing_is_screened_before_the_first_epoch(vault, corrected):
+    tasks.screen("correction", str(corrected().pk))
+    assert Case.objects.get().state == "waiting"
+
+
+def test_a_doorbell_opens_and_screens(vault, corrected):
+    publish(1)
+    tasks.screen("correction", str(corrected().pk))
+    assert Case.objects.get().state == "open"
+
+
+def test_a_second_ring_changes_nothing(vault, corrected, events):
+    publish(1)
+    correction = corrected()
+    tasks.screen("correction", str(correction.pk))
+    events()
+    tasks.screen("correction", str(correction.pk))
+    assert events() == []
+
+
+def test_the_sweep_finds_what_nobody_rang_for(vault, corrected):
+    corrected(), actions.import_replay_rows([{"skill": "chat", "prompt": "Hello", "answer": "Hi"}], by=TEST)
+    publish(1)
+    tasks.sweep()
+    assert Case.objects.get().state == "open"
+    assert ReplayRow.objects.get().screened_epoch == 1
+
+
+def test_a_new_epoch_screens_open_and_accepted_rows_again(vault, corrected, rosa):
+    publish(1)
+    for prompt in ("What is the code of the door to the northern hall?", "When does the canteen open on Sundays?"):
+        tasks.screen("correction", str(corrected(prompt).pk))
+    accepted = actions.claim_next_case(rosa)
+    actions.decide_case(accepted.pk, "accepted", by=rosa)
+    leaked = accepted.correction.interaction.prompt
+    publish(2, [*EXAM, ("new", "exam v2", leaked, "1234")])
+    tasks.rescreen()
+    assert set(Case.objects.values_list("screened_epoch", flat=True)) == {2}
+    assert Pair.objects.get().screened_epoch == 2
+    assert Blocker.objects.filter(blocking=True, check_name="overlap").get().case == accepted
+
+
+def test_consent_withdrawn_and_given_again(vault, corrected, rosa):
+    publish(1)
+    for prompt in ("One?", "Two?"):
+        tasks.screen("correction", str(corrected(prompt).pk))
+    case = actions.claim_next_case(rosa)
+    actions.decide_case(case.pk, "accepted", by=rosa)
+    withdraw_consent(case.subject, by=TEST)
+    tasks.rescreen_subject(str(case.subject_id))
+    assert Pair.objects.get().state == "withdrawn"
+    other = Case.objects.get(state="open")
+    assert other.findings.get(check_name="consent").blocking
+    grant_consent(case.subject, wording_version="2", by=TEST)
+    tasks.rescreen_subject(str(case.subject_id))
+    assert not other.findings.get(check_name="consent").blocking
+
+
+def test_the_sweep_withdraws_pairs_whose_doorbell_was_lost(vault, corrected, rosa):
+    publish(1)
+    tasks.screen("correction", str(corrected().pk))
+    case = actions.claim_next_case(rosa)
+    actions.decide_case(case.pk, "accepted", by=rosa)
+    withdraw_consent(case.subject, by=TEST)
+    tasks.sweep()
+    assert Pair.objects.get().state == "withdrawn"
+
+
+def test_the_snapshot_is_kept_privately_and_read_once(vault, django_assert_num_queries):
+    publish(1)
+    first = registry.current()
+    (path,) = Path(vault / "registry").iterdir()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    with django_assert_num_queries(1, using="vault"):
+        assert registry.current() is first
+
+
+def test_a_tampered_file_is_fetched_again(vault):
+    publish(1)
+    registry.current()
+    (path,) = Path(vault / "registry").iterdir()
+    path.write_bytes(b"CFTREG01 something else")
+    registry._opened.clear()
+    assert registry.current().number == 1
+
+
+def test_a_process_without_the_key_is_told_so(vault, settings):
+    settings.CFT_REGISTRY_KEY = None
+    with pytest.raises(BadRegistry, match="CFT_REGISTRY_KEY"):
+        registry.current()
+
+
+def test_only_screener_and_evaluator_can_read_a_snapshot(db, connect_as):
+    import psycopg
+
+    assert django_settings.DATABASES["vault"]
+    connect_as("screener", "vault").execute("SELECT number, sha256, content FROM vault_registrysnapshot")
+    for role in ("web", "curator", "trainer"):
+        with pytest.raises(psycopg.Error):
+            connect_as(role, "vault").execute("SELECT content FROM vault_registrysnapshot")
