@@ -52,6 +52,7 @@ ROLES: dict[str, Role] = {
 # What any process may know: where things are and how to log, nothing that opens a door.
 HARMLESS = (
     "CFT_ALLOWED_HOSTS",
+    "CFT_API_REQUESTS_PER_MINUTE",
     "CFT_AUDIT_PUBLIC_KEY_FILE",
     "CFT_BASE_MODEL",
     "CFT_BEHIND_PROXY",

@@ -154,7 +154,7 @@ class Interactions(KeyView):
             self.application.source,
             found.pop("subject", ""),
             **found,
-            interaction_id=None if "external_id" in found else ids.new(),
+            interaction_id=None if "external_id" in found else ids.repeatable(),
             by=str(self.application),
         )
         return Reply.of(200 if interaction.already_recorded else 201, InteractionReply(interaction).data)
@@ -170,7 +170,7 @@ class FeedbackView(KeyView):
     def submit(self, ids: Ids) -> Reply:
         found = self.checked(self.post_class)
         interaction_id = self.interaction_id(found.pop("interaction", None), found.pop("external_id", ""))
-        given = type(self).submission(interaction_id, **found, feedback_id=ids.new(), by=str(self.application))
+        given = type(self).submission(interaction_id, **found, feedback_id=ids.repeatable(), by=str(self.application))
         reply = {
             "id": given.pk,
             "kind": self.kind,

@@ -32,8 +32,12 @@ class Ids:
     idempotency_key: str
 
     def new(self, name: str = "") -> uuid.UUID:
+        return self.repeatable(name) or uuid.uuid4()
+
+    def repeatable(self, name: str = "") -> uuid.UUID | None:
+        """None without a key: the action draws a random id then, and need not ask whether it exists."""
         if not self.idempotency_key:
-            return uuid.uuid4()
+            return None
         return lanes.object_id(subject_key(), "request", str(self.api_key.pk), self.idempotency_key, name)
 
 
@@ -51,14 +55,13 @@ class Reply:
 
 
 def answer_once(api_key: ApiKey, idempotency_key: str, request: bytes, work: Callable[[Ids], Reply]) -> Reply:
-    """Run `work` in a transaction, or return what it answered before.
+    """Run `work`, under a key in one transaction with its reply; or return what it answered before.
 
     Duplicates wait for each other on a lock of the key. A refused request stores nothing, so that it may be corrected
     or tried again. `request` is method, path and body: another request under the same key is refused.
     """
     if not idempotency_key:
-        with transaction.atomic():
-            return work(Ids(api_key, ""))
+        return work(Ids(api_key, ""))
     if not SHAPE.fullmatch(idempotency_key):
         message = "The key must be 1 to 200 printable ASCII characters."
         raise Refused.because("Idempotency-Key", message, "Send a UUID, for example.")

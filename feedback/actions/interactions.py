@@ -1,6 +1,7 @@
 """Recording what was asked and what was answered."""
 
 import uuid
+from contextlib import nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -36,7 +37,8 @@ def record_interaction(
     subject of its original, so `subject_key` may be empty then.
     """
     chosen_id = interaction_id or _interaction_id(source, external_id)
-    if known := _known_interaction(source, external_id, chosen_id):
+    is_repeatable = bool(interaction_id or external_id)
+    if is_repeatable and (known := _known_interaction(source, external_id, chosen_id)):
         return known
     original = _original(source, subject_key, replay_of)
     subject = original.subject if original else Subject.objects.get_or_open(source, subject_key)
@@ -53,10 +55,10 @@ def record_interaction(
     )
     _place_text(interaction, prompt, answer)
     try:
-        with transaction.atomic():
+        with transaction.atomic() if is_repeatable else nullcontext():
             interaction.save(force_insert=True)
     except IntegrityError:
-        if known := _known_interaction(source, external_id, chosen_id):  # recorded meanwhile
+        if is_repeatable and (known := _known_interaction(source, external_id, chosen_id)):  # recorded meanwhile
             return known
         raise
     record(

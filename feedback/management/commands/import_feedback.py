@@ -20,7 +20,7 @@ from feedback.actions.batches import LIMIT, BatchRow
 from feedback.imports import FORMATS, Rows, Unreadable, groups
 from feedback.models import Source
 from feedback.querysets import subject_key
-from feedback.rows import Outcome, outcome_of, read_row, refused
+from feedback.rows import Outcome, RowReader, outcome_of, refused
 
 BY = "process:import"
 SHOWN_PROBLEMS = 20
@@ -88,10 +88,10 @@ def source_named(name: str) -> Source:
 
 def record_group(source: Source, group: list[tuple[int, dict[str, Any]]]) -> Iterator[tuple[int, Outcome]]:
     """One batch, and one audit event; outcomes with the numbers of their lines."""
-    ids, counted = RowIds(source), Counter[int]()
+    ids, counted, reader = RowIds(source), Counter[int](), RowReader()
     read: list[Any] = []
     for line, row in group:
-        read.append(read_row(row, ids.of(line, counted[line], row)))
+        read.append(reader.read(row, ids.of(line, counted[line], row)))
         counted[line] += 1
     results = iter(record_batch(source, [row for row in read if isinstance(row, BatchRow)], by=BY))
     for index, (line, row) in enumerate(group):
