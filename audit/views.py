@@ -141,8 +141,11 @@ def way(title: str, words: str, steps: list[Step], here: Step) -> Way:
 
 
 def _shortened(stage: Stage) -> tuple[Stage, int]:
-    """The stage with at most SHOWN_STEPS steps, those first that need a look, and how many were left out."""
-    steps = sorted(stage.steps, key=_needs_no_look)
+    """The stage with at most SHOWN_STEPS steps and how many were left out.
+
+    First those that need a look; then pairs before cases, corrections before subjects: what is further down the line.
+    """
+    steps = sorted(stage.steps, key=lambda step: (_needs_no_look(step), -lines.KINDS.index(step.kind)))
     return Stage(stage.name, steps[:SHOWN_STEPS]), max(0, len(steps) - SHOWN_STEPS)
 
 

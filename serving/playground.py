@@ -31,7 +31,7 @@ from serving.wire import WireError
 from training.engine import handbook
 
 MOST_LETTERS = 4000
-SAMPLING = {"temperature": 0, "max_tokens": 256}
+SAMPLING = {"temperature": 0}
 EXAMPLES = 4
 
 

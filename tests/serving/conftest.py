@@ -87,4 +87,20 @@ def client(web, transactional_db):
 
 def connect(web, **source):
     key, token = issue_api_key(world.source(**source), "test", by="process:test")
-    return openai.OpenAI(base_url=f"{web.url}/v1", api_key=token, max_retries=0)
+    return closing(openai.OpenAI(base_url=f"{web.url}/v1", api_key=token, max_retries=0))
+
+
+opened = []
+
+
+def closing(client):
+    """The client, which the end of the test closes."""
+    opened.append(client)
+    return client
+
+
+@pytest.fixture(autouse=True)
+def close_clients():
+    yield
+    while opened:
+        opened.pop().close()

@@ -128,9 +128,11 @@ def gate(run: Run, verdict: str = Verdict.PASS, champion_run: Run | None = None)
     return made
 
 
-def candidate(verdict: str = Verdict.PASS, champion_run: Run | None = None, **run: object) -> tuple[Release, Gate]:
+def candidate(
+    verdict: str = Verdict.PASS, champion_run: Run | None = None, trained: Run | None = None, **run: object
+) -> tuple[Release, Gate]:
     """A release with its gate."""
-    trained = finished_run(**run)
+    trained = trained or finished_run(**run)
     exam = gate(trained, verdict, champion_run)
     return create_release(trained, by="process:curator"), exam
 

@@ -1,0 +1,92 @@
+"""From a pair, in one page: whose words, on what consent, in which dataset, run and release."""
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+
+from audit.actions import record
+from feedback.actions import withdraw_consent
+from serving.actions import mark_withdrawal
+from tests.audit.people import signed_in
+from tests.serving import world
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def omar():
+    return signed_in("omar", "compliance")
+
+
+def tell(name, used=(), generated=()):
+    with transaction.atomic():
+        record(name, by="process:test", used=used, generated=generated)
+
+
+@pytest.fixture
+def learnt():
+    """A pair of ana's in a release, with the events that the stages before serving record."""
+    world.base()
+    pair = world.lesson("ana")
+    case = pair.correction.case
+    tell("case.decided", [("correction", pair.correction_id), ("case", case.pk)], [("pair", pair.pk)])
+    rows = world.dataset(pair)
+    tell("dataset.frozen", [("pair", pair.pk)], [("dataset", rows.pk)])
+    run = world.queued_run(rows)
+    tell("run.queued", [("dataset", rows.pk)], [("run", run.pk)])
+    release, _ = world.candidate(trained=world.finish(run, "5" * 64))
+    return pair, rows, release
+
+
+def test_the_pair_tells_its_subject_consent_dataset_run_and_release(omar, learnt):
+    pair, rows, release = learnt
+    page = omar.get(f"/audit/lineage/pair/{pair.pk}/").content.decode()
+    for kind, key in (
+        ("subject", pair.subject_id),
+        ("correction", pair.correction_id),
+        ("dataset", rows.pk),
+        ("run", release.run_id),
+        ("release", release.pk),
+    ):
+        assert f"/audit/lineage/{kind}/{key}/" in page, kind
+    assert "Consent to training:" in page
+    assert page.index("Where it came from") < page.index("What became of it")
+
+
+def test_after_a_withdrawal_it_says_so_on_the_pair_and_on_all_that_learnt_it(omar, learnt):
+    pair, rows, release = learnt
+    withdraw_consent(pair.subject, by="visitor")
+    mark_withdrawal(pair.subject_id, by="process:curator")
+    page = omar.get(f"/audit/lineage/pair/{pair.pk}/").content.decode()
+    assert "Consent was withdrawn; marked" in page
+    assert page.count("withdrawn, marked") == 3
+    response = omar.get(f"/audit/lineage/release/{release.pk}/")
+    assert response.context["withdrawn"] == {str(pair.subject_id)}
+
+
+def test_a_withdrawal_that_has_not_been_marked_yet_is_shown_all_the_same(omar, learnt):
+    pair, _, release = learnt
+    withdraw_consent(pair.subject, by="visitor")
+    page = omar.get(f"/audit/lineage/release/{release.pk}/").content.decode()
+    assert "1 subject behind this does not consent any more." in page
+
+
+def test_it_takes_a_role_a_known_kind_and_a_known_row(omar, learnt):
+    pair = learnt[0]
+    assert signed_in("nobody").get(f"/audit/lineage/pair/{pair.pk}/").status_code == 403
+    assert omar.get("/audit/lineage/unicorn/1/").status_code == 404
+    assert omar.get("/audit/lineage/run/999/").status_code == 404
+    assert omar.get("/audit/lineage/pair/not-a-uuid/").status_code == 404
+
+
+def test_a_dataset_of_a_thousand_pairs_is_a_small_page_of_few_queries(omar):
+    for number in range(1000):
+        tell("case.decided", [("case", number)], [("pair", f"p{number}")])
+    tell("dataset.frozen", [("pair", f"p{number}") for number in range(1000)], [("dataset", 1)])
+    with CaptureQueriesContext(connection) as queries:
+        page = omar.get("/audit/lineage/dataset/1/")
+    assert len(queries) <= 12
+    assert len(page.content) < 60_000
+    ((curation, left_out),) = page.context["ways"][0].stages
+    assert ({step.kind for step in curation.steps}, left_out) == ({"pair"}, 1960)
+    assert "and 1,960 more" in page.content.decode()
