@@ -67,7 +67,7 @@ def steps(run):
 def test_a_killed_worker_costs_a_few_steps_and_no_more(queue, start_worker, doorbell):
     run = queue(**LONG)
     first = start_worker()
-    wait_for(reached(run, 100), 90, f"step 100; see {first.log}")
+    wait_for(reached(run, 100), 240, f"step 100; see {first.log}")
     assert len(engines(run)) == 1
 
     first.kill()
@@ -79,7 +79,7 @@ def test_a_killed_worker_costs_a_few_steps_and_no_more(queue, start_worker, door
 
     second = start_worker()
     ring("training.tasks.sweep")
-    wait_for(in_state(run, "finished"), 120, f"the end; see {second.log}")
+    wait_for(in_state(run, "finished"), 240, f"the end; see {second.log}")
 
     assert events(run) == ["run.queued", "run.started", "run.requeued", "run.started", "run.finished"]
     assert steps(run) == list(range(1, 701))
@@ -94,10 +94,10 @@ def test_a_message_delivered_thrice_trains_once(queue, start_worker):
     ring("training.tasks.train", run.pk)
     workers = [start_worker(), start_worker()]
 
-    wait_for(in_state(run, "finished"), 90, f"the end; see {workers[0].log}")
+    wait_for(in_state(run, "finished"), 240, f"the end; see {workers[0].log}")
     ring("training.tasks.train", run.pk)
     last = queue()
-    wait_for(in_state(last, "finished"), 90, f"the next run; see {workers[0].log}")
+    wait_for(in_state(last, "finished"), 240, f"the next run; see {workers[0].log}")
 
     assert events(run) == ["run.queued", "run.started", "run.finished"]
     assert steps(run) == list(range(1, 7))
@@ -106,7 +106,7 @@ def test_a_message_delivered_thrice_trains_once(queue, start_worker):
 def test_a_worker_that_is_asked_to_leave_gives_its_run_back(queue, start_worker):
     run = queue(**LONG)
     first = start_worker()
-    wait_for(reached(run, 50), 90, f"step 50; see {first.log}")
+    wait_for(reached(run, 50), 240, f"step 50; see {first.log}")
 
     first.process.send_signal(signal.SIGTERM)
     first.process.wait(jobs.GRACE_SECONDS)
@@ -121,16 +121,16 @@ def test_a_worker_that_is_asked_to_leave_gives_its_run_back(queue, start_worker)
 def test_a_stopped_run_resumes_and_ends_as_if_it_had_never_stopped(queue, edda, start_worker):
     stopped, straight = queue(**LONG), queue(**LONG)
     worker = start_worker()
-    wait_for(reached(stopped, 50), 90, f"step 50; see {worker.log}")
+    wait_for(reached(stopped, 50), 240, f"step 50; see {worker.log}")
 
     actions.request_stop(stopped, by=edda)
-    wait_for(in_state(stopped, "stopped"), 30, f"the stop; see {worker.log}")
+    wait_for(in_state(stopped, "stopped"), 120, f"the stop; see {worker.log}")
     assert 50 <= stopped.step < 700
     assert not engines(stopped)
 
     actions.resume_run(stopped, by=edda)
     for run in (stopped, straight):
-        wait_for(in_state(run, "finished"), 150, f"the end of both; see {worker.log}")
+        wait_for(in_state(run, "finished"), 300, f"the end of both; see {worker.log}")
 
     assert events(stopped) == [
         "run.queued",
