@@ -78,7 +78,7 @@ def screen_waiting(limit: int, registry: "Registry", *, by: object) -> int:
 def rescreen_subject(subject_id: UUID | str, *, by: object) -> int:
     """Send a subject's open cases back to screening, because its consent changed. Returns how many."""
     cases = list(
-        Case.objects.select_for_update().filter(subject=subject_id, state=Case.State.OPEN).values_list("pk", flat=True)
+        Case.objects.select_for_update().filter(subject_id=subject_id, state=Case.State.OPEN).values_list("pk", flat=True)
     )
     if cases:
         Case.objects.filter(pk__in=cases).update(state=Case.State.WAITING)
@@ -218,7 +218,7 @@ def withdraw_pairs(subject_id: UUID | str, *, by: object) -> int:
     """Stop every pair of a subject without consent in force from training. Returns how many were stopped."""
     if Subject.objects.consented().filter(pk=subject_id).exists():
         return 0
-    pairs = list(Pair.objects.accepted().filter(subject=subject_id).select_for_update().values_list("pk", flat=True))
+    pairs = list(Pair.objects.accepted().filter(subject_id=subject_id).select_for_update().values_list("pk", flat=True))
     if pairs:
         Pair.objects.filter(pk__in=pairs).update(state=Pair.State.WITHDRAWN)
         record("pairs.withdrawn", by=by, used=[("subject", subject_id), *(("pair", pk) for pk in pairs)])
