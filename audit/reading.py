@@ -1,5 +1,7 @@
 """Pages of the log, newest first, by key: no page counts the log or skips through it."""
 
+from dataclasses import dataclass
+
 from django.db import connection
 from django.db.models import F, Window
 from django.db.models.functions import RowNumber
@@ -41,7 +43,16 @@ def noun(name: str) -> str:
     return name.partition(".")[0].removesuffix("s")
 
 
-def newest_events(names: list[str] | None, before: int | None) -> tuple[list[Event], int | None]:
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An event, and the first few entities of each kind of edge: an event over a batch has thousands."""
+
+    event: Event
+    used: list[Edge]
+    generated: list[Edge]
+
+
+def newest_events(names: list[str] | None, before: int | None) -> tuple[list[Row], int | None]:
     """A page of events (of these names; None is all of them) below the id `before`, and where the next page begins."""
     limit = PAGE + 1
     if names is None:
@@ -51,17 +62,16 @@ def newest_events(names: list[str] | None, before: int | None) -> tuple[list[Eve
             cursor.execute(NEWEST_OF, [names, before or BEYOND, limit, limit])
             rows = Event.objects.filter(id__in=[row[0] for row in cursor.fetchall()])
     page = list(rows.defer("body", "detail").order_by("-id")[:limit])
-    add_edges(page)
-    return page[:PAGE], page[PAGE - 1].pk if len(page) > PAGE else None
+    return with_edges(page[:PAGE]), page[PAGE - 1].pk if len(page) > PAGE else None
 
 
-def add_edges(events: list[Event]) -> None:
-    """Give each event `edges_used` and `edges_generated`, at most FEW each: an event over a batch has thousands."""
-    by_key: dict[tuple[int, str], list[Edge]] = {}
+def with_edges(events: list[Event]) -> list[Row]:
     few = Window(RowNumber(), partition_by=[F("event_id"), F("relation")], order_by="id")
-    ids = [event.pk for event in events]
-    for edge in Edge.objects.filter(event__in=ids).annotate(place=few).filter(place__lte=FEW):
-        by_key.setdefault((edge.event_id, edge.relation), []).append(edge)
-    for event in events:
-        event.edges_used = by_key.get((event.pk, Edge.Relation.USED), [])
-        event.edges_generated = by_key.get((event.pk, Edge.Relation.GENERATED), [])
+    found: dict[tuple[int, str], list[Edge]] = {}
+    for edge in Edge.objects.filter(event__in=events).annotate(place=few).filter(place__lte=FEW):
+        found.setdefault((edge.event_id, edge.relation), []).append(edge)
+    relations = Edge.Relation
+    return [
+        Row(event, found.get((event.pk, relations.USED), []), found.get((event.pk, relations.GENERATED), []))
+        for event in events
+    ]

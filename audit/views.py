@@ -40,9 +40,9 @@ def log(request: HttpRequest) -> HttpResponse:
     name, about = request.GET.get("name", ""), request.GET.get("about", "")
     wanted = [one for one in names if one == name or (not name and reading.noun(one) == about)]
     before = request.GET.get("before", "")
-    events, older = reading.newest_events(wanted if name or about else None, int(before) if before.isdigit() else None)
+    rows, older = reading.newest_events(wanted if name or about else None, int(before) if before.isdigit() else None)
     context = {
-        "events": events,
+        "rows": rows,
         "older": older,
         "names": names,
         "nouns": sorted({reading.noun(one) for one in names}),

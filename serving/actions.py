@@ -1,6 +1,6 @@
 """What can happen to a release: it is created, promoted, rolled back to. Refused means unchanged."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from django.db import DatabaseError, connection, transaction
@@ -14,7 +14,7 @@ from serving import champion as alias
 from serving import withdrawal
 from serving.champion import Ticket
 from serving.models import Promotion, Release
-from serving.withdrawal import Reach
+from serving.withdrawal import Reach, SubjectId
 from training.models import Run
 
 MOVED_MEANWHILE = Blocked(
@@ -168,7 +168,7 @@ def _lock(name: str) -> None:
 
 
 @transaction.atomic
-def mark_withdrawal(subject_id: object, *, by: object) -> Reach:
+def mark_withdrawal(subject_id: SubjectId, *, by: object) -> Reach:
     """Mark everything that learnt from a subject who withdrew consent: pairs, datasets, runs, releases.
 
     Idempotent: what is marked already keeps its time, and a call that finds nothing new records nothing. Rows that
@@ -185,7 +185,12 @@ def mark_withdrawal(subject_id: object, *, by: object) -> Reach:
     for model, marked in ((Dataset, reach.datasets), (Run, reach.runs), (Release, reach.releases)):
         model.objects.filter(pk__in=marked).update(learnt_from_withdrawn_at=entry.recorded_at)
     used: list[Ref] = [("subject", subject_id), ("consent", entry.pk)]
-    kinds = {"pair": reach.pairs, "dataset": reach.datasets, "run": reach.runs, "release": reach.releases}
+    kinds: dict[str, Sequence[object]] = {
+        "pair": reach.pairs,
+        "dataset": reach.datasets,
+        "run": reach.runs,
+        "release": reach.releases,
+    }
     used += [(kind, pk) for kind, marked in kinds.items() for pk in marked]
     record("withdrawal.marked", by=by, used=used, detail={kind: len(marked) for kind, marked in kinds.items()})
     return reach

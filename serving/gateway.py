@@ -6,7 +6,7 @@ id), and `X-Cft-Release`, which release answered.
 
 import secrets
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
 from typing import Any
@@ -30,7 +30,7 @@ from serving.relay import event_stream
 from serving.wire import ChatRequest, WireError
 
 log = structlog.get_logger(__name__)
-View = Callable[..., Awaitable[HttpResponseBase]]
+View = Callable[..., Any]
 MOST_DRAWS = 100_000
 
 

@@ -71,5 +71,6 @@ def event_stream(answering: Answering, exchange: Exchange, voice: Voice) -> Stre
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"
     loop = asyncio.get_running_loop()
-    response._resource_closers.append(lambda: loop.call_soon_threadsafe(lambda: loop.create_task(answering.aclose())))
+    closers = response._resource_closers  # type: ignore[attr-defined]  # Django names no public way
+    closers.append(lambda: loop.call_soon_threadsafe(lambda: loop.create_task(answering.aclose())))
     return response

@@ -1,5 +1,6 @@
 """What a withdrawn consent reaches: the pairs of the subject, and every dataset, run and release that holds them."""
 
+import uuid
 from dataclasses import dataclass
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
@@ -8,6 +9,8 @@ from curation.models import Dataset, DatasetRow, Pair
 from feedback.models import ConsentEntry, Subject
 from serving.models import Release
 from training.models import Run
+
+SubjectId = uuid.UUID | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +22,11 @@ class Reach:
     runs: list[int]
     releases: list[int]
 
-    def __bool__(self) -> bool:
-        return bool(self.pairs or self.datasets or self.runs or self.releases)
+    def __len__(self) -> int:
+        return len(self.pairs) + len(self.datasets) + len(self.runs) + len(self.releases)
 
 
-def standing_withdrawal(subject_id: object) -> ConsentEntry | None:
+def standing_withdrawal(subject_id: SubjectId) -> ConsentEntry | None:
     """The newest line of the subject's ledger, if it is a withdrawal."""
     newest = (
         ConsentEntry.objects.filter(subject_id=subject_id, purpose=ConsentEntry.Purpose.TRAINING)
@@ -33,7 +36,7 @@ def standing_withdrawal(subject_id: object) -> ConsentEntry | None:
     return newest if newest and newest.decision == ConsentEntry.Decision.WITHDRAWN else None
 
 
-def reach_of(subject_id: object) -> Reach:
+def reach_of(subject_id: SubjectId) -> Reach:
     """What learnt from this subject and does not say so yet."""
     holding = Dataset.objects.filter(
         Exists(DatasetRow.objects.filter(dataset=OuterRef("pk"), pair__subject_id=subject_id))

@@ -44,7 +44,7 @@ def test_the_newest_comes_first_with_what_it_used_and_generated(omar):
 def test_it_is_filtered_by_name_and_by_what_it_is_about(omar):
     for name in ("run.queued", "run.started", "gate.queued", "cases.screened", "case.decided"):
         tell(name)
-    rows = lambda query: [event.name for event in omar.get(f"/audit/?{query}").context["events"]]  # noqa: E731
+    rows = lambda query: [row.event.name for row in omar.get(f"/audit/?{query}").context["rows"]]  # noqa: E731
     assert rows("name=run.started") == ["run.started"]
     assert rows("about=run") == ["run.started", "run.queued"]
     assert rows("about=case") == ["case.decided", "cases.screened"]
@@ -58,7 +58,7 @@ def test_pages_follow_each_other_without_gap_or_repetition(omar, query):
     seen, before = [], ""
     while before is not None:
         context = omar.get(f"/audit/?{query}&before={before}").context
-        seen += [event.pk for event in context["events"]]
+        seen += [row.event.pk for row in context["rows"]]
         before = context["older"]
     assert seen == ids[::-1]
 

@@ -30,7 +30,7 @@ class Process:
 
     def start(self):
         self.process = subprocess.Popen(self.command, cwd=ROOT, env=self.environment)
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while time.monotonic() < deadline:
             with contextlib.suppress(httpx.HTTPError):
                 if httpx.get(self.health, timeout=1).status_code < 500:
