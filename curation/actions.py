@@ -78,7 +78,9 @@ def screen_waiting(limit: int, registry: "Registry", *, by: object) -> int:
 def rescreen_subject(subject_id: UUID | str, *, by: object) -> int:
     """Send a subject's open cases back to screening, because its consent changed. Returns how many."""
     cases = list(
-        Case.objects.select_for_update().filter(subject_id=subject_id, state=Case.State.OPEN).values_list("pk", flat=True)
+        Case.objects.select_for_update()
+        .filter(subject_id=subject_id, state=Case.State.OPEN)
+        .values_list("pk", flat=True)
     )
     if cases:
         Case.objects.filter(pk__in=cases).update(state=Case.State.WAITING)

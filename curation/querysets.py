@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Now
 
+from feedback.models import ConsentEntry
 from feedback.querysets import CountedQuerySet, consent_in_force
 
 if TYPE_CHECKING:
@@ -75,7 +77,10 @@ class PairQuerySet(CountedQuerySet):
         return self.filter(consent_in_force("subject_id"))
 
     def unconsented(self) -> Self:
-        return self.exclude(consent_in_force("subject_id"))
+        """Consent ended since acceptance. Every pair had it then, so only withdrawn and expired lines are looked at."""
+        ended = Q(decision="withdrawn") | Q(expires_at__lte=Now())
+        suspects = ConsentEntry.objects.filter(ended).values("subject")
+        return self.filter(subject__in=suspects).exclude(consent_in_force("subject_id"))
 
     def current(self) -> Self:
         """Screened under the current epoch."""

@@ -217,7 +217,8 @@ def store(cases: Sequence[Case], found: dict[int, list[Finding]], epoch: int) ->
     if accepted:
         Pair.objects.filter(correction__in=accepted).update(screened_epoch=epoch)
     for case in cases:
-        case.refresh_from_db(fields=["state", "screened_at", "screened_epoch"]) if len(cases) == 1 else None
+        case.screened_at, case.screened_epoch = now, epoch
+        case.state = Case.State.OPEN if case.state == Case.State.WAITING else case.state
 
 
 def lock_replay_rows(limit: int, epoch: int) -> list[ReplayRow]:
