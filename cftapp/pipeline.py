@@ -57,6 +57,7 @@ NEXT: dict[str, list[Step]] = {
     ],
     "epoch.adopted": [("screening", "curation.tasks.rescreen", once)],
     "benchmark.published": [("screening", "curation.tasks.rescreen", once)],
+    "benchmark.proposed": [("evaluation", "evaluation.tasks.import_proposed", ids("proposal"))],
     "run.queued": [("training", "training.tasks.train", ids("run"))],
     "run.resumed": [("training", "training.tasks.train", ids("run"))],
     "run.finished": [("evaluation", "evaluation.tasks.open_gate", ids("run"))],
