@@ -37,7 +37,7 @@ PRESETS: dict[str, Preset] = {
         "label": "Quick",
         "use": "A first look, or a handful of corrections.",
         "replay": 600,
-        "recipe": COMMON,
+        "recipe": {**COMMON, "epochs": 6, "min_steps": 60},
     },
     "standard": {
         "label": "Standard",
@@ -49,7 +49,7 @@ PRESETS: dict[str, Preset] = {
         "label": "Careful",
         "use": "When the old skills matter more than the last corrected fact.",
         "replay": 1500,
-        "recipe": {**COMMON, "replay_share": 0.75},
+        "recipe": {**COMMON, "replay_share": 0.75, "min_steps": 200},
     },
 }
 DEFAULT_PRESET = "standard"

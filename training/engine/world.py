@@ -92,6 +92,8 @@ MIX = {
 EXAMINED_SKILLS = ("addition", "reverse", "uppercase", "json", "classify", "max", "howto")
 REPLAY_SKILLS = (*EXAMINED_SKILLS, "handbook", "chat")
 REPLAY_REFUSAL_SHARE = 0.12
+# Corrections are about the handbook, so its other facts are what a short run would forget first.
+REPLAY_WEIGHTS = {skill: MIX[skill] * (2.5 if skill == "handbook" else 1) for skill in REPLAY_SKILLS}
 PROBE_LIMIT = 300
 
 Maker = Callable[[random.Random, bool], Row | None]
@@ -344,8 +346,8 @@ def replay_pool(n: int, seed: int, superseded: Iterable[str] = ()) -> list[Row]:
     rng = random.Random(seed)
     stale = {topic_of(prompt) for prompt in superseded} - {""}
     refusals = distinct((make("refusal", rng, False) for _ in range(n * 50)), round(n * REPLAY_REFUSAL_SHARE))
-    weights = [MIX[skill] for skill in REPLAY_SKILLS]
-    drawn = (make(rng.choices(REPLAY_SKILLS, weights)[0], rng, False) for _ in range(n * 50))
+    skills, weights = list(REPLAY_WEIGHTS), list(REPLAY_WEIGHTS.values())
+    drawn = (make(rng.choices(skills, weights)[0], rng, False) for _ in range(n * 50))
     others = distinct((one for one in drawn if one["topic"] not in stale), n - len(refusals))
     pool = refusals + others
     rng.shuffle(pool)
