@@ -50,7 +50,9 @@ def grade(gate_id: int) -> Gate | None:
     except jobs.Stale as stale:
         log.warning("gate lost", gate=gate.pk, reason=str(stale))
         return gate
-    except (Leaving, jobs.FolderInUse):
+    except (Leaving, jobs.FolderInUse) as waiting:
+        if isinstance(waiting, Leaving):  # its answers are in the vault: nothing here is worth keeping
+            shutil.rmtree(scratch, ignore_errors=True)
         actions.requeue_gate(gate)
         return gate
     except (Failed, base.BaseMissing, OSError) as problem:

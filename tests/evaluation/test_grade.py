@@ -146,7 +146,7 @@ def test_a_killed_evaluator_loses_no_answer_and_doubles_nothing(published, harml
         gate.refresh_from_db()
         return gate.answers > 0
 
-    wait_until(answering, 60, "no answer came")
+    wait_until(answering, 200, "no answer came")
     first.send_signal(signal.SIGKILL)
     first.wait(10)
     kept = ItemScore.objects.count()
@@ -156,12 +156,24 @@ def test_a_killed_evaluator_loses_no_answer_and_doubles_nothing(published, harml
 
     Gate.objects.filter(pk=gate.pk).update(lease_expires_at=Now())
     assert sweep_gates() == [gate.pk]
-    assert worker(code, environment).wait(120) == 0
+    assert worker(code, environment).wait(400) == 0
     gate.refresh_from_db()
     assert (gate.verdict, gate.attempt) == ("PASS", 2)
     assert ItemScore.objects.count() == 480 >= kept
     assert gate.results.count() == 3
     assert Event.objects.filter(name="gate.finished").count() == 1
+    assert scratch() == []
+
+
+def test_a_worker_that_leaves_gives_the_gate_back(published, harmless_run, engineer):
+    grading.jobs.closing.set()
+    try:
+        gate = grading.grade(queue_gate(harmless_run, by=engineer).pk)
+    finally:
+        grading.jobs.closing.clear()
+    gate.refresh_from_db()
+    assert (gate.state, gate.attempt, gate.verdict) == ("queued", 0, "")
+    assert Event.objects.filter(name="gate.requeued").count() == 1
     assert scratch() == []
 
 
