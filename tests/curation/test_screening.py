@@ -10,6 +10,7 @@ from curation.models import Blocker, Case
 from curation.overlap import Overlap
 from curation.screening import AUTHOR_FREE, AUTHOR_MOST, LONGEST_ROW, Facts, author_limit, screen
 from feedback.actions import grant_consent, record_interaction, submit_comment, submit_correction
+from feedback.models import ConsentEntry
 from tests.curation.conftest import EXAM, TEST
 
 CLEAN = Overlap(0.1, 0.3, "containment")
@@ -103,10 +104,8 @@ def test_a_blocked_first_makes_room_for_the_next(world):
 
 def test_expired_consent_is_none(world):
     case = world.case(consent=False)
-    soon = timezone.now() + timedelta(milliseconds=50)
-    grant_consent(case.subject, wording_version="1", expires_at=soon, by=TEST)
-    while timezone.now() < soon:
-        pass
+    past = timezone.now() - timedelta(seconds=1)
+    ConsentEntry.objects.create(subject=case.subject, decision="granted", wording_version="1", expires_at=past)
     actions.screen_case(case.pk, world.registry, by=TEST)
     assert found(case) == {"consent"}
 
