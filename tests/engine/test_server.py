@@ -280,20 +280,6 @@ def test_a_seed_repeats_a_sample(server):
     assert len({sample(seed) for seed in range(6)}) > 1
 
 
-def test_a_client_that_leaves_ends_its_answer(adapters):
-    """With one turn in all, the next question is answered at once only if the first one was given up."""
-    with (
-        running("--parallel", "1", "--adapters-dir", str(adapters / "public")) as url,
-        httpx.Client(base_url=url) as client,
-    ):
-        long = [{"role": "user", "content": "Repeat: " + "box " * 50}]
-        body = {"model": "demo", "messages": long, "stream": True, "temperature": 2, "max_tokens": 150}
-        for _ in range(5):
-            with client.stream("POST", "/v1/chat/completions", json=body) as response:
-                next(response.iter_lines())
-        assert ask(client, "demo", max_tokens=3).json()["usage"]["completion_tokens"] <= 3
-
-
 def test_a_port_in_use_is_said(server, tmp_path):
     command = [sys.executable, "-m", "serving.engine", "--base", str(BASE), "--port", str(server.base_url.port)]
     done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
