@@ -7,7 +7,7 @@ from django.db import migrations
 
 APPEND = """
 CREATE FUNCTION audit_append(body bytea) RETURNS bigint
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     event jsonb := convert_from(body, 'UTF8')::jsonb;
     event_id bigint;
