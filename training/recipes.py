@@ -35,9 +35,9 @@ COMMON: dict[str, Any] = {
 PRESETS: dict[str, Preset] = {
     "quick": {
         "label": "Quick",
-        "use": "A first look, or a handful of corrections.",
-        "replay": 600,
-        "recipe": {**COMMON, "epochs": 6, "min_steps": 60},
+        "use": "A first look, or at most twenty corrections; with more it forgets some of the handbook.",
+        "replay": 1000,
+        "recipe": {**COMMON, "epochs": 8, "min_steps": 100},
     },
     "standard": {
         "label": "Standard",
