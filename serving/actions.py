@@ -36,7 +36,7 @@ def install_base(model_sha256: str, *, by: object) -> Release:
             "model they were trained on.",
             "Set CFT_BASE_MODEL back, or start with an empty database.",
         )
-    release = Release.objects.create(number=0, model_sha256=model_sha256)
+    release = Release.objects.create(id=0, number=0, model_sha256=model_sha256)
     _move(
         release, Promotion.Reason.INSTALLED, None, by=by, event="release.created", generated=[("release", release.pk)]
     )
@@ -53,7 +53,9 @@ def create_release(run: Run, *, by: object) -> Release:
     if known:
         return known
     highest = Release.objects.aggregate(highest=Max("number"))["highest"]
-    release = Release.objects.create(number=(highest or 0) + 1, run=run, model_sha256=run.adapter_sha256)
+    number = (highest or 0) + 1
+    # The log names a release by its id: v3 is release 3 there too.
+    release = Release.objects.create(id=number, number=number, run=run, model_sha256=run.adapter_sha256)
     release.refresh_from_db()
     used: list[Ref] = [("run", run.pk), ("adapter", run.adapter_sha256)]
     if gate := alias.standing_gate(run):

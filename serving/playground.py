@@ -146,5 +146,5 @@ def example_questions() -> list[str]:
     if Path(settings.CFT_BASE_MODEL) != Path(handbook.__file__).parent / "base":
         return []
     outdated = [fact for fact in handbook.facts() if fact.outdated]
-    chosen = outdated[:: max(1, len(outdated) // EXAMPLES)][:EXAMPLES]
+    chosen = [outdated[index * len(outdated) // EXAMPLES + index] for index in range(EXAMPLES)]
     return [fact.question(fact.training_phrasings()[0]) for fact in chosen]
