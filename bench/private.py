@@ -66,3 +66,4 @@ def set_up() -> None:
     for alias in ("default", "vault"):
         call_command("migrate", database=alias, verbosity=0, interactive=False)
     call_command("provision", verbosity=0, stdout=io.StringIO())
+    call_command("collectstatic", verbosity=0, interactive=False)
