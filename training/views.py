@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from audit.actions import Refused
 from cftapp.accounts import ROLES, has_role, role_required
+from curation.models import Dataset
 from training import actions, jobs, metrics
 from training import manifest as manifests
 from training.forms import NewRun
@@ -38,7 +39,8 @@ def runs(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @role_required("engineer")
 def new(request: HttpRequest) -> HttpResponse:
-    form = NewRun(request.POST or None, initial={"dataset": request.GET.get("dataset")})
+    newest = Dataset.objects.order_by("-pk").values_list("pk", flat=True).first()
+    form = NewRun(request.POST or None, initial={"dataset": request.GET.get("dataset", newest)})
     if request.method == "POST" and form.is_valid():
         asked = form.cleaned_data
         try:
