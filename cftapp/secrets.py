@@ -3,7 +3,7 @@
 import json
 import os
 import secrets
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path
 
 from cftapp.roles import all_logins, password_variable
@@ -25,11 +25,17 @@ def write_private(file: Path, text: str) -> None:
     fresh.replace(file)
 
 
-def load(var: Path, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """All secrets by variable name: from the environment where set, else from `secrets.json`, else made now."""
+LOGIN_PASSWORDS = tuple(password_variable(login) for login in all_logins())
+
+
+def load(
+    var: Path,
+    environment: Mapping[str, str] = os.environ,
+    names: Sequence[str] = (*KEYS, *DATABASE_PASSWORDS, *LOGIN_PASSWORDS),
+) -> dict[str, str]:
+    """Secrets by variable name: from the environment where set, else from `secrets.json`, else made now."""
     file = var / "secrets.json"
     stored: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
-    names = [*KEYS, *DATABASE_PASSWORDS, *(password_variable(login) for login in all_logins())]
     missing = [name for name in names if name not in stored and not environment.get(name)]
     if missing:
         stored |= {name: secrets.token_hex(32) for name in missing}
@@ -39,7 +45,7 @@ def load(var: Path, environment: Mapping[str, str] = os.environ) -> dict[str, st
 
 def login_passwords(var: Path) -> dict[str, str]:
     """Login to password, for provision."""
-    known = load(var)
+    known = load(var, names=LOGIN_PASSWORDS)
     return {login: known[password_variable(login)] for login in all_logins()}
 
 

@@ -131,6 +131,13 @@ def test_the_environment_goes_before_the_file(tmp_path):
     assert secrets.load(tmp_path, {"CFT_SUBJECT_KEY": "ab" * 16})["CFT_SUBJECT_KEY"] == "ab" * 16
 
 
+def test_nothing_is_stored_when_the_environment_gives_every_password(tmp_path, monkeypatch):
+    for name in secrets.LOGIN_PASSWORDS:
+        monkeypatch.setenv(name, f"given {name}")
+    assert secrets.login_passwords(tmp_path)["cft_web"] == "given CFT_DB_PASSWORD_WEB"
+    assert not (tmp_path / "secrets.json").exists()
+
+
 def test_without_python_make_says_which_one_it_needs(tmp_path):
     done = subprocess.run(
         ["make", "-C", str(Path(embedded.__file__).parent.parent), "PYTHON=", "STAMP=never", "never"],
