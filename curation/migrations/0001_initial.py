@@ -9,174 +9,380 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('feedback', '0001_initial'),
+        ("feedback", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='RegistryEpoch',
+            name="RegistryEpoch",
             fields=[
-                ('number', models.PositiveIntegerField(primary_key=True, serialize=False)),
-                ('sha256', models.CharField(max_length=64)),
-                ('items', models.PositiveIntegerField()),
-                ('unprotected_items', models.PositiveIntegerField(default=0, help_text='Items without usable n-grams.')),
-                ('normaliser', models.CharField(max_length=40)),
-                ('adopted_at', models.DateTimeField(auto_now_add=True)),
+                ("number", models.PositiveIntegerField(primary_key=True, serialize=False)),
+                ("sha256", models.CharField(max_length=64)),
+                ("items", models.PositiveIntegerField()),
+                (
+                    "unprotected_items",
+                    models.PositiveIntegerField(default=0, help_text="Items without usable n-grams."),
+                ),
+                ("normaliser", models.CharField(max_length=40)),
+                ("adopted_at", models.DateTimeField(auto_now_add=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Case',
+            name="Case",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('state', models.CharField(choices=[('waiting', 'Waiting for screening'), ('open', 'Open'), ('decided', 'Decided')], default='waiting', max_length=8)),
-                ('opened_at', models.DateTimeField(auto_now_add=True)),
-                ('screened_at', models.DateTimeField(null=True)),
-                ('screened_epoch', models.PositiveIntegerField(null=True)),
-                ('text_hash', models.CharField(blank=True, help_text='Strong-normalised prompt and answer: finds duplicates.', max_length=64)),
-                ('lease_expires_at', models.DateTimeField(null=True)),
-                ('claimed_at', models.DateTimeField(help_text='When the holder of the lease first got it.', null=True)),
-                ('verdict', models.CharField(blank=True, choices=[('accepted', 'Accepted as training pair'), ('taste', 'Retyped as taste'), ('bug', 'Retyped as bug'), ('rejected', 'Rejected')], max_length=8)),
-                ('decided_at', models.DateTimeField(null=True)),
-                ('lead_seconds', models.FloatField(help_text='From claim to verdict.', null=True)),
-                ('bug_report', models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='case', to='feedback.bugreport')),
-                ('comment', models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='case', to='feedback.comment')),
-                ('correction', models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='case', to='feedback.correction')),
-                ('decided_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='decided_cases', to=settings.AUTH_USER_MODEL)),
-                ('leased_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='leased_cases', to=settings.AUTH_USER_MODEL)),
-                ('subject', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='cases', to='feedback.subject')),
-                ('taste_note', models.OneToOneField(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='case', to='feedback.tastenote')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("waiting", "Waiting for screening"), ("open", "Open"), ("decided", "Decided")],
+                        default="waiting",
+                        max_length=8,
+                    ),
+                ),
+                ("opened_at", models.DateTimeField(auto_now_add=True)),
+                ("screened_at", models.DateTimeField(null=True)),
+                ("screened_epoch", models.PositiveIntegerField(null=True)),
+                (
+                    "text_hash",
+                    models.CharField(
+                        blank=True, help_text="Strong-normalised prompt and answer: finds duplicates.", max_length=64
+                    ),
+                ),
+                ("lease_expires_at", models.DateTimeField(null=True)),
+                ("claimed_at", models.DateTimeField(help_text="When the holder of the lease first got it.", null=True)),
+                (
+                    "verdict",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("accepted", "Accepted as training pair"),
+                            ("taste", "Retyped as taste"),
+                            ("bug", "Retyped as bug"),
+                            ("rejected", "Rejected"),
+                        ],
+                        max_length=8,
+                    ),
+                ),
+                ("decided_at", models.DateTimeField(null=True)),
+                ("lead_seconds", models.FloatField(help_text="From claim to verdict.", null=True)),
+                (
+                    "bug_report",
+                    models.OneToOneField(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="case",
+                        to="feedback.bugreport",
+                    ),
+                ),
+                (
+                    "comment",
+                    models.OneToOneField(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="case",
+                        to="feedback.comment",
+                    ),
+                ),
+                (
+                    "correction",
+                    models.OneToOneField(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="case",
+                        to="feedback.correction",
+                    ),
+                ),
+                (
+                    "decided_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="decided_cases",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "leased_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="leased_cases",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "subject",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="cases", to="feedback.subject"
+                    ),
+                ),
+                (
+                    "taste_note",
+                    models.OneToOneField(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="case",
+                        to="feedback.tastenote",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Blocker',
+            name="Blocker",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('check_name', models.CharField(choices=[('consent', 'Consent'), ('environment', 'Environment'), ('personal_data', 'Personal data'), ('secret', 'Secrets'), ('overlap', 'Held-out overlap'), ('duplicate', 'Duplicate'), ('author_share', "Author's share"), ('commentary', 'Reads like commentary'), ('kind', 'Kind')], max_length=16)),
-                ('blocking', models.BooleanField(help_text='False: measured and passed, shown with its meter.')),
-                ('score', models.FloatField(null=True)),
-                ('limit', models.FloatField(null=True)),
-                ('message', models.CharField(blank=True, max_length=300)),
-                ('evidence', models.JSONField(default=dict, help_text='Method, opaque item id, benchmark name, spans of the row itself.')),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='findings', to='curation.case')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "check_name",
+                    models.CharField(
+                        choices=[
+                            ("consent", "Consent"),
+                            ("environment", "Environment"),
+                            ("personal_data", "Personal data"),
+                            ("secret", "Secrets"),
+                            ("overlap", "Held-out overlap"),
+                            ("duplicate", "Duplicate"),
+                            ("author_share", "Author's share"),
+                            ("commentary", "Reads like commentary"),
+                            ("kind", "Kind"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("blocking", models.BooleanField(help_text="False: measured and passed, shown with its meter.")),
+                ("score", models.FloatField(null=True)),
+                ("limit", models.FloatField(null=True)),
+                ("message", models.CharField(blank=True, max_length=300)),
+                (
+                    "evidence",
+                    models.JSONField(
+                        default=dict, help_text="Method, opaque item id, benchmark name, spans of the row itself."
+                    ),
+                ),
+                (
+                    "case",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="findings", to="curation.case"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Dataset',
+            name="Dataset",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=120)),
-                ('recipe', models.JSONField()),
-                ('report', models.JSONField(help_text='What was checked, dropped and why; hashed into the manifest.')),
-                ('merkle_root', models.CharField(max_length=64)),
-                ('pair_count', models.PositiveIntegerField()),
-                ('replay_count', models.PositiveIntegerField()),
-                ('epoch', models.PositiveIntegerField()),
-                ('frozen_at', models.DateTimeField(auto_now_add=True)),
-                ('learnt_from_withdrawn_at', models.DateTimeField(help_text='First withdrawal of a row in it.', null=True)),
-                ('frozen_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='datasets', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("name", models.CharField(max_length=120)),
+                ("recipe", models.JSONField()),
+                ("report", models.JSONField(help_text="What was checked, dropped and why; hashed into the manifest.")),
+                ("merkle_root", models.CharField(max_length=64)),
+                ("pair_count", models.PositiveIntegerField()),
+                ("replay_count", models.PositiveIntegerField()),
+                ("epoch", models.PositiveIntegerField()),
+                ("frozen_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "learnt_from_withdrawn_at",
+                    models.DateTimeField(help_text="First withdrawal of a row in it.", null=True),
+                ),
+                (
+                    "frozen_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="datasets",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Pair',
+            name="Pair",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('prompt', models.TextField()),
-                ('chosen', models.TextField()),
-                ('rejected', models.TextField(blank=True)),
-                ('row_hash', models.CharField(max_length=64)),
-                ('screened_epoch', models.PositiveIntegerField()),
-                ('state', models.CharField(choices=[('accepted', 'Accepted'), ('undone', 'Undone'), ('withdrawn', 'Consent withdrawn')], default='accepted', max_length=9)),
-                ('accepted_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('accepted_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='accepted_pairs', to=settings.AUTH_USER_MODEL)),
-                ('correction', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='pair', to='feedback.correction')),
-                ('subject', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='pairs', to='feedback.subject')),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("prompt", models.TextField()),
+                ("chosen", models.TextField()),
+                ("rejected", models.TextField(blank=True)),
+                ("row_hash", models.CharField(max_length=64)),
+                ("screened_epoch", models.PositiveIntegerField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("accepted", "Accepted"), ("undone", "Undone"), ("withdrawn", "Consent withdrawn")],
+                        default="accepted",
+                        max_length=9,
+                    ),
+                ),
+                ("accepted_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "accepted_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="accepted_pairs",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "correction",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="pair", to="feedback.correction"
+                    ),
+                ),
+                (
+                    "subject",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="pairs", to="feedback.subject"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ReplayRow',
+            name="ReplayRow",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('skill', models.CharField(max_length=40)),
-                ('is_refusal', models.BooleanField(default=False)),
-                ('prompt', models.TextField()),
-                ('answer', models.TextField()),
-                ('row_hash', models.CharField(max_length=64, unique=True)),
-                ('screened_epoch', models.PositiveIntegerField(null=True)),
-                ('overlaps', models.BooleanField(default=False)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("skill", models.CharField(max_length=40)),
+                ("is_refusal", models.BooleanField(default=False)),
+                ("prompt", models.TextField()),
+                ("answer", models.TextField()),
+                ("row_hash", models.CharField(max_length=64, unique=True)),
+                ("screened_epoch", models.PositiveIntegerField(null=True)),
+                ("overlaps", models.BooleanField(default=False)),
             ],
             options={
-                'indexes': [models.Index(fields=['screened_epoch', 'id'], name='curation_re_screene_887be4_idx')],
+                "indexes": [models.Index(fields=["screened_epoch", "id"], name="curation_re_screene_887be4_idx")],
             },
         ),
         migrations.CreateModel(
-            name='DatasetRow',
+            name="DatasetRow",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveIntegerField()),
-                ('row_hash', models.CharField(max_length=64)),
-                ('dataset', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='rows', to='curation.dataset')),
-                ('pair', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='dataset_rows', to='curation.pair')),
-                ('replay_row', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to='curation.replayrow')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("position", models.PositiveIntegerField()),
+                ("row_hash", models.CharField(max_length=64)),
+                (
+                    "dataset",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="rows", to="curation.dataset"
+                    ),
+                ),
+                (
+                    "pair",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="dataset_rows",
+                        to="curation.pair",
+                    ),
+                ),
+                (
+                    "replay_row",
+                    models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, to="curation.replayrow"),
+                ),
             ],
             options={
-                'ordering': ['dataset', 'position'],
+                "ordering": ["dataset", "position"],
             },
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(condition=models.Q(('state', 'open')), fields=['id'], name='case_open_queue'),
+            model_name="case",
+            index=models.Index(condition=models.Q(("state", "open")), fields=["id"], name="case_open_queue"),
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(condition=models.Q(('state', 'waiting')), fields=['id'], name='case_waiting_queue'),
+            model_name="case",
+            index=models.Index(condition=models.Q(("state", "waiting")), fields=["id"], name="case_waiting_queue"),
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(condition=models.Q(('state', 'open')), fields=['screened_epoch', 'id'], name='case_open_by_epoch'),
+            model_name="case",
+            index=models.Index(
+                condition=models.Q(("state", "open")), fields=["screened_epoch", "id"], name="case_open_by_epoch"
+            ),
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(fields=['decided_by', '-decided_at'], name='case_recent_verdicts'),
+            model_name="case",
+            index=models.Index(fields=["decided_by", "-decided_at"], name="case_recent_verdicts"),
         ),
         migrations.AddIndex(
-            model_name='case',
-            index=models.Index(condition=models.Q(('text_hash', ''), _negated=True), fields=['text_hash'], name='case_duplicates'),
+            model_name="case",
+            index=models.Index(
+                condition=models.Q(("text_hash", ""), _negated=True), fields=["text_hash"], name="case_duplicates"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='case',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('bug_report__isnull', True), ('comment__isnull', True), ('correction__isnull', False), ('taste_note__isnull', True)), models.Q(('bug_report__isnull', False), ('comment__isnull', True), ('correction__isnull', True), ('taste_note__isnull', True)), models.Q(('bug_report__isnull', True), ('comment__isnull', True), ('correction__isnull', True), ('taste_note__isnull', False)), models.Q(('bug_report__isnull', True), ('comment__isnull', False), ('correction__isnull', True), ('taste_note__isnull', True)), _connector='OR'), name='case_is_about_exactly_one_feedback'),
+            model_name="case",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("bug_report__isnull", True),
+                        ("comment__isnull", True),
+                        ("correction__isnull", False),
+                        ("taste_note__isnull", True),
+                    ),
+                    models.Q(
+                        ("bug_report__isnull", False),
+                        ("comment__isnull", True),
+                        ("correction__isnull", True),
+                        ("taste_note__isnull", True),
+                    ),
+                    models.Q(
+                        ("bug_report__isnull", True),
+                        ("comment__isnull", True),
+                        ("correction__isnull", True),
+                        ("taste_note__isnull", False),
+                    ),
+                    models.Q(
+                        ("bug_report__isnull", True),
+                        ("comment__isnull", False),
+                        ("correction__isnull", True),
+                        ("taste_note__isnull", True),
+                    ),
+                    _connector="OR",
+                ),
+                name="case_is_about_exactly_one_feedback",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='case',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('verdict', 'accepted'), _negated=True), ('correction__isnull', False), _connector='OR'), name='only_a_correction_is_accepted'),
+            model_name="case",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("verdict", "accepted"), _negated=True), ("correction__isnull", False), _connector="OR"
+                ),
+                name="only_a_correction_is_accepted",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='case',
-            constraint=models.CheckConstraint(condition=models.Q(('state', 'decided'), ('verdict', ''), _connector='XOR'), name='decided_case_has_a_verdict'),
+            model_name="case",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state", "decided"), ("verdict", ""), _connector="XOR"),
+                name="decided_case_has_a_verdict",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='case',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'open'), _negated=True), ('screened_epoch__isnull', False), _connector='OR'), name='open_case_is_screened'),
+            model_name="case",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "open"), _negated=True), ("screened_epoch__isnull", False), _connector="OR"
+                ),
+                name="open_case_is_screened",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='blocker',
-            constraint=models.UniqueConstraint(fields=('case', 'check_name'), name='one_finding_a_check'),
+            model_name="blocker",
+            constraint=models.UniqueConstraint(fields=("case", "check_name"), name="one_finding_a_check"),
         ),
         migrations.AddIndex(
-            model_name='pair',
-            index=models.Index(condition=models.Q(('state', 'accepted')), fields=['-accepted_at'], name='pair_trainable'),
+            model_name="pair",
+            index=models.Index(
+                condition=models.Q(("state", "accepted")), fields=["-accepted_at"], name="pair_trainable"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='datasetrow',
-            constraint=models.UniqueConstraint(fields=('dataset', 'position'), name='one_row_a_position'),
+            model_name="datasetrow",
+            constraint=models.UniqueConstraint(fields=("dataset", "position"), name="one_row_a_position"),
         ),
         migrations.AddConstraint(
-            model_name='datasetrow',
-            constraint=models.CheckConstraint(condition=models.Q(('pair__isnull', False), ('replay_row__isnull', False), _negated=True), name='row_is_pair_or_replay'),
+            model_name="datasetrow",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("pair__isnull", False), ("replay_row__isnull", False), _negated=True),
+                name="row_is_pair_or_replay",
+            ),
         ),
     ]
