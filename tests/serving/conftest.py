@@ -56,7 +56,7 @@ def adapters():
         model = add_lora(load_model(servers.ROOT / "training" / "engine" / "base", "cpu", "auto"), Recipe(), seed)
         for name, weight in model.named_parameters():
             if "lora_B" in name:
-                torch.nn.init.normal_(weight, std=0.5)
+                torch.nn.init.normal_(weight, std=1.0)
         folder = Path(settings.CFT_VAR) / f"made-{seed}" / "adapter"
         folder.parent.mkdir(parents=True, exist_ok=True)
         save_adapter(model, folder, "base")

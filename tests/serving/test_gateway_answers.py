@@ -74,7 +74,10 @@ def test_a_stream_is_not_kept_back_by_anything_on_its_way(client):
 
 
 def test_each_release_that_was_champion_answers_under_its_name(client, releases):
-    answers = {name: ask(client, name) for name in ("champion", "v2", "v1", "v0", releases[1].model_name)}
+    question = [{"role": "user", "content": "Who are you?"}]
+    answers = {
+        name: ask(client, name, messages=question) for name in ("champion", "v2", "v1", "v0", releases[1].model_name)
+    }
     assert [answer.model for answer in answers.values()] == ["v2", "v2", "v1", "v0", "v1"]
     said = {name: answer.choices[0].message.content for name, answer in answers.items()}
     assert said["champion"] == said["v2"]
