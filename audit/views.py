@@ -17,7 +17,7 @@ from audit.management.commands.seal import outside_file
 from audit.models import Edge, Event
 from audit.verify import Report
 from audit.verify import verify as verify_log
-from cftapp.accounts import ROLES, role_required
+from cftapp.accounts import ROLES, has_role, role_required
 
 CHECKPOINTS = 10
 SHOWN_STEPS = 40
@@ -30,6 +30,7 @@ PAGES = {
     "gate": "evaluation:gate",
     "interaction": "feedback:give",
 }
+READERS = ("reviewer", "lead")  # who may open an interaction that is not their own
 
 
 @require_safe
@@ -124,7 +125,7 @@ def lineage(request: HttpRequest, kind: str, object_id: str) -> HttpResponse:
     lines.with_consents([*back, *forward], timezone.now())
     context = {
         "here": here,
-        "page": page_of(kind, object_id),
+        "page": "" if kind == "interaction" and not has_role(request.user, *READERS) else page_of(kind, object_id),
         "ways": [
             way("Where it came from", "Nothing: it begins here.", back, here),
             way("What became of it", "Nothing yet.", forward, here),

@@ -4,12 +4,13 @@ from django.contrib import admin
 from django.contrib.auth import views as auth
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
-from serving.urls import playground_urlpatterns
 
 from cftapp import health, views
+from serving.urls import playground_urlpatterns
 
 urlpatterns = [
     path("", views.home, name="home"),
+    path("pipeline/", views.pipeline, name="pipeline"),
     path("playground/", include(playground_urlpatterns)),
     path("feedback/", include("feedback.urls")),
     path("curation/", include("curation.urls")),
