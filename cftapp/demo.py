@@ -82,7 +82,7 @@ def owner(var: Path, stack: subprocess.Popen[bytes]) -> dict[str, str]:
     return owner_environment(os.environ)
 
 
-def wait_for(condition: Callable[[], T], what: str, pause: float = 0.3) -> T:
+def wait_for(condition: Callable[[], T | None], what: str, pause: float = 0.3) -> T:
     """Poll until `condition()` is true and return it; Broken after seven minutes."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:

@@ -106,7 +106,7 @@ def train(dataset: Dataset, engineer: User) -> Run:
     first, last = steps[0], steps[-1]
     say(
         "training",
-        f"run {run.pk}: {last['step']} steps, {last['epoch']:.1f} epochs, {(run.ended_at - run.started_at).seconds} s",
+        f"run {run.pk}: {last['step']} steps, {last['epoch']:.1f} epochs, {last['seconds']:.0f} s",
         f"loss {first['loss']:.3f} -> {last['loss']:.3f}, KL to the base {last['kl']:.4f}",
         f"manifest {run.manifest_sha256}",
         f"adapter  {run.adapter_sha256}",
@@ -168,6 +168,7 @@ def compare(asked: list[tuple[str, str]], before: list[str], after: list[str]) -
 def prove(pair: Pair, release: Release | None) -> None:
     """The log verifies and holds the way from a pair to the model that learnt it."""
     wait_for(lambda: not Event.objects.filter(leaf__isnull=True).exists(), "the sealer")
+    assert settings.CFT_AUDIT_PUBLIC_KEY_FILE  # the owner of an embedded stack holds both keys
     report = verify(load_public_key(settings.CFT_AUDIT_PUBLIC_KEY_FILE), outside_file())
     require(report.verified, "the log does not verify: " + "; ".join(report.problems))
     kinds = {step.kind for step in trace("pair", str(pair.pk), "forward")}
@@ -184,13 +185,15 @@ def prove(pair: Pair, release: Release | None) -> None:
 def withdraw(pair: Pair, dataset: Dataset, run: Run, release: Release | None) -> None:
     """A person changes their mind: everything that learnt from them is marked."""
     withdraw_consent(pair.subject, by="visitor")
-    marked = [row for row in (dataset, run, release) if row is not None]
-    for row in marked:
-        wait_for(
-            lambda row=row: type(row).objects.filter(pk=row.pk, learnt_from_withdrawn_at__isnull=False).exists(),
-            f"the mark on {type(row).__name__.lower()} {row.pk}",
-        )
+    marked: list[Dataset | Run | Release] = [row for row in (dataset, run, release) if row is not None]
+    wait_for(lambda: all(map(is_marked, marked)), "the marks of the withdrawal")
     say("withdrawal", f"marked: {', '.join(f'{type(row).__name__.lower()} {row.pk}' for row in marked)}")
+
+
+def is_marked(row: Dataset | Run | Release) -> bool:
+    """Whether a row is known to have learnt from somebody who withdrew."""
+    row.refresh_from_db(fields=["learnt_from_withdrawn_at"])
+    return row.learnt_from_withdrawn_at is not None
 
 
 def check_invariants(run: Run) -> None:

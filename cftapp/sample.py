@@ -4,7 +4,7 @@ Most of it is what a good day brings; the rest shows every reason why a correcti
 """
 
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -117,7 +117,7 @@ def notes() -> Iterable[Sample]:
     yield Sample("comment", "crew-09", *hello, {"rating": "thumbs down", "text": "I was only trying something out."})
 
 
-SUBMIT = {
+SUBMIT: dict[str, Callable[..., Any]] = {
     "correction": submit_correction,
     "bug_report": submit_bug_report,
     "taste_note": submit_taste_note,

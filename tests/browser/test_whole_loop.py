@@ -79,8 +79,8 @@ def test_a_correction_becomes_the_answer_and_its_withdrawal_marks_the_release(
     assert answer == fact.answer() != right
     visitor.click("[data-feedback]:not([hidden])")
     visitor.click("summary:has-text('I know the right answer')")
-    visitor.fill(".door.k-correction [name=replacement]", right)
-    visitor.check(".door.k-correction [name=consent]")
+    visitor.get_by_label("The right answer").fill(right)
+    visitor.locator(".door.k-correction .consent input").check()
     visitor.click("text=Send the correction")
     visitor.wait_for_load_state()
 
@@ -124,7 +124,7 @@ def test_a_correction_becomes_the_answer_and_its_withdrawal_marks_the_release(
     officer.wait_for_selector("text=The log verifies", timeout=60_000)
 
     visitor.goto("/feedback/mine/")
-    visitor.click("text=Withdraw")
+    visitor.click("button:has-text('Withdraw')")
     marked = "SELECT learnt_from_withdrawn_at FROM serving_release WHERE run_id = %s"
     wait_for(lambda: company.value(marked, run), 60, "the mark on the release")
     engineer.goto("/serving/")

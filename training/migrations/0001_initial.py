@@ -54,9 +54,7 @@ class Migration(migrations.Migration):
                 ("seed", models.PositiveIntegerField(default=0)),
                 (
                     "folder",
-                    models.UUIDField(
-                        default=uuid.uuid4, help_text="Run folder below CFT_VAR/runs.", unique=True
-                    ),
+                    models.UUIDField(default=uuid.uuid4, help_text="Run folder below CFT_VAR/runs.", unique=True),
                 ),
                 ("manifest", models.JSONField(null=True)),
                 ("manifest_sha256", models.CharField(blank=True, max_length=64)),
@@ -66,9 +64,7 @@ class Migration(migrations.Migration):
                 ("result", models.JSONField(null=True)),
                 (
                     "vault_refusal",
-                    models.TextField(
-                        blank=True, help_text="PostgreSQL's words when this run tried to open the vault."
-                    ),
+                    models.TextField(blank=True, help_text="PostgreSQL's words when this run tried to open the vault."),
                 ),
                 ("learnt_from_withdrawn_at", models.DateTimeField(null=True)),
                 (
