@@ -35,8 +35,8 @@ def feedback(event: Announcement) -> list[Arguments]:
 
 
 def consenting(event: Announcement) -> list[Arguments]:
-    """One call for every subject, if the event brought a consent with it: older cases of theirs may now pass."""
-    return ids("subject")(event) if event.about("consent") else []
+    """One call for all subjects, if the event brought consent with it: older cases of theirs may now pass."""
+    return [[*event.about("subject")]] if event.about("consent") else []
 
 
 Step = tuple[str, str, Callable[[Announcement], list[Arguments]]]
@@ -46,13 +46,16 @@ NEXT: dict[str, list[Step]] = {
     "taste_note.submitted": [("screening", "curation.tasks.screen", feedback)],
     "correction.submitted": [
         ("screening", "curation.tasks.screen", feedback),
-        ("screening", "curation.tasks.rescreen_subject", consenting),
+        ("screening", "curation.tasks.rescreen_subjects", consenting),
     ],
     "comment.submitted": [("screening", "curation.tasks.screen", feedback)],
-    "feedback.imported": [("screening", "curation.tasks.sweep", once)],
-    "consent.granted": [("screening", "curation.tasks.rescreen_subject", ids("subject"))],
+    "feedback.imported": [
+        ("screening", "curation.tasks.sweep", once),
+        ("screening", "curation.tasks.rescreen_subjects", consenting),
+    ],
+    "consent.granted": [("screening", "curation.tasks.rescreen_subjects", consenting)],
     "consent.withdrawn": [
-        ("screening", "curation.tasks.rescreen_subject", ids("subject")),
+        ("screening", "curation.tasks.withdraw_subject", ids("subject")),
         ("curation", "serving.tasks.mark_withdrawal", ids("subject")),
     ],
     "epoch.adopted": [("screening", "curation.tasks.rescreen", once)],

@@ -213,8 +213,11 @@ class Supervisor:
             return
         environment = roles.environment_for("modelserver", self.owner)
         base = self.owner.get("CFT_BASE_MODEL") or str(ROOT / "training" / "engine" / "base")
+        adapters = self.var / "runs"
+        adapters.mkdir(exist_ok=True, mode=0o700)
         command = [sys.executable, "-m", "serving.engine", "--base", base, "--name", "base"]
-        self.add(Child("modelserver", [*command, "--host", "127.0.0.1", "--port", str(self.model_port)], environment))
+        command += ["--adapters-dir", str(adapters), "--host", "127.0.0.1", "--port", str(self.model_port)]
+        self.add(Child("modelserver", command, environment))
 
     def prepare(self) -> None:
         """Migrations, roles, grants, accounts, static files and the demo: one process as the owner, then it is gone."""

@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.contrib.auth import views as auth
 from django.urls import include, path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView
 
 from cftapp import health, views
@@ -11,6 +12,9 @@ from serving.urls import playground_urlpatterns
 urlpatterns = [
     path("", views.home, name="home"),
     path("pipeline/", views.pipeline, name="pipeline"),
+    path("curation/", RedirectView.as_view(pattern_name="curation:bench")),
+    path("training/", RedirectView.as_view(pattern_name="training:runs")),
+    path("evaluation/", RedirectView.as_view(pattern_name="evaluation:gates")),
     path("playground/", include(playground_urlpatterns)),
     path("feedback/", include("feedback.urls")),
     path("curation/", include("curation.urls")),

@@ -1,6 +1,6 @@
 """What can happen to a case, a pair and a dataset: every write of this app, each with its one audit event."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -75,16 +75,14 @@ def screen_waiting(limit: int, registry: "Registry", *, by: object) -> int:
 
 
 @transaction.atomic
-def rescreen_subject(subject_id: UUID | str, *, by: object) -> int:
-    """Send a subject's open cases back to screening, because its consent changed. Returns how many."""
-    cases = list(
-        Case.objects.select_for_update()
-        .filter(subject_id=subject_id, state=Case.State.OPEN)
-        .values_list("pk", flat=True)
-    )
+def rescreen_subjects(subject_ids: Sequence[UUID | str], *, by: object) -> int:
+    """Send the open cases of subjects back to screening, because their consent changed. Returns how many."""
+    open_cases = Case.objects.select_for_update().filter(subject_id__in=subject_ids, state=Case.State.OPEN)
+    cases = dict(open_cases.order_by("pk").values_list("pk", "subject_id"))
     if cases:
         Case.objects.filter(pk__in=cases).update(state=Case.State.WAITING)
-        record("cases.recalled", by=by, used=[("subject", subject_id), *(("case", pk) for pk in cases)])
+        subjects = [("subject", subject) for subject in sorted(set(cases.values()))]
+        record("cases.recalled", by=by, used=[*subjects, *(("case", pk) for pk in cases)])
     return len(cases)
 
 

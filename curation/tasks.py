@@ -32,12 +32,18 @@ def rescreen() -> None:
     screen_all()
 
 
-@shared_task(name="curation.tasks.rescreen_subject")
-def rescreen_subject(subject_id: str) -> None:
-    """A subject's consent changed: its open cases are screened again, its pairs stop training without consent."""
+@shared_task(name="curation.tasks.rescreen_subjects")
+def rescreen_subjects(*subject_ids: str) -> None:
+    """Consent was given: the open cases of these subjects are screened again."""
+    if actions.rescreen_subjects(subject_ids, by=SCREENER):
+        screen_all()
+
+
+@shared_task(name="curation.tasks.withdraw_subject")
+def withdraw_subject(subject_id: str) -> None:
+    """Consent was withdrawn: the subject's pairs stop training, its open cases are screened again."""
     actions.withdraw_pairs(subject_id, by=SCREENER)
-    actions.rescreen_subject(subject_id, by=SCREENER)
-    screen_all()
+    rescreen_subjects(subject_id)
 
 
 @shared_task(name="curation.tasks.sweep")

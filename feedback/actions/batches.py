@@ -207,7 +207,8 @@ def _write(plan: Plan, *, by: object) -> list[Ref]:
     )
     consents = _grant(plan.consenting.values(), by=by)
     refs: list[Ref] = [("interaction", interaction.pk) for interaction in plan.interactions]
-    return refs + [(kind, f.pk) for kind, f in lessons] + [("consent", entry.pk) for entry in consents]
+    refs += [(kind, f.pk) for kind, f in lessons]
+    return refs + [("consent", entry.pk) for entry in consents]
 
 
 def _grant(subjects: Iterable[Subject], *, by: object) -> list[ConsentEntry]:
@@ -238,4 +239,5 @@ def _record(plan: Plan, generated: list[Ref], *, by: object) -> None:
         "rows_root": merkle.root_of(plan.leaves).hex(),
     }
     name = "feedback.imported" if plan.feedback else "interactions.recorded"
-    record(name, by=by, used=[("source", plan.source.pk)], generated=generated, detail=detail)
+    used: list[Ref] = [("source", plan.source.pk), *(("subject", key) for key in plan.consenting)]
+    record(name, by=by, used=used, generated=generated, detail=detail)

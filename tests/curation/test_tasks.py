@@ -93,12 +93,12 @@ def test_consent_withdrawn_and_given_again(vault, corrected, rosa):
     case = actions.claim_next_case(rosa)
     actions.decide_case(case.pk, "accepted", by=rosa)
     withdraw_consent(case.subject, by=TEST)
-    tasks.rescreen_subject(str(case.subject_id))
+    tasks.withdraw_subject(str(case.subject_id))
     assert Pair.objects.get().state == "withdrawn"
     other = Case.objects.get(state="open")
     assert other.findings.get(check_name="consent").blocking
     grant_consent(case.subject, wording_version="2", by=TEST)
-    tasks.rescreen_subject(str(case.subject_id))
+    tasks.rescreen_subjects(str(case.subject_id))
     assert not other.findings.get(check_name="consent").blocking
 
 
