@@ -92,11 +92,18 @@ def django_db_setup(services: Services, django_db_blocker: DjangoDbBlocker) -> I
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that asks for the database may use both, unless it says otherwise; the stack's tests come last."""
+    """A test that asks for the database may use both, unless it says otherwise.
+
+    The stack's tests come last, and the pages are looked at once the loop has filled them.
+    """
     for item in items:
         for marker in item.iter_markers("django_db"):
             marker.kwargs.setdefault("databases", ["default", "vault"])
-    items.sort(key=lambda item: "stack" in getattr(item, "fixturenames", ()))
+    items.sort(key=lambda item: (uses_stack(item), item.path.stem == "test_look"))
+
+
+def uses_stack(item: pytest.Item) -> bool:
+    return "stack" in getattr(item, "fixturenames", ())
 
 
 @pytest.fixture

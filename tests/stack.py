@@ -73,7 +73,7 @@ class Stack:
         environment |= {"CFT_VAR": str(self.var), "CFT_PORT": str(self.port), "CFT_MODEL_PORT": str(self.model_port)}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "cftapp.up"],
+                [sys.executable, "-m", "cftapp.up", "--with-parent"],
                 cwd=self.root,
                 env=environment | self.extra,
                 stdout=log,

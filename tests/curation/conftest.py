@@ -1,14 +1,17 @@
 """The people, the exam and the feedback of these tests."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.db import connections
 from django.test import Client
+from django.utils import timezone
 
-from curation import actions
+from curation import actions, registry
 from curation.models import Case, Pair
 from curation.registry import Registry
 from feedback.actions import record_interaction, register_source, submit_correction
@@ -150,3 +153,35 @@ def events(db: None) -> Iterator[Callable[[], list[str]]]:
         return [name for _, name in rows]
 
     yield names
+
+
+def publish(number: int, items: Any = EXAM) -> None:
+    """Put a registry of these items into the vault, and adopt it as the current epoch."""
+    content = Registry.build(items, KEY)
+    digest = hashlib.sha256(content).hexdigest()
+    with connections["vault"].cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO vault_registrysnapshot (number, sha256, content, created_at) VALUES (%s, %s, %s, %s)",
+            [number, digest, content, timezone.now()],
+        )
+    actions.adopt_epoch(number, digest, len(items), 0, "strong-1", by=TEST)
+
+
+@pytest.fixture
+def vault(db: None, settings: Any, tmp_path: Any) -> Iterator[Any]:
+    """A place for registry files, and the key that opens them."""
+    settings.CFT_REGISTRY_KEY, settings.CFT_VAR = KEY, tmp_path
+    registry._opened.clear()
+    yield tmp_path
+    registry._opened.clear()
+
+
+@pytest.fixture
+def corrected(shop: Source) -> Callable[..., Any]:
+    """Posts a correction with consent."""
+
+    def make(prompt: str = "How long?", right: str = "30 days.", consent: bool = True, subject: str = "ann") -> Any:
+        told = record_interaction(shop, subject, prompt, "14 days.", by=TEST)
+        return submit_correction(told.pk, replacement=right, consent=consent, by=TEST)
+
+    return make

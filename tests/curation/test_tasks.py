@@ -1,47 +1,16 @@
 """The screener's tasks, with the snapshot in the vault: what was rung for, and what was not."""
 
-import hashlib
 import stat
 from pathlib import Path
 
 import pytest
 from django.conf import settings as django_settings
-from django.db import connections
-from django.utils import timezone
 
 from curation import actions, registry, tasks
 from curation.models import Blocker, Case, Pair, ReplayRow
-from curation.registry import BadRegistry, Registry
-from feedback.actions import grant_consent, record_interaction, submit_correction, withdraw_consent
-from tests.curation.conftest import EXAM, KEY, TEST
-
-
-def publish(number, items=EXAM):
-    content = Registry.build(items, KEY)
-    digest = hashlib.sha256(content).hexdigest()
-    with connections["vault"].cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO vault_registrysnapshot (number, sha256, content, created_at) VALUES (%s, %s, %s, %s)",
-            [number, digest, content, timezone.now()],
-        )
-    actions.adopt_epoch(number, digest, len(items), 0, "strong-1", by=TEST)
-
-
-@pytest.fixture
-def vault(db, settings, tmp_path):
-    settings.CFT_REGISTRY_KEY, settings.CFT_VAR = KEY, tmp_path
-    registry._opened.clear()
-    yield tmp_path
-    registry._opened.clear()
-
-
-@pytest.fixture
-def corrected(shop):
-    def make(prompt="How long?", right="30 days.", consent=True, subject="ann"):
-        told = record_interaction(shop, subject, prompt, "14 days.", by=TEST)
-        return submit_correction(told.pk, replacement=right, consent=consent, by=TEST)
-
-    return make
+from curation.registry import BadRegistry
+from feedback.actions import grant_consent, withdraw_consent
+from tests.curation.conftest import EXAM, TEST, publish
 
 
 def test_nothing_is_screened_before_the_first_epoch(vault, corrected):
