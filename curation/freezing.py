@@ -248,6 +248,23 @@ def store(name: str, made: Plan, by: Any) -> Dataset:
     return dataset
 
 
+def refuse_exam(dataset: Dataset) -> None:
+    """Raise Refused while a row of the dataset is, or may be, part of an exam that was published after the freeze."""
+    rows = DatasetRow.objects.filter(dataset=dataset)
+    if count := rows.overlapping().count():
+        raise Refused.because(
+            "dataset",
+            f"{count} rows of dataset {dataset.pk} overlap with a benchmark that was published after it was frozen.",
+            "Freeze a dataset again: it leaves them out.",
+        )
+    if count := rows.unscreened().count():
+        raise Refused.because(
+            "dataset",
+            f"{count} rows of dataset {dataset.pk} are not compared with the newest benchmarks yet.",
+            "Try again in a moment: they are being screened.",
+        )
+
+
 def root_of_hashes(hashes: Sequence[str]) -> str:
     """RFC 6962 root (hexadecimal) of the tree whose leaves are the row hashes, in order."""
     return merkle.root_of(merkle.leaf_hash(bytes.fromhex(one)) for one in hashes).hex()

@@ -7,7 +7,13 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from curation.querysets import CaseQuerySet, EpochQuerySet, PairQuerySet, ReplayRowQuerySet
+from curation.querysets import (
+    CaseQuerySet,
+    DatasetRowQuerySet,
+    EpochQuerySet,
+    PairQuerySet,
+    ReplayRowQuerySet,
+)
 from feedback.models import BugReport, Comment, Correction, Subject, TasteNote
 
 KINDS = ("correction", "bug_report", "taste_note", "comment")
@@ -213,6 +219,8 @@ class DatasetRow(models.Model):
     pair = models.ForeignKey(Pair, null=True, on_delete=models.PROTECT, related_name="dataset_rows")
     replay_row = models.ForeignKey(ReplayRow, null=True, on_delete=models.PROTECT)
     row_hash = models.CharField(max_length=64)
+
+    objects = DatasetRowQuerySet.as_manager()
 
     class Meta:
         constraints = [

@@ -99,6 +99,25 @@ class PairQuerySet(CountedQuerySet):
         return self.filter(~Exists(DatasetRow.objects.filter(pair=OuterRef("pk"))))
 
 
+class DatasetRowQuerySet(models.QuerySet):
+    """A dataset never changes, but the exam does: what was clean when it was frozen may be an item today."""
+
+    def unscreened(self) -> Self:
+        """Not screened under the current epoch: whether it is part of an exam is not known."""
+        current = current_epoch_number()
+        seen = Q(pair__screened_epoch=current) | Q(replay_row__screened_epoch=current)
+        return self.exclude(pair__isnull=True, replay_row__isnull=True).exclude(seen)
+
+    def overlapping(self) -> Self:
+        """Found to overlap with the exam since it was frozen."""
+        from curation.models import Blocker
+
+        found = Blocker.objects.filter(
+            case__correction=OuterRef("pair__correction"), check_name=Blocker.Check.OVERLAP, blocking=True
+        )
+        return self.filter(Q(replay_row__overlaps=True) | Exists(found))
+
+
 class ReplayRowQuerySet(models.QuerySet):
     def stale(self) -> Self:
         """Not screened under the current epoch."""

@@ -9,6 +9,7 @@ from django.db.models.functions import Now
 
 from audit.actions import Blocked, Refused, record
 from curation.actions import adopt_epoch
+from curation.freezing import refuse_exam
 from curation.models import RegistryEpoch
 from evaluation import registering
 from evaluation.items import check_margin, read_lines, read_rows, version_sha256
@@ -174,10 +175,13 @@ def refuse_proposal(proposal: Proposal, reasons: Sequence[Blocked], *, by: str =
 def queue_gate(run: Run, *, champion_run: Run | None = None, anchor_run: Run | None = None, by: Any) -> Gate:
     """Queue the exam of a finished run on the newest version of every benchmark.
 
-    `champion_run` and `anchor_run`: None is the bare base model. Raises Refused while the run has an open gate.
+    `champion_run` and `anchor_run`: None is the bare base model. Raises Refused while the run has an open gate, and for
+    a candidate that learnt rows of the exam: its score would be memory.
     """
     if run.state != Job.State.FINISHED:
         raise Refused.because("run", f"Run {run.pk} is {run.state}.", "Wait until it has finished.")
+    versions = list(newest_versions())
+    refuse_exam(run.dataset)  # after the versions were read: none that is pinned here can have been missed
     try:
         with transaction.atomic():
             gate = Gate.objects.create(
@@ -186,7 +190,6 @@ def queue_gate(run: Run, *, champion_run: Run | None = None, anchor_run: Run | N
     except IntegrityError as problem:
         message = f"Run {run.pk} has a gate that is not finished."
         raise Refused.because("run", message, "Wait for its verdict.") from problem
-    versions = list(newest_versions())
     gate.versions.add(*versions)
     opponents = [("run", one.pk) for one in {champion_run, anchor_run} if one is not None]
     record(

@@ -32,6 +32,12 @@ GRANTS = {
         "evaluation_proposal": "SELECT, UPDATE(state, reasons, version_id, settled_at)",
         "evaluation_waiver": "SELECT",
         "curation_registryepoch": "SELECT, INSERT",
+        # Whether a candidate learnt a row that is part of the exam it would sit.
+        "curation_datasetrow": "SELECT",
+        "curation_pair": "SELECT(id, correction_id, screened_epoch)",
+        "curation_replayrow": "SELECT(id, screened_epoch, overlaps)",
+        "curation_case": "SELECT(id, correction_id)",
+        "curation_blocker": "SELECT(id, case_id, check_name, blocking)",
     },
 }
 FUNCTIONS: dict[str, list[str]] = {}

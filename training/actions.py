@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from audit.actions import Refused, record
+from curation.freezing import refuse_exam
 from curation.models import Dataset
 from training import base, jobs
 from training.engine.digests import adapter_sha256, file_sha256
@@ -34,7 +35,7 @@ def queue_run(
 ) -> Run:
     """Queue a training run. Raises Refused, naming the field: the recipe, the base model or the dataset."""
     checked = checked_recipe(recipe)
-    refuse_withdrawn(dataset)
+    refuse_unfit(dataset)
     name = base_model or settings.CFT_BASE_MODEL
     run = Run.objects.create(
         dataset=dataset,
@@ -71,6 +72,12 @@ def checked_base(name: str) -> str:
         raise Refused.because("base_model", str(problem), "Set CFT_BASE_MODEL.") from problem
 
 
+def refuse_unfit(dataset: Dataset) -> None:
+    """Raise Refused when a row of the dataset may no longer be learnt: consent ended, or it became part of an exam."""
+    refuse_withdrawn(dataset)
+    refuse_exam(dataset)
+
+
 def refuse_withdrawn(dataset: Dataset) -> None:
     """Raise Refused when a row of the dataset may no longer be learnt."""
     if dataset.learnt_from_withdrawn_at or (gone := withdrawn_rows(dataset)):
@@ -105,7 +112,7 @@ def resume_run(run: Run, *, by: Any) -> Run:
     run = locked(run)
     if run.state not in (Job.State.STOPPED, Job.State.FAILED):
         raise Refused.because("state", f"The run is {described(run)}.", "Only a stopped or failed run is resumed.")
-    refuse_withdrawn(run.dataset)
+    refuse_unfit(run.dataset)
     change(
         run,
         state=Job.State.QUEUED,

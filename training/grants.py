@@ -12,8 +12,12 @@ GRANTS = {
         "training_run": f"SELECT, UPDATE({TRAINED})",
         "curation_dataset": "SELECT",
         "curation_datasetrow": "SELECT",
-        "curation_pair": "SELECT(id, state, prompt, chosen, rejected)",
+        "curation_pair": "SELECT(id, state, prompt, chosen, rejected, correction_id, screened_epoch)",
         "curation_replayrow": "SELECT",
+        # Whether a row became part of an exam since it was frozen: yes or no, never of which item.
+        "curation_registryepoch": "SELECT",
+        "curation_case": "SELECT(id, correction_id)",
+        "curation_blocker": "SELECT(id, case_id, check_name, blocking)",
     },
     "evaluator": {"training_run": "SELECT", "curation_dataset": "SELECT"},
     "curator": {"training_run": "SELECT, UPDATE(learnt_from_withdrawn_at)", "curation_dataset": "SELECT"},

@@ -46,7 +46,7 @@ def train(run: Run, folder: Path, lease: jobs.Lease, lock: int) -> None:
         actions.stop_run(run)
         return
     try:
-        actions.refuse_withdrawn(run.dataset)
+        actions.refuse_unfit(run.dataset)
         question, sha256, refusal = prepare(run, folder)
         actions.record_manifest(run, question, sha256, refusal)
         ending, status, said = follow_engine(run, folder, lease, lock)

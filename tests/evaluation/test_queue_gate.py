@@ -5,6 +5,7 @@ from django.db import DatabaseError, connection, transaction
 
 from audit.models import Edge, Event
 from audit.refusal import Refused
+from curation.models import DatasetRow, RegistryEpoch, ReplayRow
 from evaluation import champion, tasks
 from evaluation.actions import queue_gate
 from evaluation.models import Gate
@@ -111,3 +112,18 @@ def test_contestants_are_pinned(run, dataset, three_kinds, engineer, column):
     other = make_run(dataset, engineer, "d" * 64)
     with pytest.raises(DatabaseError, match="pinned when the gate is queued"), transaction.atomic():
         connection.cursor().execute(f"UPDATE evaluation_gate SET {column} = %s", [other.pk])
+
+
+def test_a_candidate_that_learnt_the_exam_does_not_sit_it(publish, run, three_kinds, engineer):
+    row = ReplayRow.objects.create(skill="sum", prompt="2 + 2", answer="4", row_hash="d" * 64, screened_epoch=3)
+    with connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")
+        DatasetRow.objects.create(dataset=run.dataset, position=0, row_hash="d" * 64, replay_row=row)
+        cursor.execute("SET session_replication_role = DEFAULT")
+    assert queue_gate(make_run(run.dataset, engineer, "e" * 64), by=engineer).state == Gate.State.QUEUED
+    publish("sums", items=rows(5, "sums"))
+    with pytest.raises(Refused, match="not compared with the newest benchmarks"):
+        queue_gate(run, by=engineer)
+    ReplayRow.objects.update(screened_epoch=RegistryEpoch.objects.current().number, overlaps=True)
+    tasks.open_gate(str(run.pk))
+    assert not run.gates.exists()
