@@ -104,9 +104,8 @@ def main() -> int:
         print(f"{name[:51]:<52}{page.role:<12}{page.kilobytes:>6.1f}{page.requests:>10}{page.queries:>9}")
     over = [one for one in pages if one.kilobytes > MOST_KILOBYTES or one.queries > MOST_QUERIES]
     heaviest, busiest = max(pages, key=lambda one: one.kilobytes), max(pages, key=lambda one: one.queries)
-    print(
-        f"\n{len(pages)} pages; most: {heaviest.kilobytes:.1f} kB, {busiest.queries} queries; over the limits: {len(over)}"
-    )
+    most = f"most: {heaviest.kilobytes:.1f} kB, {busiest.queries} queries"
+    print(f"\n{len(pages)} pages; {most}; over the limits: {len(over)}")
     if arguments.out:
         Path(arguments.out).write_text(json.dumps([asdict(page) for page in pages], indent=1) + "\n")
     return 1 if over else 0

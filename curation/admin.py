@@ -1,25 +1,9 @@
 """Read-only: `curation.actions` owns every write."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 
+from cftapp.back_office import ReadOnly
 from curation.models import Case, Dataset, Pair, RegistryEpoch, ReplayRow
-
-
-class ReadOnly(admin.ModelAdmin):
-    list_select_related = False
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(Case)

@@ -266,31 +266,43 @@ _opened: dict[tuple[int, str], Registry] = {}
 
 
 def current() -> Registry | None:
-    """The newest snapshot in the vault, opened; None before the first. Only screener and evaluator can read it.
+    """The current epoch's snapshot, opened; None before the first. Only screener and evaluator can read it.
 
+    The epoch decides, not the newest snapshot in the vault: one whose import was killed before its epoch was adopted
+    would otherwise leave every row screened under an epoch that does not exist.
     Its bytes are kept in CFT_VAR/registry, readable by this user only; one opened epoch is kept in memory.
     """
     from django.conf import settings
-    from django.db import connections
+
+    from curation.models import RegistryEpoch
 
     if not settings.CFT_REGISTRY_KEY:
         raise BadRegistry("CFT_REGISTRY_KEY is not set in this process: only the screener and the evaluator hold it.")
-    with connections["vault"].cursor() as cursor:
-        cursor.execute("SELECT number, sha256 FROM vault_registrysnapshot ORDER BY number DESC LIMIT 1")
-        newest = cursor.fetchone()
-        if newest is None:
-            return None
-        number, sha256 = newest
-        if (number, sha256) not in _opened:
-            path = Path(settings.CFT_VAR) / "registry" / f"{number:06d}-{sha256[:16]}.cftreg"
-            if not is_whole(path, sha256):
-                cursor.execute("SELECT content FROM vault_registrysnapshot WHERE number = %s", [number])
-                write_privately(path, bytes(cursor.fetchone()[0]))
-            if not is_whole(path, sha256):
-                raise BadRegistry(f"Epoch {number} in the vault does not have the SHA-256 it is listed with.")
-            _opened.clear()
-            _opened[number, sha256] = Registry.open(path, settings.CFT_REGISTRY_KEY, number)
+    epoch = RegistryEpoch.objects.current()
+    if epoch is None:
+        return None
+    number, sha256 = epoch.number, epoch.sha256
+    if (number, sha256) not in _opened:
+        path = Path(settings.CFT_VAR) / "registry" / f"{number:06d}-{sha256[:16]}.cftreg"
+        if not is_whole(path, sha256):
+            write_privately(path, content_of(number))
+        if not is_whole(path, sha256):
+            raise BadRegistry(f"Epoch {number} in the vault does not have the SHA-256 it was adopted with.")
+        _opened.clear()
+        _opened[number, sha256] = Registry.open(path, settings.CFT_REGISTRY_KEY, number)
     return _opened[number, sha256]
+
+
+def content_of(number: int) -> bytes:
+    """A snapshot's bytes, from the vault."""
+    from django.db import connections
+
+    with connections["vault"].cursor() as cursor:
+        cursor.execute("SELECT content FROM vault_registrysnapshot WHERE number = %s", [number])
+        row = cursor.fetchone()
+    if row is None:
+        raise BadRegistry(f"Epoch {number} was adopted, but its registry is not in the vault. Restore the vault.")
+    return bytes(row[0])
 
 
 def is_whole(path: Path, sha256: str) -> bool:

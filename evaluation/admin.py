@@ -1,25 +1,9 @@
 """Read-only: `evaluation.actions` owns every write. The vault has no back office."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 
+from cftapp.back_office import ReadOnly
 from evaluation.models import Benchmark, BenchmarkVersion, Gate, GateResult, Proposal, Waiver
-
-
-class ReadOnly(admin.ModelAdmin):
-    list_select_related = False
-    ordering = ("-pk",)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(Benchmark)

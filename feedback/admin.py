@@ -1,10 +1,8 @@
-"""Back office: to look things up. Every write is an action, so nothing can be added, changed or deleted here."""
-
-from typing import Any
+"""Read-only: `feedback.actions` owns every write."""
 
 from django.contrib import admin
-from django.http import HttpRequest
 
+from cftapp.back_office import ReadOnly
 from feedback.models import (
     ApiKey,
     BugReport,
@@ -16,22 +14,6 @@ from feedback.models import (
     Subject,
     TasteNote,
 )
-
-
-class ReadOnly(admin.ModelAdmin):
-    """Pages of 50 without a count over the whole table."""
-
-    list_per_page = 50
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(Source)

@@ -94,9 +94,6 @@ class KeyView(APIView):
     content_negotiation_class = AnswerJson
     request: Request
 
-    def get_exception_handler(self) -> Any:
-        return problems.handle
-
     @property
     def application(self) -> Application:
         return cast(Application, self.request.user)

@@ -49,11 +49,6 @@ class TooLarge(exceptions.APIException):
     default_code = "too_large"
 
 
-class Unprocessable(exceptions.APIException):
-    status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
-    default_code = "unprocessable"
-
-
 class Busy(exceptions.APIException):
     status_code = status.HTTP_409_CONFLICT
     default_detail = "A request with this Idempotency-Key is still being answered. Try again in a moment."

@@ -155,8 +155,8 @@ def events(db: None) -> Iterator[Callable[[], list[str]]]:
     yield names
 
 
-def publish(number: int, items: Any = EXAM) -> None:
-    """Put a registry of these items into the vault, and adopt it as the current epoch."""
+def store(number: int, items: Any = EXAM) -> tuple[bytes, str]:
+    """Put a registry of these items into the vault; its bytes and their hash."""
     content = Registry.build(items, KEY)
     digest = hashlib.sha256(content).hexdigest()
     with connections["vault"].cursor() as cursor:
@@ -164,6 +164,12 @@ def publish(number: int, items: Any = EXAM) -> None:
             "INSERT INTO vault_registrysnapshot (number, sha256, content, created_at) VALUES (%s, %s, %s, %s)",
             [number, digest, content, timezone.now()],
         )
+    return content, digest
+
+
+def publish(number: int, items: Any = EXAM) -> None:
+    """Put a registry of these items into the vault, and adopt it as the current epoch."""
+    _, digest = store(number, items)
     actions.adopt_epoch(number, digest, len(items), 0, "strong-1", by=TEST)
 
 

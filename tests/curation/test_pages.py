@@ -106,7 +106,9 @@ def test_rest_reads_and_freezes(erin, rosa, pair):
     assert [row["position"] for row in rows] == list(range(len(rows))) and len(rows) == 7
     refused = client.post("/api/v1/datasets/", {"name": "x", "recipe": {"seed": -1}}, content_type="application/json")
     assert refused.status_code == 422 and refused.json()["errors"][0]["field"] == "seed"
-    assert logged_in(rosa).get("/api/v1/datasets/").status_code == 403
+    reader = logged_in(rosa)
+    assert reader.get("/api/v1/datasets/").status_code == 200
+    assert reader.post("/api/v1/datasets/", {"name": "x"}, content_type="application/json").status_code == 403
 
 
 def test_no_page_shows_an_items_text(erin, world):

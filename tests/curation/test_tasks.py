@@ -10,7 +10,7 @@ from curation import actions, registry, tasks
 from curation.models import Blocker, Case, Pair, ReplayRow
 from curation.registry import BadRegistry
 from feedback.actions import grant_consent, withdraw_consent
-from tests.curation.conftest import EXAM, TEST, publish
+from tests.curation.conftest import EXAM, TEST, publish, store
 
 
 def test_nothing_is_screened_before_the_first_epoch(vault, corrected):
@@ -87,7 +87,7 @@ def test_the_snapshot_is_kept_privately_and_read_once(vault, django_assert_num_q
     (path,) = Path(vault / "registry").iterdir()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    with django_assert_num_queries(1, using="vault"):
+    with django_assert_num_queries(0, using="vault"):
         assert registry.current() is first
 
 
@@ -98,6 +98,27 @@ def test_a_tampered_file_is_fetched_again(vault):
     path.write_bytes(b"CFTREG01 something else")
     registry._opened.clear()
     assert registry.current().number == 1
+
+
+def test_a_snapshot_whose_import_was_killed_before_its_epoch_is_not_used(vault, corrected, rosa):
+    publish(1)
+    store(2)
+    tasks.screen("correction", str(corrected().pk))
+    assert Case.objects.get().screened_epoch == 1
+    assert actions.claim_next_case(rosa) is not None
+
+
+def test_a_snapshot_that_was_exchanged_in_the_vault_is_refused(vault):
+    store(1)
+    actions.adopt_epoch(1, "0" * 64, len(EXAM), 0, "strong-1", by=TEST)
+    with pytest.raises(BadRegistry, match="does not have the SHA-256"):
+        registry.current()
+
+
+def test_an_epoch_that_is_not_in_the_vault_screens_nothing(vault):
+    actions.adopt_epoch(1, "0" * 64, len(EXAM), 0, "strong-1", by=TEST)
+    with pytest.raises(BadRegistry, match="not in the vault"):
+        registry.current()
 
 
 def test_a_process_without_the_key_is_told_so(vault, settings):

@@ -32,9 +32,9 @@ def test_an_engineer_starts_stops_and_resumes(client, edda, dataset):
     assert (created.json()["id"], run.recipe["rank"], run.seed) == (run.pk, 4, 3)
 
     assert client.post(f"{RUNS}{run.pk}/stop/").json()["state"] == "stopped"
-    assert client.post(f"{RUNS}{run.pk}/stop/").status_code == 409
+    assert client.post(f"{RUNS}{run.pk}/stop/").status_code == 422
     assert client.post(f"{RUNS}{run.pk}/resume/").json()["state"] == "queued"
-    assert client.post(f"{RUNS}{run.pk}/resume/").status_code == 409
+    assert client.post(f"{RUNS}{run.pk}/resume/").status_code == 422
 
 
 @pytest.mark.parametrize(
@@ -49,8 +49,11 @@ def test_an_engineer_starts_stops_and_resumes(client, edda, dataset):
 def test_an_error_names_its_field(client, edda, dataset, asked, field, words):
     client.force_login(edda)
     response = client.post(RUNS, {"dataset": dataset.pk, **asked}, content_type="application/json")
-    assert response.status_code == 400
-    assert words in str(response.json()[field])
+    assert response.status_code == 422
+    assert response.headers["Content-Type"] == "application/problem+json"
+    (error,) = response.json()["errors"]
+    assert error["field"] == field
+    assert words in error["message"] + error["remedy"]
     assert not Run.objects.exists()
 
 
@@ -61,4 +64,4 @@ def test_a_working_run_is_asked_to_stop_once(client, edda, queue):
     run.refresh_from_db()
     assert run.state == Job.State.RUNNING
     assert run.cancel_requested_at
-    assert client.post(f"{RUNS}{run.pk}/stop/").status_code == 409
+    assert client.post(f"{RUNS}{run.pk}/stop/").status_code == 422
