@@ -91,8 +91,9 @@ def test_nothing_to_freeze_is_said(erin, world):
     assert response.status_code == 409 and b"No row is left" in response.content
 
 
-def test_empty_lists_say_what_to_do_next(erin, world):
-    assert b"Open the bench" in logged_in(erin).get("/curation/pairs/").content
+def test_empty_lists_say_what_to_do_next_to_whoever_may_do_it(rosa, erin, world):
+    assert b"Open the bench" in logged_in(rosa).get("/curation/pairs/").content
+    assert b"Open the bench" not in logged_in(erin).get("/curation/pairs/").content
     assert b"Freeze the accepted pairs" in logged_in(erin).get("/curation/datasets/").content
 
 
