@@ -7,7 +7,6 @@
   an inverted index of a few thousand items is read exactly in microseconds.
 """
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -119,11 +118,6 @@ def expand(starts: Indices, rows: Indices) -> tuple[Indices, Indices]:
     owner = np.repeat(np.arange(len(rows)), lengths)
     offset = np.arange(len(owner)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     return starts[rows][owner] + offset, owner
-
-
-def window_of(field_words: int) -> int:
-    """Words of a row that are looked at together for a field of this length."""
-    return max(WINDOW_LEAST, math.ceil(WINDOW_SLACK * field_words))
 
 
 class Hit(NamedTuple):

@@ -86,12 +86,6 @@ class PairQuerySet(CountedQuerySet):
         """Screened under the current epoch."""
         return self.filter(screened_epoch=current_epoch_number())
 
-    def unblocked(self) -> Self:
-        from curation.models import Blocker
-
-        blockers = Blocker.objects.filter(case__correction=OuterRef("correction"), blocking=True)
-        return self.filter(~Exists(blockers))
-
     def unfrozen(self) -> Self:
         """In no dataset yet."""
         from curation.models import DatasetRow

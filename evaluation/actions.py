@@ -185,7 +185,7 @@ def queue_gate(run: Run, *, champion_run: Run | None = None, anchor_run: Run | N
     try:
         with transaction.atomic():
             gate = Gate.objects.create(
-                run=run, champion_run=champion_run, anchor_run=anchor_run, requested_by=actor(by)
+                run=run, champion_run=champion_run, anchor_run=anchor_run, requested_by=name_on_screen(by)
             )
     except IntegrityError as problem:
         message = f"Run {run.pk} has a gate that is not finished."
@@ -202,7 +202,8 @@ def queue_gate(run: Run, *, champion_run: Run | None = None, anchor_run: Run | N
     return gate
 
 
-def actor(by: Any) -> str:
+def name_on_screen(by: Any) -> str:
+    """Who asked, as the pages say it: a person's user name, or the process."""
     return by if isinstance(by, str) else by.get_username()
 
 

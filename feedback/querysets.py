@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, models
-from django.db.models import BooleanField, Exists, Func, OuterRef, Q, Value
+from django.db.models import BooleanField, Exists, Func, OuterRef, Value
 from django.db.models.functions import Now
 
 from feedback import lanes
@@ -114,10 +114,6 @@ class FeedbackQuerySet(CountedQuerySet["Feedback"]):
     def caseless(self) -> Self:
         """No case was opened for it yet."""
         return self.filter(case__isnull=True)
-
-    def awaiting_review(self) -> Self:
-        """No reviewer has decided on it yet."""
-        return self.filter(Q(case__isnull=True) | ~Q(case__state="decided"))
 
 
 class ReceiptQuerySet(CountedQuerySet["Receipt"]):

@@ -10,7 +10,6 @@ import json
 import secrets
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 import structlog
@@ -21,9 +20,8 @@ from django.urls import reverse
 from django.utils.crypto import salted_hmac
 from redis.exceptions import RedisError
 
-from feedback.actions import open_playground, record_interaction
 from feedback.actions.sources import PLAYGROUND
-from feedback.models import Interaction, Source, Subject
+from feedback.models import Source, Subject
 
 log = structlog.get_logger(__name__)
 SESSION_KEY = "visitor"
@@ -39,14 +37,6 @@ class Exchange:
     answer: str
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A recorded exchange and where to give feedback on it."""
-
-    interaction: Interaction
-    feedback_url: str
-
-
 def visitor_of(request: HttpRequest) -> str:
     """This visitor's id; a new one when there is none."""
     if SESSION_KEY not in request.session:
@@ -59,29 +49,6 @@ def subject_of(request: HttpRequest) -> Subject | None:
     visitor = request.session.get(SESSION_KEY)
     source = Source.objects.filter(name=PLAYGROUND).first() if visitor else None
     return Subject.objects.known_as(source, str(visitor)).first() if source else None
-
-
-def record_turn(
-    visitor: str,
-    prompt: str,
-    answer: str,
-    *,
-    model_name: str = "",
-    interaction_id: uuid.UUID | None = None,
-    happened_at: datetime | None = None,
-) -> Turn:
-    """Record what a visitor asked the playground, and remember it for the capture page."""
-    interaction = record_interaction(
-        open_playground(),
-        visitor,
-        prompt,
-        answer,
-        model_name=model_name,
-        interaction_id=interaction_id,
-        happened_at=happened_at,
-        by=BY,
-    )
-    return Turn(interaction, remember(interaction.pk, prompt, answer))
 
 
 def remember(interaction_id: uuid.UUID, prompt: str, answer: str) -> str:

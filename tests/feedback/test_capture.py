@@ -1,6 +1,7 @@
 """A visitor gives feedback on an answer of the playground; the page is the same in both lanes."""
 
 import re
+from dataclasses import dataclass
 
 import pytest
 from django.contrib.auth.models import User
@@ -8,8 +9,22 @@ from django.test import Client
 
 from feedback.actions import open_playground, record_interaction
 from feedback.models import BugReport, ConsentEntry, Correction, Interaction, Receipt, Source, TasteNote
-from feedback.visitors import SESSION_KEY, record_turn, remembered
+from feedback.visitors import SESSION_KEY, remember, remembered
 from feedback.wording import CURRENT
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A recorded exchange and where to give feedback on it."""
+
+    interaction: Interaction
+    feedback_url: str
+
+
+def record_turn(visitor: str, prompt: str, answer: str, model_name: str = "") -> Turn:
+    """What the playground leaves when it has answered a visitor."""
+    told = record_interaction(open_playground(), visitor, prompt, answer, model_name=model_name, by="visitor")
+    return Turn(told, remember(told.pk, prompt, answer))
 
 
 def visitor(name: str = "v-1") -> Client:

@@ -22,7 +22,7 @@ def test_unknown_is_no(lesson):
 
 def test_the_newest_line_holds(lesson):
     submit_correction(lesson.pk, replacement="b", consent=True, by="visitor")
-    assert Correction.objects.consented().awaiting_review().count() == 1
+    assert Correction.objects.consented().count() == 1
     withdraw_consent(lesson.subject, by="visitor")
     assert not Correction.objects.consented().exists()
     grant_consent(lesson.subject, wording_version=CURRENT.version, by="visitor")

@@ -1,9 +1,8 @@
 from django.test import Client
 
 from feedback.models import ConsentEntry, Subject
-from feedback.visitors import record_turn
 from feedback.wording import CURRENT
-from tests.feedback.test_capture import visitor
+from tests.feedback.test_capture import record_turn, visitor
 
 
 def test_a_stranger_sees_an_empty_page(db):
