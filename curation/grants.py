@@ -1,6 +1,7 @@
 """Who may screen (the screener alone), who may review and freeze (people, through the web), who may only read.
 
-The web process cannot touch a finding or the epoch a case was screened under: no verdict can be made to fit.
+The web process cannot touch a finding or the epoch a case was screened under: no verdict can be made to fit. The
+curator worker reviews and freezes nothing: what it marks is in serving's grants.
 """
 
 REVIEW = "state, leased_by_id, lease_expires_at, claimed_at, verdict, decided_by_id, decided_at, lead_seconds"
@@ -16,7 +17,6 @@ PEOPLE = {
 
 GRANTS = {
     "web": PEOPLE,
-    "curator": PEOPLE,
     "screener": {
         "curation_registryepoch": "SELECT",
         "curation_case": "SELECT, INSERT, UPDATE (state, screened_at, screened_epoch, text_hash)",

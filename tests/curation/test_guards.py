@@ -46,9 +46,27 @@ def attempt(connection, case, user, **changed):
 DECIDE = "UPDATE curation_case SET state = 'decided', verdict = 'accepted', decided_by_id = %s WHERE id = %s"
 
 
-@pytest.fixture(params=["web", "curator"])
-def intruder(request, connect_as):
-    return connect_as(request.param)
+@pytest.fixture
+def intruder(connect_as):
+    """The one process that may write pairs at all, with SQL of its own."""
+    return connect_as("web")
+
+
+@pytest.mark.parametrize("role", ["curator", "trainer", "evaluator", "beat"])
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO curation_pair DEFAULT VALUES",
+        "INSERT INTO curation_dataset DEFAULT VALUES",
+        "INSERT INTO curation_datasetrow DEFAULT VALUES",
+        "INSERT INTO curation_replayrow DEFAULT VALUES",
+        "UPDATE curation_case SET verdict = 'accepted'",
+        "DELETE FROM curation_blocker",
+    ],
+)
+def test_who_reviews_nothing_may_write_none_of_it(connect_as, role, statement):
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connect_as(role).execute(statement)
 
 
 def test_the_honest_insert_works(intruder, world, rosa):
@@ -213,6 +231,33 @@ def test_an_unscreened_or_overlapping_replay_row_is_not_frozen(intruder, world, 
     ReplayRow.objects.update(screened_epoch=1, overlaps=True)
     with pytest.raises(psycopg.errors.RestrictViolation, match="not clean"), intruder.transaction():
         forge(intruder, erin, replay=row)
+
+
+@pytest.mark.parametrize(("epoch_of", "overlaps"), [(1, False), (None, True)])
+def test_a_replay_row_begins_unscreened(intruder, epoch, epoch_of, overlaps):
+    with pytest.raises(psycopg.errors.RestrictViolation, match="begins unscreened"):
+        insert_replay(intruder, row_hash("Hello", "Hi"), epoch_of, overlaps)
+
+
+def test_a_replay_row_has_the_hash_of_its_words(intruder, epoch):
+    with pytest.raises(psycopg.errors.RestrictViolation, match="hash is not that"):
+        insert_replay(intruder, "0" * 64)
+    insert_replay(intruder, row_hash("Hello", "Hi"))
+    assert ReplayRow.objects.get().screened_epoch is None
+
+
+def test_a_replay_rows_words_are_fixed(owner, epoch):
+    actions.import_replay_rows([{"skill": "chat", "prompt": "Hello", "answer": "Hi"}], by=TEST)
+    with pytest.raises(psycopg.errors.RestrictViolation, match="words are fixed"):
+        owner.execute("UPDATE curation_replayrow SET answer = 'Bye'")
+
+
+def insert_replay(connection, row_hash, screened_epoch=None, overlaps=False):
+    connection.execute(
+        'INSERT INTO curation_replayrow (skill, is_refusal, prompt, answer, row_hash, screened_epoch, "overlaps")'
+        " VALUES ('chat', false, 'Hello', 'Hi', %s, %s, %s)",
+        [row_hash, screened_epoch, overlaps],
+    )
 
 
 def test_a_dataset_holds_the_rows_it_counts(intruder, world, rosa, erin):

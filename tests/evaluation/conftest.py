@@ -8,6 +8,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
 from curation.models import Dataset
 from evaluation import champion
@@ -83,13 +84,14 @@ def run(dataset, engineer) -> Run:
 
 
 def make_run(dataset: Dataset, by: Any, adapter: str, **facts: Any) -> Run:
-    return Run.objects.create(
-        dataset=dataset,
-        recipe={},
-        state=Run.State.FINISHED,
-        created_by=by,
-        **{"base_model": "base", "base_sha256": SHA, "adapter_sha256": adapter, "vault_refusal": "denied"} | facts,
-    )
+    """A run as its trainer leaves it."""
+    asked = {"base_model": "base", "base_sha256": SHA} | facts
+    run = Run.objects.create(dataset=dataset, recipe={}, created_by=by, **asked)
+    run.state, run.lease_owner, run.lease_expires_at = Run.State.RUNNING, "trainer", timezone.now()
+    run.save()
+    run.state, run.adapter_sha256, run.vault_refusal = Run.State.FINISHED, adapter, "denied"
+    run.save()
+    return run
 
 
 QUESTIONS = ("What is the capital of {}?", "How many people live in {}?", "Which river flows through {}?")

@@ -115,9 +115,9 @@ def test_contestants_are_pinned(run, dataset, three_kinds, engineer, column):
 
 
 def test_a_candidate_that_learnt_the_exam_does_not_sit_it(publish, run, three_kinds, engineer):
-    row = ReplayRow.objects.create(skill="sum", prompt="2 + 2", answer="4", row_hash="d" * 64, screened_epoch=3)
     with connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")
+        row = ReplayRow.objects.create(skill="sum", prompt="2 + 2", answer="4", row_hash="d" * 64, screened_epoch=3)
         DatasetRow.objects.create(dataset=run.dataset, position=0, row_hash="d" * 64, replay_row=row)
         cursor.execute("SET session_replication_role = DEFAULT")
     assert queue_gate(make_run(run.dataset, engineer, "e" * 64), by=engineer).state == Gate.State.QUEUED
@@ -127,3 +127,11 @@ def test_a_candidate_that_learnt_the_exam_does_not_sit_it(publish, run, three_ki
     ReplayRow.objects.update(screened_epoch=RegistryEpoch.objects.current().number, overlaps=True)
     tasks.open_gate(str(run.pk))
     assert not run.gates.exists()
+
+
+@pytest.mark.parametrize(
+    "facts", [{"state": "finished", "verdict": "FAIL"}, {"state": "running"}, {"fencing_token": 1}]
+)
+def test_a_gate_begins_without_a_verdict(run, facts):
+    with pytest.raises(DatabaseError, match="begins as queued"), transaction.atomic():
+        Gate.objects.create(run=run, requested_by="process:web", **facts)

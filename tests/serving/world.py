@@ -42,9 +42,9 @@ def epoch() -> RegistryEpoch:
 def dataset(*pairs: Pair) -> Dataset:
     number = epoch().number
     replay, _ = ReplayRow.objects.get_or_create(
-        row_hash=row_hash("Hello", "Hello!"),
-        defaults={"skill": "chat", "prompt": "Hello", "answer": "Hello!", "screened_epoch": number},
+        row_hash=row_hash("Hello", "Hello!"), defaults={"skill": "chat", "prompt": "Hello", "answer": "Hello!"}
     )
+    ReplayRow.objects.filter(pk=replay.pk).update(screened_epoch=number)
     made = Dataset.objects.create(
         name="lessons",
         recipe={},

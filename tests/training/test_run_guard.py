@@ -51,3 +51,17 @@ def test_a_run_without_an_adapter_or_without_a_refusal_does_not_finish(queue):
         jobs.end(run, Job.State.FINISHED, vault_refusal="permission denied")
     with pytest.raises(IntegrityError, match="finished_run_was_refused_by_the_vault"), transaction.atomic():
         jobs.end(run, Job.State.FINISHED, adapter_sha256="a" * 64)
+
+
+FORGED = [
+    {"state": "finished", "adapter_sha256": "a" * 64, "vault_refusal": "denied"},
+    {"adapter_sha256": "a" * 64},
+    {"manifest": {}, "manifest_sha256": "b" * 64},
+    {"fencing_token": 1},
+]
+
+
+@pytest.mark.parametrize("answer", FORGED)
+def test_a_run_begins_with_nothing_done(dataset, edda, answer):
+    with pytest.raises(IntegrityError, match="begins as queued"), transaction.atomic():
+        Run.objects.create(dataset=dataset, recipe={}, base_model="base", created_by=edda, **answer)
