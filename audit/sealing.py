@@ -2,6 +2,10 @@
 
 An event may be numbered once its transaction id lies below every transaction still running
 (`pg_snapshot_xmin`): then none can appear before it later. No lock is taken by those who append.
+
+A database that was restored into a new cluster counts its transactions anew, from below those in the log. That shows:
+the last sealed event then is of a transaction that has not been yet. Whatever has no position is numbered then, first
+what was appended before the restore.
 """
 
 from pathlib import Path
@@ -21,13 +25,22 @@ NUMBER_EVENTS = """
         SELECT leaf.position, event.transaction_id
         FROM audit_leaf leaf JOIN audit_event event ON event.id = leaf.event_id
         ORDER BY leaf.position DESC LIMIT 1
+    ), cluster AS (
+        SELECT pg_snapshot_xmin(now)::text::bigint AS xmin, pg_snapshot_xmax(now)::text::bigint AS xmax
+        FROM pg_current_snapshot() AS now
+    ), bounds AS (
+        SELECT CASE WHEN last.transaction_id >= xmax THEN -1 ELSE coalesce(last.transaction_id, -1) END AS above,
+               CASE WHEN last.transaction_id >= xmax THEN 9223372036854775807 ELSE xmin END AS below, xmin, xmax
+        FROM cluster LEFT JOIN last ON true
     ), fresh AS (
-        SELECT id, transaction_id, body FROM audit_event
-        WHERE transaction_id > coalesce((SELECT transaction_id FROM last), -1)
-          AND transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+        SELECT id, transaction_id, body, transaction_id >= (SELECT xmax FROM bounds) AS earlier
+        FROM audit_event event
+        WHERE transaction_id > (SELECT above FROM bounds) AND transaction_id < (SELECT below FROM bounds)
+          AND NOT (transaction_id >= (SELECT xmin FROM bounds) AND transaction_id < (SELECT xmax FROM bounds))
+          AND NOT EXISTS (SELECT FROM audit_leaf WHERE event_id = event.id)
     )
     INSERT INTO audit_leaf (position, event_id, leaf_hash)
-    SELECT coalesce((SELECT position FROM last), -1) + row_number() OVER (ORDER BY transaction_id, id), id,
+    SELECT coalesce((SELECT position FROM last), -1) + row_number() OVER (ORDER BY earlier DESC, transaction_id, id), id,
            sha256('\\x00'::bytea || body)
     FROM fresh
 """

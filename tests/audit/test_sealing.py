@@ -11,7 +11,7 @@ from audit import checkpoint
 from audit.actions import record
 from audit.merkle import verify_consistency, verify_inclusion
 from audit.models import Checkpoint, Event, Leaf
-from audit.sealing import RolledBack, seal, stored_tree
+from audit.sealing import NUMBER_EVENTS, RolledBack, seal, stored_tree
 from audit.verify import verify
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -143,3 +143,34 @@ def test_a_torn_last_line_outside_is_passed_over_and_cut(key: Ed25519PrivateKey,
     assert [head.size for head in checkpoint.read_outside(outside)] == list(
         Checkpoint.objects.order_by("tree_size").values_list("tree_size", flat=True)
     )
+
+
+def test_a_log_restored_into_a_new_cluster_is_sealed_on(key: Ed25519PrivateKey, outside: Path) -> None:
+    append(3)
+    seal(key, outside)
+    append(1)  # appended before the restore, not sealed yet
+    owner_changes("UPDATE audit_event SET transaction_id = transaction_id + 1000000000", "audit_event")
+    append(2)
+
+    head = seal(key, outside)
+
+    assert head and head.tree_size == 6
+    assert list(Leaf.objects.order_by("position").values_list("event_id", flat=True)) == list(
+        Event.objects.order_by("id").values_list("id", flat=True)
+    )
+    append(1)
+    again = seal(key, outside)
+    assert again and again.tree_size == 7
+    assert verify(key.public_key(), outside).problems == []
+
+
+def test_the_sealer_looks_at_new_events_only(key: Ed25519PrivateKey, outside: Path) -> None:
+    append(300)
+    seal(key, outside)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE audit_event")
+        cursor.execute("ANALYZE audit_leaf")
+        cursor.execute("SET enable_seqscan = on")
+        cursor.execute("EXPLAIN " + NUMBER_EVENTS)
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert "Seq Scan on audit_event" not in plan
