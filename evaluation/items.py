@@ -8,7 +8,6 @@ text.
 import hashlib
 import json
 import math
-import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +21,6 @@ SCORERS = ("exact", "contains", "refusal")
 LONGEST = {"id": 200, "question": 20_000, "answer": 20_000, "category": 60}
 MOST_ITEMS = 100_000
 MOST_REASONS = 20
-NAMESPACE = uuid.UUID("6f7b5f0e-3f0a-5d6c-9a59-0f1b1f3f6f10")
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +131,3 @@ def version_sha256(benchmark: str, scorer: str, drafts: Iterable[Draft]) -> str:
     for draft in drafts:
         digest.update(b"\n" + draft.canonical())
     return digest.hexdigest()
-
-
-def item_id(version: str, draft: Draft) -> uuid.UUID:
-    """The same item of the same version always has this id, so writing it twice writes it once."""
-    return uuid.uuid5(NAMESPACE, f"{version}/{draft.sha256}")

@@ -13,7 +13,7 @@ from uuid import UUID
 from django.db import connections, transaction
 from django.db.models import Max
 
-from evaluation.items import Draft, item_id
+from evaluation.items import Draft
 from evaluation.vault.models import Item, ItemScore, ReferenceText, RegistrySnapshot
 
 VAULT = "vault"
@@ -37,7 +37,6 @@ def write_items(benchmark: str, version: str, drafts: Sequence[Draft]) -> None:
     """Store the items of a version (named by its sha256); what is there already stays as it is."""
     rows = (
         Item(
-            id=item_id(version, draft),
             benchmark=benchmark,
             version_sha256=version,
             position=position,

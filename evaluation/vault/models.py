@@ -3,6 +3,8 @@
 The web process inserts into the mailbox and reads nothing; the screener reads registry snapshots and nothing else.
 """
 
+import uuid
+
 from django.db import models
 from django.db.models.functions import Now
 
@@ -30,11 +32,12 @@ class MailboxEntry(models.Model):
 class Item(models.Model):
     """One exam question of one benchmark version, which is named by its content: `version_sha256`.
 
-    The id is derived from benchmark, version and the item's own hash, so writing the same version again writes nothing,
-    and a version that was written here but never published is simply not referenced.
+    A place in a version is taken once, so writing the same version again writes nothing, and a version that was written
+    here but never published is simply not referenced. The id is random: evidence shows it outside the vault, where an
+    id made from the item's words would let anybody who guesses them check the guess.
     """
 
-    id = models.UUIDField(primary_key=True)
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     benchmark = models.SlugField(max_length=60)
     version_sha256 = models.CharField(max_length=64)
     position = models.PositiveIntegerField()

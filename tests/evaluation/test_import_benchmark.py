@@ -170,3 +170,11 @@ def test_postgresql_refuses_to_change_what_was_published(publish, alias, stateme
     publish("towns", background=["A clean text that is no exam."])
     with pytest.raises(DatabaseError, match="is refused"), transaction.atomic(using=alias):
         connections[alias].cursor().execute(f"SET CONSTRAINTS ALL IMMEDIATE; {statement}")
+
+
+def test_an_items_id_tells_nothing_of_its_words(publish):
+    first = publish("towns", items=rows(3))
+    ids = list(Item.objects.values_list("pk", flat=True))
+    assert {one.version for one in ids} == {4}  # random, not made from a hash that a guess could be compared with
+    publish("towns", items=rows(3), margin=0.1)
+    assert list(Item.objects.filter(version_sha256=first.sha256).values_list("pk", flat=True)) == ids
