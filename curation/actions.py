@@ -218,7 +218,7 @@ def withdraw_pairs(subject_id: UUID | str, *, by: object) -> int:
     """Stop every pair of a subject without consent in force from training. Returns how many were stopped."""
     if Subject.objects.consented().filter(pk=subject_id).exists():
         return 0
-    pairs = list(Pair.objects.accepted().filter(subject_id=subject_id).select_for_update().values_list("pk", flat=True))
+    pairs = list(Pair.objects.accepted().filter(subject_id=subject_id).locked().values_list("pk", flat=True))
     if pairs:
         Pair.objects.filter(pk__in=pairs).update(state=Pair.State.WITHDRAWN)
         record("pairs.withdrawn", by=by, used=[("subject", subject_id), *(("pair", pk) for pk in pairs)])

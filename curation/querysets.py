@@ -76,6 +76,10 @@ class PairQuerySet(CountedQuerySet):
     def consented(self) -> Self:
         return self.filter(consent_in_force("subject_id"))
 
+    def locked(self) -> Self:
+        """For update, in the order in which a freeze locks them: two who lock many cannot wait for each other."""
+        return self.order_by("accepted_at", "id").select_for_update()
+
     def unconsented(self) -> Self:
         """Consent ended since acceptance. Every pair had it then, so only withdrawn and expired lines are looked at."""
         ended = Q(decision="withdrawn") | Q(expires_at__lte=Now())

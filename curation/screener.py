@@ -215,7 +215,8 @@ def store(cases: Sequence[Case], found: dict[int, list[Finding]], epoch: int) ->
     Case.objects.filter(pk__in=ids, state=Case.State.WAITING).update(state=Case.State.OPEN)
     accepted = [case.correction_id for case in cases if case.verdict == Case.Verdict.ACCEPTED]
     if accepted:
-        Pair.objects.filter(correction__in=accepted).update(screened_epoch=epoch)
+        pairs = list(Pair.objects.filter(correction__in=accepted).locked().values_list("pk", flat=True))
+        Pair.objects.filter(pk__in=pairs).update(screened_epoch=epoch)
     for case in cases:
         case.screened_at, case.screened_epoch = now, epoch
         case.state = Case.State.OPEN if case.state == Case.State.WAITING else case.state

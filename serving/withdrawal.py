@@ -37,7 +37,7 @@ def standing_withdrawal(subject_id: SubjectId) -> ConsentEntry | None:
 
 
 def reach_of(subject_id: SubjectId) -> Reach:
-    """What learnt from this subject and does not say so yet."""
+    """What learnt from this subject and does not say so yet; its pairs are locked."""
     holding = Dataset.objects.filter(
         Exists(DatasetRow.objects.filter(dataset=OuterRef("pk"), pair__subject_id=subject_id))
     )
@@ -45,7 +45,7 @@ def reach_of(subject_id: SubjectId) -> Reach:
     pairs = Pair.objects.filter(subject_id=subject_id, state=Pair.State.ACCEPTED)
     unmarked = Q(learnt_from_withdrawn_at__isnull=True)
     return Reach(
-        pairs=[str(pk) for pk in pairs.order_by("pk").values_list("pk", flat=True)],
+        pairs=[str(pk) for pk in pairs.locked().values_list("pk", flat=True)],
         datasets=list(holding.filter(unmarked).order_by("pk").values_list("pk", flat=True)),
         runs=list(trained.filter(unmarked).order_by("pk").values_list("pk", flat=True)),
         releases=list(_releases_of(trained).filter(unmarked).order_by("pk").values_list("pk", flat=True)),
