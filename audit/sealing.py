@@ -40,8 +40,8 @@ NUMBER_EVENTS = """
           AND NOT EXISTS (SELECT FROM audit_leaf WHERE event_id = event.id)
     )
     INSERT INTO audit_leaf (position, event_id, leaf_hash)
-    SELECT coalesce((SELECT position FROM last), -1) + row_number() OVER (ORDER BY earlier DESC, transaction_id, id), id,
-           sha256('\\x00'::bytea || body)
+    SELECT coalesce((SELECT position FROM last), -1) + row_number() OVER (ORDER BY earlier DESC, transaction_id, id),
+           id, sha256('\\x00'::bytea || body)
     FROM fresh
 """
 

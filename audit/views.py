@@ -41,7 +41,8 @@ def log(request: HttpRequest) -> HttpResponse:
     name, about = request.GET.get("name", ""), request.GET.get("about", "")
     wanted = [one for one in names if one == name or (not name and reading.noun(one) == about)]
     before = request.GET.get("before", "")
-    rows, older = reading.newest_events(wanted if name or about else None, int(before) if before.isdigit() else None)
+    begins = int(before[:18]) if before.isdecimal() else None
+    rows, older = reading.newest_events(wanted if name or about else None, begins)
     context = {
         "rows": rows,
         "older": older,

@@ -10,7 +10,7 @@ from typing import Any
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Message, Receive, Send], Awaitable[None]]
+Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 MOST_BYTES = 24 * 2**20
 """The largest upload there is, a benchmark's file of 20 MiB, and room for its form."""
@@ -50,7 +50,7 @@ class LimitedBodies:
 def declared(scope: Message) -> int:
     """The length that the request names; 0 if it names none."""
     length = dict(scope["headers"]).get(b"content-length", b"")
-    return int(length) if length.isdigit() else 0
+    return int(length[:18]) if length.isdigit() else 0
 
 
 async def refuse(send: Send) -> None:

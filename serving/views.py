@@ -85,8 +85,8 @@ def roll_back(request: HttpRequest) -> HttpResponse:
     try:
         promotion = actions.roll_back(
             by=request.user,
-            to=get_object_or_404(Release, pk=named) if named.isdigit() else None,
-            seen=get_object_or_404(Release, pk=seen) if seen.isdigit() else None,
+            to=get_object_or_404(Release, pk=named) if named.isdecimal() else None,
+            seen=get_object_or_404(Release, pk=seen) if seen.isdecimal() else None,
         )
     except Refused as refused:
         return say_no(request, refused)

@@ -84,3 +84,8 @@ def test_names_are_found_and_grouped_by_what_they_are_about(omar):
         tell(name)
     assert event_names() == ["a.b", "b.c"]
     assert [noun(name) for name in ("cases.screened", "pair.accepted")] == ["case", "pair"]
+
+
+@pytest.mark.parametrize("before", ["²", "٣", "-1", "9" * 5000, "x"])
+def test_a_page_that_begins_nowhere_is_no_error(omar, before):
+    assert omar.get("/audit/", {"before": before}).status_code == 200
