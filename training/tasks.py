@@ -6,7 +6,7 @@ from celery import shared_task
 from celery.signals import worker_shutting_down
 
 from training import actions, jobs
-from training.work import work
+from training.work import forget_rows, work
 
 
 @worker_shutting_down.connect
@@ -24,6 +24,7 @@ def train(run_id: int | str) -> str:
 @shared_task(name="training.tasks.sweep", queue="training")
 def sweep() -> int:
     """Requeue what lost its worker, and ring for everything that waits; returns how many that are."""
+    forget_rows()
     waiting = actions.sweep_runs()
     for run_id in waiting:
         train.delay(run_id)

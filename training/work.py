@@ -2,19 +2,22 @@
 
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import Error as DatabaseError
 from django.db import close_old_connections
 
 from audit.actions import Refused
 from training import actions, jobs, manifest, metrics
-from training.models import Run
+from training.models import Job, Run
 from training.prepare import MANIFEST_FILE, prepare
 
 PROGRESS_SECONDS = 1.0
+ENDED = (Job.State.STOPPED, Job.State.FAILED, Job.State.FINISHED)
 log = structlog.get_logger(__name__)
 
 
@@ -55,6 +58,17 @@ def train(run: Run, folder: Path, lease: jobs.Lease, lock: int) -> None:
         actions.fail_run(run, spoken(refused))
     finally:
         (folder / manifest.ROWS_FILE).unlink(missing_ok=True)  # no copy of people's words outlives its use
+
+
+def forget_rows() -> int:
+    """Delete the rows that a killed worker left with a run that ended since; returns how many files."""
+    forgotten = 0
+    for file in (Path(settings.CFT_VAR) / "runs").glob(f"*/{manifest.ROWS_FILE}"):
+        with suppress(jobs.FolderInUse, ValidationError), jobs.lock_folder(file.parent, wait=0):
+            if Run.objects.filter(folder=file.parent.name, state__in=ENDED).exists():
+                file.unlink(missing_ok=True)
+                forgotten += 1
+    return forgotten
 
 
 def spoken(refused: Refused) -> str:
