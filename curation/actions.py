@@ -1,6 +1,7 @@
 """What can happen to a case, a pair and a dataset: every write of this app, each with its one audit event."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -31,9 +32,12 @@ def open_case(kind: str, feedback_id: object, *, by: object) -> Case:
 
 
 @transaction.atomic
-def open_missing_cases(limit: int, *, by: object) -> int:
-    """Open cases for feedback that has none, oldest first (a doorbell was lost, or rows were imported): how many."""
-    cases = screener.open_missing(limit)
+def open_missing_cases(limit: int, *, since: datetime | None = None, by: object) -> int:
+    """Open cases for feedback that has none, oldest first (a doorbell was lost, or rows were imported): how many.
+
+    With `since`, only feedback given from then on is looked at.
+    """
+    cases = screener.open_missing(limit, since)
     if cases:
         record("cases.opened", by=by, generated=[("case", case.pk) for case in cases])
     return len(cases)

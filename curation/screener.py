@@ -3,6 +3,7 @@ transaction; only the screener process has the grants for it."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -42,11 +43,13 @@ def get_or_open(kind: str, feedback_id: object) -> tuple[Case, bool]:
     return Case.objects.get(**{f"{kind}_id": feedback_id}), bool(opened)
 
 
-def open_missing(limit: int) -> list[Case]:
-    """Open cases for at most `limit` pieces of feedback that have none."""
+def open_missing(limit: int, since: datetime | None) -> list[Case]:
+    """Open cases for at most `limit` pieces of feedback (given since then) that have none."""
     opened: list[Case] = []
     for kind in KINDS:
         feedback = TABLES[kind].objects.filter(case__isnull=True).select_related("interaction")
+        if since is not None:
+            feedback = feedback.filter(created_at__gte=since)
         opened += open_for(kind, list(feedback.order_by("created_at")[: limit - len(opened)]))
     return opened
 

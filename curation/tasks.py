@@ -4,8 +4,11 @@ A message is only a doorbell. `sweep` finds whatever was never rung for: feedbac
 of an older epoch, replay rows nobody has looked at.
 """
 
+from datetime import datetime, timedelta
+
 import structlog
 from celery import shared_task
+from django.utils import timezone
 
 from curation import actions, registry
 from curation.registry import Registry
@@ -15,6 +18,33 @@ log = structlog.get_logger(__name__)
 SCREENER = "process:screener"
 BATCH = 200
 MOST_BATCHES = 50  # a sweep makes room for others after so many; the next one goes on
+
+
+class Gaps:
+    """Feedback without a case: all of it is looked through once an hour, and otherwise what is new since the last look.
+
+    A row's time is when it was written, not when that was committed: what is younger than SETTLED may still appear.
+    """
+
+    SETTLED = timedelta(minutes=15)
+    EVERYTHING_EVERY = timedelta(hours=1)
+
+    def __init__(self) -> None:
+        self.complete_until: datetime | None = None
+        self.everything_due: datetime | None = None
+
+    def close(self, now: datetime) -> None:
+        """Open the missing cases."""
+        everything = self.everything_due is None or now >= self.everything_due
+        since = None if everything else self.complete_until
+        while actions.open_missing_cases(BATCH, since=since, by=SCREENER) == BATCH:
+            pass
+        self.complete_until = now - self.SETTLED
+        if everything:
+            self.everything_due = now + self.EVERYTHING_EVERY
+
+
+gaps = Gaps()
 
 
 @shared_task(name="curation.tasks.screen")
@@ -49,8 +79,7 @@ def withdraw_subject(subject_id: str) -> None:
 @shared_task(name="curation.tasks.sweep")
 def sweep() -> None:
     """Whatever no doorbell was heard for."""
-    while actions.open_missing_cases(BATCH, by=SCREENER) == BATCH:
-        pass
+    gaps.close(timezone.now())
     actions.withdraw_unconsented(by=SCREENER)
     screen_all()
 

@@ -3,6 +3,7 @@
 import uuid
 
 from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 
@@ -191,6 +192,8 @@ class Feedback(models.Model):
 
     class Meta:
         abstract = True
+        # Rows come in the order of their time: a few bytes a hundred pages find what is new.
+        indexes = [BrinIndex(fields=["created_at"], name="%(class)s_by_time")]
 
     objects = FeedbackQuerySet.as_manager()
 
