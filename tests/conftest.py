@@ -91,14 +91,16 @@ def django_db_setup(services: Services, django_db_blocker: DjangoDbBlocker) -> I
         connections.close_all()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that asks for the database may use both, unless it says otherwise.
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A test that asks for the database may use both, unless it says otherwise."""
+    if "db" in getattr(item, "fixturenames", ()) and not item.get_closest_marker("django_db"):
+        item.add_marker(pytest.mark.django_db)
+    for marker in item.iter_markers("django_db"):
+        marker.kwargs.setdefault("databases", ["default", "vault"])
 
-    The stack's tests come last, and the pages are looked at once the loop has filled them.
-    """
-    for item in items:
-        for marker in item.iter_markers("django_db"):
-            marker.kwargs.setdefault("databases", ["default", "vault"])
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The stack's tests come last, and the pages are looked at once the loop has filled them."""
     items.sort(key=lambda item: (uses_stack(item), item.path.stem == "test_look"))
 
 

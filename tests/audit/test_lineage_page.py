@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 from audit.actions import record
 from feedback.actions import withdraw_consent
 from serving.actions import mark_withdrawal
-from tests.audit.people import signed_in
+from tests.people import person, signed_in
 from tests.serving import world
 
 pytestmark = pytest.mark.django_db
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def omar():
-    return signed_in("omar", "compliance")
+    return signed_in(person("omar", "compliance"))
 
 
 def tell(name, used=(), generated=()):
@@ -73,7 +73,7 @@ def test_a_withdrawal_that_has_not_been_marked_yet_is_shown_all_the_same(omar, l
 
 def test_it_takes_a_role_a_known_kind_and_a_known_row(omar, learnt):
     pair = learnt[0]
-    assert signed_in("nobody").get(f"/audit/lineage/pair/{pair.pk}/").status_code == 403
+    assert signed_in(person("nobody")).get(f"/audit/lineage/pair/{pair.pk}/").status_code == 403
     assert omar.get("/audit/lineage/unicorn/1/").status_code == 404
     assert omar.get("/audit/lineage/run/999/").status_code == 404
     assert omar.get("/audit/lineage/pair/not-a-uuid/").status_code == 404

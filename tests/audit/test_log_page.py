@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 
 from audit.actions import record
 from audit.reading import PAGE, event_names, noun
-from tests.audit.people import signed_in
+from tests.people import person, signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -19,12 +19,12 @@ def tell(name, **edges):
 
 @pytest.fixture
 def omar():
-    return signed_in("omar", "compliance")
+    return signed_in(person("omar", "compliance"))
 
 
 def test_it_takes_a_role(omar):
     assert Client().get("/audit/").status_code == 302
-    assert signed_in("nobody").get("/audit/").status_code == 403
+    assert signed_in(person("nobody")).get("/audit/").status_code == 403
     assert omar.get("/audit/").status_code == 200
     assert omar.post("/audit/").status_code == 405
 

@@ -15,7 +15,7 @@ from audit.management.commands.seal import outside_file
 from audit.merkle import leaf_hash, verify_inclusion
 from audit.models import Event
 from audit.sealing import seal
-from tests.audit.people import signed_in
+from tests.people import person, signed_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -32,7 +32,7 @@ def key(settings, tmp_path):
 
 @pytest.fixture
 def omar(key):
-    return signed_in("omar", "compliance")
+    return signed_in(person("omar", "compliance"))
 
 
 def append(count, name="case.decided"):
@@ -153,6 +153,6 @@ def test_without_a_public_key_the_button_is_shut_and_says_why(omar, settings):
 def test_the_pages_take_a_role(omar):
     event = append(1)
     for path in (f"/audit/events/{event}/", f"/audit/events/{event}/proof.json", "/audit/verify/"):
-        assert signed_in("nobody").get(path).status_code == 403
+        assert signed_in(person("nobody")).get(path).status_code == 403
     assert omar.get(f"/audit/events/{event + 1}/").status_code == 404
     assert Event.objects.count() == 1

@@ -1,22 +1,17 @@
 """Who is let in where: visitors to the login, other roles to a page that names the needed ones."""
 
 import pytest
-from django.contrib.auth.models import AnonymousUser, Group, User
+from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 
 from cftapp.accounts import ROLES, has_role, role_required, roles_of
+from tests.people import person
 
 
 @role_required("engineer", "lead")
 def workshop(request: HttpRequest) -> HttpResponse:
     return HttpResponse("welcome")
-
-
-def account(name: str, *roles: str) -> User:
-    user = User.objects.create_user(name)
-    user.groups.set([Group.objects.get_or_create(name=role)[0] for role in roles])
-    return user
 
 
 def visit(user: User | AnonymousUser) -> HttpResponse:
@@ -34,11 +29,11 @@ def test_a_visitor_is_sent_to_the_login_and_back(db: None) -> None:
 
 @pytest.mark.parametrize("role", ["engineer", "lead"])
 def test_any_of_the_roles_is_let_in(db: None, role: str) -> None:
-    assert visit(account("noor", role)).content == b"welcome"
+    assert visit(person("noor", role)).content == b"welcome"
 
 
 def test_another_role_learns_which_it_takes(db: None) -> None:
-    answer = visit(account("rosa", "reviewer"))
+    answer = visit(person("rosa", "reviewer"))
     assert answer.status_code == 403
     assert "engineer" in answer.content.decode() and "lead" in answer.content.decode()
 
@@ -48,13 +43,13 @@ def test_a_superuser_passes(db: None) -> None:
 
 
 def test_roles_are_groups_and_other_groups_are_none(db: None) -> None:
-    user = account("kim", "reviewer", "choir")
+    user = person("kim", "reviewer", "choir")
     assert roles_of(user) == {"reviewer"}
     assert has_role(user, "lead", "reviewer") and not has_role(user, "choir")
 
 
 def test_roles_are_asked_once(db: None, django_assert_num_queries) -> None:
-    user = User.objects.get(pk=account("kim", "reviewer").pk)
+    user = User.objects.get(pk=person("kim", "reviewer").pk)
     with django_assert_num_queries(1):
         assert has_role(user, "reviewer") and not has_role(user, "lead")
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.db import connection
 from django.template.loader import render_to_string
 from django.test import Client
@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from cftapp import counts
 from cftapp.accounts import ROLES
+from tests.people import person
 
 SignIn = Callable[..., Client]
 
@@ -23,9 +24,7 @@ def nothing_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def sign_in(client: Client, db: None) -> SignIn:
     def as_role(*roles: str) -> Client:
-        user = User.objects.create_user("sam", password="a long enough one")
-        user.groups.set([Group.objects.get_or_create(name=role)[0] for role in roles])
-        client.force_login(user)
+        client.force_login(person("sam", *roles))
         return client
 
     return as_role

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.db import connections
-from django.test import Client
 from django.utils import timezone
 
 from curation import actions, registry
@@ -16,6 +15,7 @@ from curation.models import Case, Pair
 from curation.registry import Registry
 from feedback.actions import record_interaction, register_source, submit_correction
 from feedback.models import Source
+from tests.people import person
 
 KEY = b"a registry key of thirty-two byte"
 TEST = "process:test"
@@ -29,21 +29,6 @@ EXAM = [
     ),
     ("item-short", "exam v1", "Who owns the red kettle?", "Tamsin owns it."),
 ]
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whoever stands on `db` here may need the vault too."""
-    for item in items:
-        fixtures = getattr(item, "fixturenames", ())
-        if "tests/curation" in item.nodeid and "db" in fixtures and not item.get_closest_marker("django_db"):
-            item.add_marker(pytest.mark.django_db(databases=["default", "vault"]))
-
-
-def person(name: str, *roles: str) -> User:
-    user = User.objects.create_user(name, password="correct horse battery staple")
-    user.groups.set([Group.objects.get_or_create(name=role)[0] for role in roles])
-    return user
 
 
 @pytest.fixture
@@ -64,12 +49,6 @@ def erin(db: None) -> User:
 @pytest.fixture
 def otto(db: None) -> User:
     return person("otto")
-
-
-def logged_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from curation import actions, tasks
 from curation.models import Case, Pair
 from tests.curation.conftest import publish
+from tests.people import signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -22,10 +23,7 @@ MOST_QUERIES = 12
 
 @pytest.fixture
 def rosa_at_the_bench(rosa: User) -> Client:
-    rosa.groups.add(Group.objects.get_or_create(name="reviewer")[0])
-    client = Client()
-    client.force_login(rosa)
-    return client
+    return signed_in(rosa)
 
 
 @pytest.fixture

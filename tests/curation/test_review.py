@@ -11,7 +11,8 @@ from audit.refusal import Refused
 from curation import actions
 from curation.models import Case, Pair
 from feedback.actions import submit_comment, withdraw_consent
-from tests.curation.conftest import TEST, adopt, person
+from tests.curation.conftest import TEST, adopt
+from tests.people import person
 
 
 def test_the_oldest_free_case_is_claimed(world, rosa, rob):

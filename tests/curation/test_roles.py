@@ -12,7 +12,8 @@ from curation import actions, freezing
 from curation.models import Case, Pair
 from curation.recipe import Recipe
 from feedback.actions import record_interaction, submit_correction, withdraw_consent
-from tests.curation.conftest import TEST, logged_in
+from tests.curation.conftest import TEST
+from tests.people import signed_in
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "vault"])
 
@@ -76,7 +77,7 @@ def test_people_review_and_freeze_through_the_web(world, rosa, erin):
 def test_every_page_is_served_by_the_web_role(world, rosa, erin):
     pair = world.accepted(rosa)
     dataset = actions.freeze_dataset("first", {"replay_count": 0}, by=erin)
-    client = logged_in(erin)
+    client = signed_in(erin)
     with signed_in_as("web"):
         for path in ("pairs/", f"pairs/{pair.pk}/", "datasets/", f"datasets/{dataset.pk}/", "datasets/freeze/"):
             assert client.get(f"/curation/{path}").status_code == 200

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
@@ -14,35 +12,30 @@ from curation.models import Dataset
 from evaluation import champion
 from evaluation.actions import finish_gate, import_benchmark, start_gate
 from evaluation.models import BenchmarkVersion, Gate, GateResult
+from tests.people import person
 from training.models import Run
 
 SHA = "a" * 64
 
 
-def account(name: str, *roles: str) -> Any:
-    person = get_user_model().objects.create_user(name, password=None)
-    person.groups.add(*(Group.objects.get_or_create(name=role)[0] for role in roles))
-    return person
-
-
 @pytest.fixture
 def examiner(db):
-    return account("wanda.examiner", "examiner")
+    return person("wanda.examiner", "examiner")
 
 
 @pytest.fixture
 def engineer(db):
-    return account("emil.engineer", "engineer")
+    return person("emil.engineer", "engineer")
 
 
 @pytest.fixture
 def lead(db):
-    return account("lena.lead", "lead")
+    return person("lena.lead", "lead")
 
 
 @pytest.fixture
 def outsider(db):
-    return account("otto.outsider")
+    return person("otto.outsider")
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,8 @@ from django.urls import reverse
 
 from evaluation.actions import confirm_waiver, queue_gate, request_waiver
 from evaluation.models import Gate, Waiver
-from tests.evaluation.conftest import account, rows, with_verdict
+from tests.evaluation.conftest import rows, with_verdict
+from tests.people import person
 
 pytestmark = pytest.mark.django_db
 
@@ -121,7 +122,7 @@ def test_roles_of_a_waiver(client, gate, engineer, name, role, status):
     with_verdict(gate, "FAIL")
     if name == "confirm":
         request_waiver(Gate.objects.get(), "It is urgent.", by=engineer)
-    client.force_login(account("pat.person", role))
+    client.force_login(person("pat.person", role))
     url = reverse(f"evaluation:{name}", args=[gate.pk])
     assert client.get(url).status_code == 405
     assert client.post(url, {"reason": "It is urgent."}).status_code == status

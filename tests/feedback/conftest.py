@@ -7,24 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.db import connection, connections
 from django.test import Client
 
 from feedback.actions import issue_api_key, register_source
 from feedback.models import ApiKey, Source
+from tests.people import person
 
 SECRET_WORDS = "zyzzyva quokka 4711"
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whoever stands on `db` here may need the vault too."""
-    for item in items:
-        fixtures = getattr(item, "fixturenames", ())
-        if "tests/feedback" in item.nodeid and "db" in fixtures and not item.get_closest_marker("django_db"):
-            item.add_marker(pytest.mark.django_db(databases=["default", "vault"]))
 
 
 @pytest.fixture(autouse=True)
@@ -43,12 +35,6 @@ def shop(db: None) -> Source:
 def exam(db: None) -> Source:
     """The same, all held out."""
     return register_source("exam", "Exam", held_out_percent=100, by="process:test")
-
-
-def person(name: str, *roles: str) -> User:
-    user = User.objects.create_user(name, password="correct horse battery staple")
-    user.groups.set([Group.objects.get_or_create(name=role)[0] for role in roles])
-    return user
 
 
 @pytest.fixture

@@ -1,23 +1,17 @@
 """The console's pages: who may open them, what they show, what they cost."""
 
 import pytest
-from django.contrib.auth.models import User
 from django.test import Client
 
 from feedback.actions import grant_consent, record_interaction, submit_bug_report, submit_comment
 from feedback.models import ApiKey, ConsentEntry, Source, Subject
+from tests.people import signed_in
 
 PAGES = {
     "/feedback/": {"rosa": 200, "carl": 200, "ada": 200, "otto": 403},
     "/feedback/sources/": {"rosa": 403, "carl": 403, "ada": 200, "otto": 403},
     "/feedback/consent/": {"rosa": 403, "carl": 200, "ada": 403, "otto": 403},
 }
-
-
-def signed_in(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.mark.parametrize("url", PAGES)

@@ -5,6 +5,7 @@ from rest_framework.test import APIClient
 
 from serving.actions import promote
 from serving.champion import champion
+from tests.people import person
 from tests.serving import world
 
 pytestmark = pytest.mark.django_db
@@ -12,7 +13,7 @@ pytestmark = pytest.mark.django_db
 
 def api(name, *roles):
     client = APIClient()
-    client.force_login(world.person(name, *roles))
+    client.force_login(person(name, *roles))
     return client
 
 

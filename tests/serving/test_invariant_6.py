@@ -7,6 +7,7 @@ from evaluation.models import Verdict
 from serving.actions import promote
 from serving.champion import champion
 from serving.models import Promotion
+from tests.people import person
 from tests.serving import world
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -71,7 +72,7 @@ def test_a_waiver_of_one_person_or_of_another_gate_is_refused(web):
     alone = world.waiver(gate)
     refuses(web, "not confirmed by a second person", release.pk, newest(), "promoted", gate.pk, alone.pk)
     _, other = world.candidate(Verdict.FAIL)
-    signed = world.waiver(other, confirmed_by=world.person("omar", "compliance"))
+    signed = world.waiver(other, confirmed_by=person("omar", "compliance"))
     refuses(web, "not confirmed by a second person", release.pk, newest(), "promoted", gate.pk, signed.pk)
 
 

@@ -8,6 +8,7 @@ from evaluation.models import Verdict
 from serving.actions import promote, roll_back
 from serving.champion import champion
 from serving.models import Promotion, Release
+from tests.people import person
 from tests.serving import world
 
 pytestmark = pytest.mark.django_db
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def mori():
     world.base()
-    return world.person("mori", "engineer")
+    return person("mori", "engineer")
 
 
 def test_a_pass_against_the_champion_promotes(mori):
@@ -73,7 +74,7 @@ def test_a_waiver_counts_once_a_second_person_has_signed(mori):
     waiver = world.waiver(gate)
     with pytest.raises(Refused, match="not confirmed"):
         promote(release, waiver, by=mori)
-    waiver.confirmed_by, waiver.confirmed_at = world.person("omar", "compliance"), gate.queued_at
+    waiver.confirmed_by, waiver.confirmed_at = person("omar", "compliance"), gate.queued_at
     waiver.save()
     promotion = promote(release, waiver, by=mori)
     assert (promotion.gate, promotion.waiver) == (gate, waiver)

@@ -9,26 +9,21 @@ from django.urls import reverse
 from serving.actions import promote
 from serving.champion import champion
 from serving.models import Release
+from tests.people import person, signed_in
 from tests.serving import world
 
 pytestmark = pytest.mark.django_db
 PAGE = "/serving/"
 
 
-def signed_in(name, *roles):
-    client = Client()
-    client.force_login(world.person(name, *roles))
-    return client
-
-
 @pytest.fixture
 def mori():
-    return signed_in("mori", "engineer")
+    return signed_in(person("mori", "engineer"))
 
 
 @pytest.fixture
 def rob():
-    return signed_in("rob", "reviewer")
+    return signed_in(person("rob", "reviewer"))
 
 
 def text_of(client, path=PAGE):
@@ -39,7 +34,7 @@ def text_of(client, path=PAGE):
 
 def test_a_visitor_is_sent_to_the_login_and_somebody_without_a_role_is_refused():
     assert Client().get(PAGE).headers["Location"].startswith(reverse("login"))
-    assert signed_in("nobody").get(PAGE).status_code == 403
+    assert signed_in(person("nobody")).get(PAGE).status_code == 403
 
 
 def test_before_anything_is_installed_it_says_what_to_do(rob):

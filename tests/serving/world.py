@@ -3,7 +3,7 @@
 import uuid
 from datetime import timedelta
 
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
@@ -14,17 +14,11 @@ from feedback.actions import record_interaction, register_source, submit_correct
 from feedback.models import Lane, Source
 from serving.actions import create_release, install_base
 from serving.models import Release
+from tests.people import person
 from training.models import Run
 
 BASE_SHA = "b" * 64
 KINDS = (("regression", "exact"), ("business", "contains"), ("safety", "refusal"))
-
-
-def person(name: str, *roles: str) -> User:
-    user, _ = User.objects.get_or_create(username=name)
-    for role in roles:
-        user.groups.add(Group.objects.get_or_create(name=role)[0])
-    return user
 
 
 def base() -> Release:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as configured
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.db import connection, transaction
 
 from audit.merkle import leaf_hash, root_of
@@ -18,6 +18,7 @@ from audit.models import Event
 from cftapp.roles import environment_for
 from curation.models import Dataset, DatasetRow, Pair, ReplayRow
 from curation.rows import row_hash
+from tests.people import person
 from training import actions
 from training.models import Run
 from training.recipes import PRESETS
@@ -61,12 +62,6 @@ def tiny_base() -> Path:
 def _use_tiny_base(settings: Any, request: pytest.FixtureRequest) -> None:
     if {"db", "transactional_db", "dataset"} & set(request.fixturenames):
         settings.CFT_BASE_MODEL = str(request.getfixturevalue("tiny_base"))
-
-
-def person(name: str, role: str) -> User:
-    user = User.objects.create_user(name, password="correct horse battery")
-    user.groups.add(Group.objects.get_or_create(name=role)[0])
-    return user
 
 
 @pytest.fixture

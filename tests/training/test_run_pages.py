@@ -7,7 +7,7 @@ import pytest
 from django.db.models.functions import Now
 from django.urls import reverse
 
-from tests.training.conftest import person
+from tests.people import person
 from training import actions, jobs
 from training.models import Job, Run
 
