@@ -21,8 +21,11 @@ COPY serving serving
 COPY cftapp cftapp
 COPY templates templates
 
-RUN useradd --system --create-home cftapp && mkdir -p /var/lib/cftapp /run/signing /run/keys \
-    && chown cftapp: /var/lib/cftapp /run/signing /run/keys
+# A new volume takes over what the image has in its place: the folders' owner and mode.
+RUN useradd --system --create-home cftapp \
+    && mkdir -p /var/lib/cftapp/evaluation /var/lib/cftapp/registry /var/lib/cftapp/checkpoints /run/signing /run/keys \
+    && chmod 700 /var/lib/cftapp/evaluation /var/lib/cftapp/registry \
+    && chown -R cftapp: /var/lib/cftapp /run/signing /run/keys
 USER cftapp
 ENV CFT_VAR=/var/lib/cftapp DJANGO_SETTINGS_MODULE=cftapp.settings
 EXPOSE 8000

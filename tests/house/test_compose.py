@@ -42,6 +42,22 @@ def test_only_migrate_and_the_sealer_reach_the_private_key():
     assert sorted(holders) == ["migrate", "sealer"]
 
 
+@pytest.mark.parametrize(
+    ("folder", "readers"),
+    [("evaluation", {"evaluator"}), ("registry", {"screener"}), ("checkpoints", {"sealer", "web"})],
+)
+def test_what_only_some_may_see_lies_on_a_volume_of_their_own(folder, readers):
+    place = f":/var/lib/cftapp/{folder}"
+    mounts = {name: [v for v in service.get("volumes", []) if place in v] for name, service in SERVICES.items()}
+    assert {name for name, found in mounts.items() if found} == readers
+    assert {v.split(":")[0] for found in mounts.values() for v in found}.isdisjoint({"shared"})
+    assert f"/var/lib/cftapp/{folder}" in (ROOT / "Dockerfile").read_text()  # or the new volume would be root's
+
+
+def test_the_heads_outside_the_database_are_written_by_the_sealer_alone():
+    assert "checkpoints:/var/lib/cftapp/checkpoints:ro" in SERVICES["web"]["volumes"]
+
+
 def test_ports_are_published_on_loopback_only():
     published = [port for service in SERVICES.values() for port in service.get("ports", [])]
     assert published
