@@ -67,18 +67,25 @@ class KeyRate(BaseThrottle):
     """
 
     def allow_request(self, request: Request, view: Any) -> bool:
-        if not isinstance(request.user, Application):
-            return True
-        limit = settings.CFT_API_REQUESTS_PER_MINUTE
-        name = f"feedback:rate:{request.user.key.pk}:{int(time.time()) // MINUTE}"
-        try:
-            return counted(name) <= limit
-        except RedisError as problem:
-            log.warning("authentication.rate_unknown", problem=type(problem).__name__)
-            return True
+        return not isinstance(request.user, Application) or within_rate(request.user.key)
 
     def wait(self) -> float:
-        return MINUTE - time.time() % MINUTE
+        return rest_of_minute()
+
+
+def within_rate(key: ApiKey) -> bool:
+    """Count one more request with this key: whether it is still within the limit of this minute."""
+    name = f"feedback:rate:{key.pk}:{int(time.time()) // MINUTE}"
+    try:
+        return counted(name) <= settings.CFT_API_REQUESTS_PER_MINUTE
+    except RedisError as problem:
+        log.warning("authentication.rate_unknown", problem=type(problem).__name__)
+        return True
+
+
+def rest_of_minute() -> float:
+    """Seconds until the counters begin anew."""
+    return MINUTE - time.time() % MINUTE
 
 
 def counted(name: str) -> int:

@@ -17,6 +17,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
+from feedback.authentication import rest_of_minute, within_rate
 from feedback.lanes import lane_of
 from feedback.models import ApiKey, Source
 from feedback.querysets import subject_key
@@ -75,6 +76,8 @@ def refusal(error: WireError) -> HttpResponse:
         response["WWW-Authenticate"] = "Bearer"
     if error.status == 503:
         response["Retry-After"] = "5"
+    if error.status == 429:
+        response["Retry-After"] = str(int(rest_of_minute()) + 1)
     return response
 
 
@@ -148,6 +151,10 @@ def api_key(token: str) -> ApiKey:
     key = ApiKey.objects.matching(token)
     if key is None:
         raise WireError(401, "This API key is not known, or was revoked.", code="invalid_api_key")
+    if not within_rate(key):
+        raise WireError(
+            429, "Too many requests with this key. Try again in the next minute.", code="rate_limit_exceeded"
+        )
     return key
 
 

@@ -3,6 +3,7 @@
 import httpx
 import openai
 import pytest
+from django.test import Client
 
 from feedback.actions import issue_api_key, revoke_api_key
 from feedback.models import Interaction
@@ -81,3 +82,19 @@ def test_a_body_that_is_not_json_or_too_long_or_another_method(web, token):
     assert post(web, token, content=b" " * (MOST_BYTES + 1)).status_code == 413
     assert httpx.get(f"{web.url}/v1/chat/completions").status_code == 405
     assert not Interaction.objects.exists()
+
+
+def test_too_many_requests_with_one_key(settings, services):
+    world.base()
+    settings.CFT_API_REQUESTS_PER_MINUTE = 2
+    tokens = [issue_api_key(world.source(), name, by="process:test")[1] for name in ("hasty", "calm")]
+
+    def look(token):
+        return Client().get("/v1/models", headers={"Authorization": f"Bearer {token}"})
+
+    assert [look(tokens[0]).status_code for _ in range(3)][:2] == [200, 200]
+    refused = look(tokens[0])
+    assert refused.status_code == 429
+    assert refused.json()["error"]["code"] == "rate_limit_exceeded"
+    assert 1 <= int(refused["Retry-After"]) <= 61
+    assert look(tokens[1]).status_code == 200
