@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -161,7 +162,7 @@ def propose_benchmark(name: str, title: str, kind: str, text: str, *, scorer: st
 @transaction.atomic
 def refuse_proposal(proposal: Proposal, reasons: Sequence[Blocked], *, by: str = EVALUATOR) -> None:
     """Close a proposal that cannot be published, with its reasons."""
-    told = [{"field": one.field, "message": one.message, "remedy": one.remedy} for one in reasons]
+    told = [asdict(one) for one in reasons]
     waiting = Proposal.objects.filter(pk=proposal.pk, state=Proposal.State.WAITING)
     if waiting.update(state=Proposal.State.REFUSED, reasons=told, settled_at=Now()):
         detail = {"reasons": len(told)}
@@ -290,7 +291,7 @@ def request_waiver(gate: Gate, reason: str, *, by: Any) -> Waiver:
         message = "It passed." if gate.verdict else "It has no verdict."
         raise Refused.because("gate", message, "Only a FAIL or INCONCLUSIVE can be waived.")
     if not reason.strip():
-        raise Refused.because("reason", "is empty", "why it may ship all the same")
+        raise Refused.because("reason", "A waiver needs a reason.", "Say why it may ship all the same.")
     waiver, created = Waiver.objects.get_or_create(gate=gate, defaults={"reason": reason.strip(), "requested_by": by})
     if not created:
         raise Refused.because("gate", "A waiver was requested already.", "It needs the second person.")

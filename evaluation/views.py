@@ -184,7 +184,7 @@ def queue(request: HttpRequest) -> HttpResponse:
     try:
         opened = actions.queue_gate(run, champion_run=champion_run(), by=request.user)
     except Refused as refused:
-        messages.error(request, words_of(refused))
+        messages.error(request, refused.words)
         return redirect("evaluation:gates")
     messages.success(request, f"Gate {opened.pk} is queued.")
     return redirect("evaluation:gate", opened.pk)
@@ -193,13 +193,6 @@ def queue(request: HttpRequest) -> HttpResponse:
 def number(text: str) -> int:
     """A posted id; 0, which no row has, for anything else."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
-
-
-def words_of(refused: Refused) -> str:
-    return " ".join(f"{one.message} {one.remedy}".strip() for one in refused.blockers)
-
-
-# --- waivers ----------------------------------------------------------------------------------------------------------
 
 
 @require_POST
@@ -211,7 +204,7 @@ def waive(request: HttpRequest, pk: int) -> HttpResponse:
     try:
         actions.request_waiver(get_object_or_404(Gate, pk=pk), form.cleaned_data["reason"], by=request.user)
     except Refused as refused:
-        messages.error(request, words_of(refused))
+        messages.error(request, refused.words)
     return redirect("evaluation:gate", pk)
 
 
@@ -223,5 +216,5 @@ def confirm(request: HttpRequest, pk: int) -> HttpResponse:
         actions.confirm_waiver(waiver, by=request.user)
         messages.success(request, "Confirmed: the release may be promoted.")
     except Refused as refused:
-        messages.error(request, words_of(refused))
+        messages.error(request, refused.words)
     return redirect("evaluation:gate", pk)

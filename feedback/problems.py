@@ -1,6 +1,7 @@
 """Errors of the API as problem details (RFC 9457): which field, what is wrong with it, what would be accepted."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 import structlog
@@ -10,7 +11,7 @@ from django.http import Http404
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
-from audit.refusal import Blocked, Refused
+from audit.refusal import Refused
 from feedback.mailbox import MailboxClosed
 
 log = structlog.get_logger(__name__)
@@ -65,7 +66,7 @@ def handle(problem: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler for this API; what it does not know becomes a 500, and is logged as one."""
     known = translated(problem)
     if isinstance(known, Refused):
-        return reply(422, "Nothing was changed.", [error_of(b) for b in known.blockers])
+        return reply(422, "Nothing was changed.", [asdict(blocked) for blocked in known.blockers])
     if isinstance(known, exceptions.ValidationError):
         return reply(422, "Some fields are missing or wrong.", list(errors_in(known.detail)))
     if not isinstance(known, exceptions.APIException):
@@ -104,10 +105,6 @@ def reply(code: int, detail: str, errors: list[dict[str, str]] | None = None) ->
     if errors:
         body["errors"] = errors
     return Response(body, status=code, content_type=CONTENT_TYPE)
-
-
-def error_of(blocked: Blocked) -> dict[str, str]:
-    return {"field": blocked.field, "message": blocked.message, "remedy": blocked.remedy}
 
 
 def errors_in(detail: Any, path: tuple[str, ...] = ()) -> Iterator[dict[str, str]]:

@@ -2,14 +2,14 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from rest_framework.exceptions import ValidationError
 
 from feedback.actions import BatchRow, RowResult, record_batch
 from feedback.models import Source
-from feedback.problems import error_of, errors_in
+from feedback.problems import errors_in
 from feedback.serializers import ROWS
 
 ABOUT_ROW = {
@@ -87,7 +87,7 @@ def batch_row(found: dict[str, Any], object_id: uuid.UUID) -> BatchRow:
 
 def outcome_of(index: int, result: RowResult) -> Outcome:
     if result.blocker:
-        return Outcome(index, result.kind, "refused", None, [error_of(result.blocker)])
+        return Outcome(index, result.kind, "refused", None, [asdict(result.blocker)])
     status = "already_recorded" if result.already_recorded else "recorded"
     return Outcome(index, result.kind, status, result.id, [])
 

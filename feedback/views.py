@@ -100,7 +100,7 @@ def sources(request: HttpRequest) -> HttpResponse:
         try:
             source = register_source(**form.cleaned_data, by=request.user)
         except Refused as refused:
-            add_errors(form, refused)
+            refused.mark(form)
         else:
             messages.success(request, f"{source.title} may send feedback once it has a key.")
             return redirect("feedback:sources")
@@ -172,7 +172,7 @@ def grant(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
             grant_consent(subject, **form.cleaned_data, by=request.user)
             messages.success(request, f"Recorded: {subject.label} allows training.")
         except Refused as refused:
-            add_errors(form, refused)
+            refused.mark(form)
     for name, problems in form.errors.items():
         messages.error(request, f"{name}: {' '.join(map(str, problems))}")
     return back_to(subject)
@@ -190,12 +190,6 @@ def withdraw(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 def back_to(subject: Subject) -> HttpResponse:
     return redirect(f"{redirect('feedback:consent').url}?q={subject.label}")
-
-
-def add_errors(form: Any, refused: Refused) -> None:
-    for blocker in refused.blockers:
-        field = blocker.field if blocker.field in form.fields else None
-        form.add_error(field, f"{blocker.message} {blocker.remedy}".strip())
 
 
 # --- the API, to read ---

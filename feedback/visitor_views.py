@@ -83,7 +83,7 @@ def send(form: DoorForm, interaction: Interaction, by: object) -> bool:
         SUBMIT[form.door](interaction.pk, **form.cleaned_data, by=by)
     except Refused as refused:
         for blocker in refused.blockers:
-            form.add_error(None, f"{blocker.message} {blocker.remedy}")
+            form.add_error(None, str(blocker))
         return False
     except MailboxClosed:
         form.add_error(None, "This could not be stored just now. Please send it again in a moment.")

@@ -96,5 +96,5 @@ def roll_back(request: HttpRequest) -> HttpResponse:
 
 def say_no(request: HttpRequest, refused: Refused) -> HttpResponse:
     for blocker in refused.blockers:
-        messages.error(request, " ".join(filter(None, [blocker.message, blocker.remedy])))
+        messages.error(request, str(blocker))
     return redirect("serving:releases")

@@ -49,15 +49,9 @@ def new(request: HttpRequest) -> HttpResponse:
             )
             return redirect("training:run", run.pk)
         except Refused as refused:
-            name_fields(form, refused)
+            refused.mark(form)
     status = 422 if form.errors else 200
     return render(request, "training/new.html", {"form": form, "presets": PRESETS}, status=status)
-
-
-def name_fields(form: NewRun, refused: Refused) -> None:
-    for blocked in refused.blockers:
-        field = blocked.field if blocked.field in form.fields else None
-        form.add_error(field, f"{blocked.message} {blocked.remedy}".strip())
 
 
 @require_GET
@@ -113,7 +107,7 @@ def stop(request: HttpRequest, pk: int) -> HttpResponse:
         ended = stopped.state == Job.State.STOPPED
         messages.success(request, "Stopped." if ended else "It writes a checkpoint and stops.")
     except Refused as refused:
-        messages.error(request, refused.blockers[0].message + " " + refused.blockers[0].remedy)
+        messages.error(request, refused.words)
     return redirect("training:run", pk)
 
 
@@ -124,7 +118,7 @@ def resume(request: HttpRequest, pk: int) -> HttpResponse:
         actions.resume_run(found(pk), by=request.user)
         messages.success(request, "Queued again; it goes on from its newest checkpoint.")
     except Refused as refused:
-        messages.error(request, refused.blockers[0].message + " " + refused.blockers[0].remedy)
+        messages.error(request, refused.words)
     return redirect("training:run", pk)
 
 

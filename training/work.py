@@ -55,7 +55,7 @@ def train(run: Run, folder: Path, lease: jobs.Lease, lock: int) -> None:
         ending, status, said = follow_engine(run, folder, lease, lock)
         settle(run, ending, status, said)
     except Refused as refused:
-        actions.fail_run(run, spoken(refused))
+        actions.fail_run(run, refused.words)
     finally:
         (folder / manifest.ROWS_FILE).unlink(missing_ok=True)  # no copy of people's words outlives its use
 
@@ -69,10 +69,6 @@ def forget_rows() -> int:
                 file.unlink(missing_ok=True)
                 forgotten += 1
     return forgotten
-
-
-def spoken(refused: Refused) -> str:
-    return " ".join(f"{b.message} {b.remedy}".strip() for b in refused.blockers)
 
 
 def follow_engine(run: Run, folder: Path, lease: jobs.Lease, lock: int) -> tuple[jobs.Ending, int, str]:
