@@ -6,14 +6,12 @@ Nothing of a running stack is touched, and nothing is left. Call `services()` be
 import io
 import os
 import signal
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from cftapp.embedded import Postgres, Redis, owner_environment, wait_until
-from cftapp.unprivileged import die_with_parent
+from cftapp.embedded import Postgres, Redis, launch, owner_environment
 
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER", "TZ")
 
@@ -40,18 +38,8 @@ def services(durable: bool = True) -> Iterator[None]:
 
 @contextmanager
 def started(service: Postgres | Redis) -> Iterator[None]:
-    service.prepare()
-    plan, parent = service.service(), os.getpid()
-
-    def prepare_child() -> None:
-        if isinstance(service, Postgres):
-            service.before_exec()
-        die_with_parent(parent, signal.SIGQUIT)
-
-    folder = plan.folder if isinstance(service, Redis) else Path("/")
-    process = subprocess.Popen(plan.command, cwd=folder, env=plan.environment, preexec_fn=prepare_child)
+    process = launch(service)
     try:
-        wait_until(service.is_ready, 60, f"{plan.name} did not start")
         yield
     finally:
         process.send_signal(signal.SIGINT if isinstance(service, Postgres) else signal.SIGTERM)

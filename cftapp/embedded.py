@@ -22,7 +22,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from cftapp import secrets
-from cftapp.unprivileged import become, database_account, is_open_to_others
+from cftapp.unprivileged import become, database_account, die_with_parent, is_open_to_others
 
 SOCKET_LIMIT = 90
 LEAST_FREE = 1 << 30
@@ -302,6 +302,25 @@ def wait_until(ready: Callable[[], bool], patience: float, complaint: str) -> No
         if time.monotonic() > deadline:
             raise Unusable(complaint)
         time.sleep(0.05)
+
+
+def launch(service: Postgres | Redis) -> subprocess.Popen[bytes]:
+    """Start a service for this process alone: it answers when this returns, and dies with its parent.
+
+    For tests and benchmarks; `make up` has a supervisor, which also restarts what falls.
+    """
+    service.prepare()
+    plan, parent = service.service(), os.getpid()
+
+    def prepare_child() -> None:
+        if isinstance(service, Postgres):
+            service.before_exec()
+        die_with_parent(parent, signal.SIGQUIT)
+
+    folder = plan.folder if isinstance(service, Redis) else Path("/")  # PostgreSQL's account may not enter ours
+    process = subprocess.Popen(plan.command, cwd=folder, env=plan.environment, preexec_fn=prepare_child)
+    wait_until(service.is_ready, 60, f"{plan.name} did not start")
+    return process
 
 
 def default_var(environment: MutableMapping[str, str]) -> Path:

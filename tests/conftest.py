@@ -22,9 +22,8 @@ from django.db import connections
 from django.test import TransactionTestCase
 from pytest_django.plugin import DjangoDbBlocker
 
-from cftapp.embedded import Postgres, Redis, wait_until
+from cftapp.embedded import Postgres, Redis, launch
 from cftapp.roles import DATABASE_VARIABLE, ROLES, password_variable, url_for
-from cftapp.unprivileged import die_with_parent
 from tests.snapshot import Snapshot
 
 pytest_plugins = ["tests.stack", "tests.loop.company"]
@@ -38,18 +37,7 @@ class Services:
 
     def start(self, service: Postgres | Redis) -> None:
         """Start PostgreSQL or Redis (again) and wait until it answers."""
-        service.prepare()
-        plan, parent = service.service(), os.getpid()
-        drop = service.before_exec if isinstance(service, Postgres) else lambda: None
-
-        def prepare_child() -> None:
-            drop()
-            die_with_parent(parent, signal.SIGQUIT)
-
-        folder = plan.folder if isinstance(service, Redis) else Path("/")
-        process = subprocess.Popen(plan.command, cwd=folder, env=plan.environment, preexec_fn=prepare_child)
-        self.processes[plan.name] = process
-        wait_until(service.is_ready, 60, f"{plan.name} did not start")
+        self.processes[service.service().name] = launch(service)
 
     def stop(self, name: str, by: signal.Signals) -> None:
         process = self.processes.pop(name)
