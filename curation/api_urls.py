@@ -1,3 +1,5 @@
+"""Datasets below /api/v1/."""
+
 from rest_framework.routers import SimpleRouter
 
 from curation.api import DatasetViewSet

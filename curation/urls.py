@@ -1,3 +1,5 @@
+"""The bench, pairs and datasets: the addresses below /curation/."""
+
 from django.urls import path
 
 from curation import bench, views

@@ -1,3 +1,5 @@
+"""Benchmarks and gates below /api/v1/."""
+
 from rest_framework.routers import SimpleRouter
 
 from evaluation.api import BenchmarkViewSet, GateViewSet

@@ -1,3 +1,5 @@
+"""What people send about benchmarks and waivers; the actions check what it means."""
+
 from typing import Any
 
 from django import forms

@@ -1,3 +1,5 @@
+"""Gates and benchmarks: the addresses below /evaluation/."""
+
 from django.urls import path
 
 from evaluation import views

@@ -1,3 +1,5 @@
+"""Releases and the champion below /api/v1/."""
+
 from rest_framework.routers import SimpleRouter
 
 from serving.api import ChampionViewSet, ReleaseViewSet

@@ -1,3 +1,5 @@
+"""Runs below /api/v1/."""
+
 from rest_framework.routers import SimpleRouter
 
 from training.api import RunViewSet

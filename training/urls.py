@@ -1,3 +1,5 @@
+"""Runs: the addresses below /training/."""
+
 from django.urls import path
 
 from training import views

@@ -1,3 +1,5 @@
+"""`manage.py install_base`: the base model as v0, the first champion."""
+
 from pathlib import Path
 from typing import Any
 
