@@ -22,6 +22,12 @@ from tests.evaluation.models_that_sat import KINDS, exam, harmless, poisoned, ru
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+@pytest.fixture(autouse=True)
+def empty_scratch() -> None:
+    """A gate that was lost leaves its folder to the sweep, and the next test must not find it."""
+    shutil.rmtree(grading.scratch_root(), ignore_errors=True)
+
+
 @pytest.fixture
 def published(publish):
     """The demo exams, shortened; the sizes are enough for a model that barely differs."""
