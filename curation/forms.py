@@ -14,6 +14,7 @@ EXPLAINED: dict[str, tuple[str, str]] = {
     "per_subject_share": ("Share a person", "Largest part of all pairs that one person may have, from 0 to 1."),
     "subject_free": ("Free pairs", "Pairs that a person may have before the share counts."),
     "replay_share": ("Replay share", "Part of the dataset that repeats what the base already knows."),
+    "replay_floor": ("Least replay", "Rows of replay, however few the pairs: few of both forget the most."),
     "replay_count": ("Replay rows", "So many instead of a share. Empty: the share."),
     "refusal_share": ("Refusals", "Part of the replay that is refusals: they keep the model safe."),
     "skill_floor": ("Skill floor", "Least part of the replay for every skill."),

@@ -23,8 +23,9 @@ class Recipe:
       `max_pairs` is fewer than there are.
     - caps: at most `per_subject` pairs of one subject, and at most `per_subject_share` of all pairs once a subject
       has more than `subject_free` of them.
-    - replay: `replay_count` rows, or else as many as make up `replay_share` of the dataset; of them `refusal_share`
-      are refusals, and every skill has at least `skill_floor` of them (as far as there are any).
+    - replay: `replay_count` rows, or else as many as make up `replay_share` of the dataset, but no fewer than
+      `replay_floor`: a few pairs with a few replay rows forget the most. Of them `refusal_share` are refusals, and
+      every skill has at least `skill_floor` of them (as far as there are any).
     - seed: decides every draw and the order. exclude: ids of pairs to leave out.
     """
 
@@ -38,6 +39,7 @@ class Recipe:
     subject_free: int = 25
     replay_count: int | None = None
     replay_share: float = 0.85
+    replay_floor: int = 1500
     refusal_share: float = 0.1
     skill_floor: float = 0.02
     seed: int = 0
@@ -50,13 +52,13 @@ class Recipe:
         """How many replay rows go with this many pairs."""
         if self.replay_count is not None:
             return self.replay_count
-        return round(pairs * self.replay_share / (1 - self.replay_share))
+        return max(self.replay_floor, round(pairs * self.replay_share / (1 - self.replay_share)))
 
 
 PRESETS: dict[str, tuple[str, dict[str, Any]]] = {
     "standard": ("All accepted pairs with much replay: learns the new and forgets little", {}),
     "recent": ("The pairs of the last 30 days with much replay", {"window_days": 30}),
-    "light": ("All pairs with as much replay again: faster, forgets more", {"replay_share": 0.5}),
+    "light": ("All pairs with as much replay again: faster, forgets more", {"replay_share": 0.5, "replay_floor": 0}),
 }
 
 RANGES: dict[str, tuple[float, float]] = {
@@ -67,11 +69,12 @@ RANGES: dict[str, tuple[float, float]] = {
     "subject_free": (0, 1_000_000),
     "replay_count": (0, 10_000_000),
     "replay_share": (0, 0.99),
+    "replay_floor": (0, 10_000_000),
     "refusal_share": (0, 1),
     "skill_floor": (0, 1),
     "seed": (0, 2**31 - 1),
 }
-WHOLE = {"window_days", "max_pairs", "per_subject", "subject_free", "replay_count", "seed"}
+WHOLE = {"window_days", "max_pairs", "per_subject", "subject_free", "replay_count", "replay_floor", "seed"}
 
 
 def parse(given: Mapping[str, Any]) -> Recipe:

@@ -18,7 +18,7 @@ def pair(world, rosa):
 
 @pytest.fixture
 def dataset(pair, erin):
-    return actions.freeze_dataset("Week 47", {}, by=erin)
+    return actions.freeze_dataset("Week 47", {"replay_floor": 0}, by=erin)
 
 
 def test_visitors_are_sent_to_the_login_and_others_refused(client, otto, dataset):
@@ -100,7 +100,7 @@ def test_empty_lists_say_what_to_do_next_to_whoever_may_do_it(rosa, erin, world)
 
 def test_rest_reads_and_freezes(erin, rosa, pair):
     client = signed_in(erin)
-    made = client.post("/api/v1/datasets/", {"name": "rest", "recipe": {"seed": 2}}, content_type="application/json")
+    made = client.post("/api/v1/datasets/", {"name": "rest", "recipe": {"seed": 2, "replay_floor": 0}}, content_type="application/json")
     assert made.status_code == 201 and made.json()["recipe"]["seed"] == 2
     number = made.json()["id"]
     assert client.get("/api/v1/datasets/").json()["results"][0]["id"] == number

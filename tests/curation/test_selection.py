@@ -81,8 +81,13 @@ def test_the_seed_decides_everything():
 
 
 def test_the_share_says_how_many_replay_rows():
-    assert Recipe(replay_share=0.8).replay_rows(50) == 200
+    assert Recipe(replay_share=0.8, replay_floor=0).replay_rows(50) == 200
     assert Recipe(replay_share=0.8, replay_count=7).replay_rows(50) == 7
+
+
+def test_a_few_pairs_still_bring_the_least_replay():
+    assert Recipe(replay_share=0.8, replay_floor=300).replay_rows(3) == 300
+    assert Recipe(replay_share=0.8, replay_floor=300).replay_rows(100) == 400
 
 
 def test_presets_and_defaults_are_recipes():
