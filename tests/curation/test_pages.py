@@ -100,7 +100,8 @@ def test_empty_lists_say_what_to_do_next_to_whoever_may_do_it(rosa, erin, world)
 
 def test_rest_reads_and_freezes(erin, rosa, pair):
     client = signed_in(erin)
-    made = client.post("/api/v1/datasets/", {"name": "rest", "recipe": {"seed": 2, "replay_floor": 0}}, content_type="application/json")
+    asked = {"name": "rest", "recipe": {"seed": 2, "replay_floor": 0}}
+    made = client.post("/api/v1/datasets/", asked, content_type="application/json")
     assert made.status_code == 201 and made.json()["recipe"]["seed"] == 2
     number = made.json()["id"]
     assert client.get("/api/v1/datasets/").json()["results"][0]["id"] == number
