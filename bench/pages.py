@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bench.screens import VISITOR, Camera, find_pages, read_accounts, shape
-from cftapp import demo
+from cftapp.demo import stack as demo
 
 MOST_KILOBYTES, MOST_QUERIES = 60.0, 12
 TRANSACTION = re.compile(r"(BEGIN|COMMIT|SAVEPOINT|RELEASE|ROLLBACK)")
@@ -78,7 +78,7 @@ def measure(var: Path) -> list[Page]:
         import django
 
         django.setup()
-        from cftapp.demo_walk import walk
+        from cftapp.demo.walk import walk
 
         url = f"http://127.0.0.1:{os.environ['CFT_PORT']}"
         walk(url)

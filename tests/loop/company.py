@@ -10,7 +10,7 @@ import pytest
 from tests.stack import Stack, wait_for
 
 KEY_SCRIPT = """
-from cftapp.sample import support_source
+from cftapp.demo.sample import support_source
 from feedback.actions import issue_api_key
 print("key:" + issue_api_key(support_source(), "test", by="process:test")[1])
 """

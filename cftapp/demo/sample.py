@@ -23,7 +23,9 @@ from feedback.actions import (
     submit_correction,
     submit_taste_note,
 )
-from feedback.models import Environment, Source
+from feedback.lanes import lane_of
+from feedback.models import Environment, Lane, Source
+from feedback.querysets import subject_key
 from serving.actions import install_base
 from training.actions import checked_base
 from training.engine import world
@@ -92,7 +94,7 @@ def refused_corrections() -> Iterable[Sample]:
         environment = words.pop("environment", Environment.PRODUCTION)
         replacement = words.pop("replacement", row["chosen"])
         said = plain | {"replacement": replacement} | words
-        return Sample("correction", person, row["prompt"], row["rejected"], said, environment)
+        return Sample("correction", in_training(person), row["prompt"], row["rejected"], said, environment)
 
     yield about(spare[0], "no-consent", consent=False, note="Please do not train on me.")
     yield about(spare[3], "tester", environment=Environment.STAGING, note="Trying the form.")
@@ -105,16 +107,28 @@ def refused_corrections() -> Iterable[Sample]:
     yield about(leak, "examinee", note="Saw this one somewhere.")
 
 
+def in_training(person: str) -> str:
+    """A person of this name whose lane is training: one in ten would be held out, and the example with them."""
+    source = support_source()
+    names = (person, *(f"{person}-{number}" for number in range(2, 100)))
+    lanes = ((name, lane_of(subject_key(), source.name, name, source.held_out_percent)) for name in names)
+    return next(name for name, lane in lanes if lane == Lane.TRAINING)
+
+
 def notes() -> Iterable[Sample]:
     """Bugs, matters of taste, and an old thumbs-down without a kind."""
     facts = world.handbook()
     hello = ("Hello", "Hello! Ask me about the handbook or give me a small task.")
     broken = {"what_happened": "The answer stopped in the middle of the word.", "expected": "A whole sentence."}
-    yield Sample("bug_report", "crew-03", facts[0].question(0), facts[0].answer()[:9], broken)
-    yield Sample("bug_report", "crew-17", *hello, {"what_happened": "It took a minute to greet me."})
-    yield Sample("taste_note", "crew-05", *hello, {"preference": "Just say hi.", "aspect": "length"})
-    yield Sample("taste_note", "crew-21", *hello, {"preference": "Less cheerful, please.", "aspect": "tone"})
-    yield Sample("comment", "crew-09", *hello, {"rating": "thumbs down", "text": "I was only trying something out."})
+    yield Sample("bug_report", in_training("crew-03"), facts[0].question(0), facts[0].answer()[:9], broken)
+    yield Sample("bug_report", in_training("crew-17"), *hello, {"what_happened": "It took a minute to greet me."})
+    yield Sample("taste_note", in_training("crew-05"), *hello, {"preference": "Just say hi.", "aspect": "length"})
+    yield Sample(
+        "taste_note", in_training("crew-21"), *hello, {"preference": "Less cheerful, please.", "aspect": "tone"}
+    )
+    yield Sample(
+        "comment", in_training("crew-09"), *hello, {"rating": "thumbs down", "text": "I was only trying something out."}
+    )
 
 
 SUBMIT: dict[str, Callable[..., Any]] = {

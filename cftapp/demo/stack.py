@@ -1,7 +1,4 @@
-"""`make demo`: the loop without a browser, on the sample data, to a verdict. Fails if an invariant does not hold.
-
-Starts a stack of its own under `var/demo`, real in every part; this process does what the people would do.
-"""
+"""A stack of its own for the demo and for benchmarks: start it fresh, wait until it is ready, be its owner."""
 
 import json
 import os
@@ -12,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 T = TypeVar("T")
 PATIENCE = 420.0
@@ -20,31 +17,6 @@ PATIENCE = 420.0
 
 class Broken(Exception):
     """A stage did not do what it must."""
-
-
-def main() -> int:
-    """Run it; 0 if every stage and every invariant held."""
-    from cftapp.embedded import Unusable, default_var
-
-    var = default_var(os.environ) / "demo"
-    started = time.monotonic()
-    stack = start(var)
-    try:
-        os.environ.update(owner(var, stack) | {"DJANGO_SETTINGS_MODULE": "cftapp.settings"})
-        import django
-
-        django.setup()
-        from cftapp.demo_walk import walk
-
-        walk(f"http://127.0.0.1:{os.environ['CFT_PORT']}")
-    except (Broken, Unusable) as problem:
-        print(f"\nThe demo failed: {problem}\nThe log of its processes: {var}.log", file=sys.stderr)
-        return 1
-    finally:
-        stack.terminate()
-        stack.wait(60)
-    print(f"\nThe loop is closed, every invariant held: {time.monotonic() - started:.0f} s in all.")
-    return 0
 
 
 def start(var: Path) -> subprocess.Popen[bytes]:
@@ -90,12 +62,3 @@ def wait_for(condition: Callable[[], T | None], what: str, pause: float = 0.3) -
             return found
         time.sleep(pause)
     raise Broken(f"waited {PATIENCE:.0f} s in vain for {what}.")
-
-
-def say(stage: str, *lines: Any) -> None:
-    """One stage's report."""
-    print(f"\n{stage}", *(f"  {line}" for line in lines), sep="\n", flush=True)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

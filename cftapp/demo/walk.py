@@ -14,8 +14,8 @@ from audit.lineage import trace
 from audit.management.commands.seal import outside_file
 from audit.models import Event
 from audit.verify import verify
-from cftapp.demo import Broken, say, wait_for
-from cftapp.sample import support_source
+from cftapp.demo.sample import support_source
+from cftapp.demo.stack import Broken, wait_for
 from curation.actions import claim_case, decide_case, freeze_dataset
 from curation.models import Blocker, Case, Dataset, Pair
 from evaluation.models import Gate
@@ -209,6 +209,11 @@ def check_invariants(run: Run) -> None:
     decided = Event.objects.filter(name="case.decided").count()
     require(decided == Case.objects.exclude(verdict="").count(), "verdicts and their audit events do not agree")
     say("invariants", "all six hold")
+
+
+def say(stage: str, *lines: Any) -> None:
+    """One stage's report."""
+    print(f"\n{stage}", *(f"  {line}" for line in lines), sep="\n", flush=True)
 
 
 def require(condition: bool, otherwise: str) -> None:
