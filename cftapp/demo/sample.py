@@ -24,7 +24,7 @@ from feedback.actions import (
     submit_taste_note,
 )
 from feedback.lanes import lane_of
-from feedback.models import Environment, Lane, Source
+from feedback.models import Environment, Source
 from feedback.querysets import subject_key
 from serving.actions import install_base
 from training.actions import checked_base
@@ -112,7 +112,7 @@ def in_training(person: str) -> str:
     source = support_source()
     names = (person, *(f"{person}-{number}" for number in range(2, 100)))
     lanes = ((name, lane_of(subject_key(), source.name, name, source.held_out_percent)) for name in names)
-    return next(name for name, lane in lanes if lane == Lane.TRAINING)
+    return next(name for name, lane in lanes if lane == "training")
 
 
 def notes() -> Iterable[Sample]:
