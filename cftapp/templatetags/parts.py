@@ -66,12 +66,12 @@ def mark(state: str, label: str = "") -> SafeString:
 
 @register.filter
 def tone(state: str) -> str:
-    """The class of a state: good, bad, warn, live or quiet."""
+    """The class of a state: good, bad, warn, live or idle."""
     key = state.lower()
     for name, members in (("good", GOOD), ("bad", BAD), ("warn", WARN), ("live", LIVE)):
         if key in members:
             return name
-    return "quiet"
+    return "idle"
 
 
 @register.simple_tag(name="hash")
