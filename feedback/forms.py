@@ -96,7 +96,11 @@ def doors(said: str = "", *, may_consent: bool = True, bound: DoorForm | None = 
 
 
 class SourceForm(forms.Form):
-    name = forms.SlugField(max_length=60, help_text="For machines: small letters, digits, hyphens.")
+    name = forms.SlugField(
+        max_length=60,
+        help_text="For machines: small letters, digits, hyphens.",
+        error_messages={"invalid": "Use only letters, digits, hyphens and underscores, without spaces."},
+    )
     title = forms.CharField(max_length=120, help_text="For people.")
     subject_kind = forms.ChoiceField(label="A subject is a", choices=Source.SubjectKind.choices)
     environment = forms.ChoiceField(choices=Environment.choices)
@@ -112,7 +116,14 @@ class SourceForm(forms.Form):
 
 
 class KeyForm(forms.Form):
-    label = forms.CharField(label="What is the key for?", max_length=80)
+    label = forms.CharField(
+        label="What is the key for?",
+        max_length=80,
+        error_messages={
+            "required": "Say what the key is for.",
+            "max_length": "Say what the key is for in at most %(limit_value)d characters: these are %(show_value)d.",
+        },
+    )
 
 
 class GrantForm(forms.Form):

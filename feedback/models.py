@@ -251,7 +251,7 @@ class Receipt(models.Model):
         BUG_REPORT = "bug_report", "Bug"
         TASTE_NOTE = "taste_note", "Taste"
         CORRECTION = "correction", "Correction"
-        COMMENT = "comment", "Untyped"
+        COMMENT = "comment", "Comment"
 
     id = models.UUIDField(primary_key=True, editable=False, help_text="The id of the feedback itself.")
     interaction = models.ForeignKey(Interaction, on_delete=models.PROTECT, related_name="receipts")

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from audit.refusal import Refused
 from cftapp.accounts import role_required
-from feedback import reference
+from feedback import reference, show_once
 from feedback.actions import (
     grant_consent,
     issue_api_key,
@@ -92,6 +92,7 @@ def summary(receipt: Receipt, given: Feedback | None) -> str:
 
 # --- where it comes from ---
 @role_required("admin")
+@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def sources(request: HttpRequest) -> HttpResponse:
     """Sources and their keys; a POST registers another source."""
@@ -104,23 +105,27 @@ def sources(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, f"{source.title} may send feedback once it has a key.")
             return redirect("feedback:sources")
-    return sources_page(request, form=form)
+    issued, token = show_once.take(request.user.pk) if request.method == "GET" else (None, "")
+    key = ApiKey.objects.select_related("source").filter(pk=issued).first() if token else None
+    return sources_page(request, form=form, issued=key, token=token if key else "")
 
 
 @role_required("admin")
 @require_POST
 @never_cache
 def issue_key(request: HttpRequest, pk: int) -> HttpResponse:
-    """A new key. Its token is on the answer to this one request and nowhere else."""
+    """A new key. The page after this one shows its token, once: loading that again shows and issues nothing."""
     source = get_object_or_404(Source, pk=pk)
     form = KeyForm(request.POST)
     if not form.is_valid():
-        messages.error(request, "Say what the key is for.")
+        messages.error(request, " ".join(map(str, form.errors["label"])))
         return redirect("feedback:sources")
     try:
         key, token = issue_api_key(source, form.cleaned_data["label"], by=request.user)
     except Refused as refused:
         messages.error(request, str(refused))
+        return redirect("feedback:sources")
+    if show_once.keep(request.user.pk, key.pk, token):
         return redirect("feedback:sources")
     return sources_page(request, issued=key, token=token)
 

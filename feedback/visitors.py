@@ -5,7 +5,6 @@ may not hold the exam's text. So the exchange waits in the cache, encrypted unde
 two hours; afterwards the page works without it.
 """
 
-import base64
 import json
 import secrets
 import uuid
@@ -13,18 +12,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import InvalidToken
 from django.core.cache import cache
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.crypto import salted_hmac
 from redis.exceptions import RedisError
 
 from feedback.actions.sources import PLAYGROUND
 from feedback.models import Source, Subject
+from feedback.sealed import box
 
 log = structlog.get_logger(__name__)
 SESSION_KEY = "visitor"
+PURPOSE = "feedback.visitors"
 KEEP_SECONDS = 2 * 3600
 BY = "visitor"
 
@@ -53,7 +53,7 @@ def subject_of(request: HttpRequest) -> Subject | None:
 
 def remember(interaction_id: uuid.UUID, prompt: str, answer: str) -> str:
     """Keep an exchange for its capture page; returns the page's address."""
-    sealed = _box().encrypt(json.dumps([prompt, answer]).encode())
+    sealed = box(PURPOSE).encrypt(json.dumps([prompt, answer]).encode())
     try:
         cache.set(_cache_key(interaction_id), sealed, KEEP_SECONDS)
     except RedisError as problem:
@@ -65,7 +65,7 @@ def remembered(interaction_id: uuid.UUID) -> Exchange | None:
     """The exchange, while it is kept. Ask only for interactions that the visitor owns."""
     try:
         sealed: Any = cache.get(_cache_key(interaction_id))
-        return Exchange(*json.loads(_box().decrypt(sealed))) if sealed else None
+        return Exchange(*json.loads(box(PURPOSE).decrypt(sealed))) if sealed else None
     except (RedisError, InvalidToken) as problem:
         log.warning("visitors.not_remembered", problem=type(problem).__name__)
         return None
@@ -73,9 +73,3 @@ def remembered(interaction_id: uuid.UUID) -> Exchange | None:
 
 def _cache_key(interaction_id: uuid.UUID) -> str:
     return f"feedback:exchange:{interaction_id}"
-
-
-def _box() -> Fernet:
-    """Encryption under a key that only holders of SECRET_KEY can derive: the web process."""
-    key = salted_hmac("feedback.visitors", "exchange", algorithm="sha256").digest()
-    return Fernet(base64.urlsafe_b64encode(key))

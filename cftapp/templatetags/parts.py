@@ -13,7 +13,7 @@ from cftapp import plots
 
 register = template.Library()
 
-KINDS = {"bug": "Bug", "taste": "Taste", "correction": "Correction", "comment": "Untyped"}
+KINDS = {"bug": "Bug", "taste": "Taste", "correction": "Correction", "comment": "Comment"}
 GOOD = {"pass", "accepted", "finished", "promoted", "granted", "training", "champion", "verified", "published"}
 BAD = {"fail", "failed", "rejected", "withdrawn", "refused", "revoked", "broken"}
 WARN = {"inconclusive", "undone", "stopped", "rolled_back", "expired"}

@@ -325,7 +325,7 @@ class Migration(migrations.Migration):
                             ("bug_report", "Bug"),
                             ("taste_note", "Taste"),
                             ("correction", "Correction"),
-                            ("comment", "Untyped"),
+                            ("comment", "Comment"),
                         ],
                         max_length=10,
                     ),

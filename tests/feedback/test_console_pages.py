@@ -1,11 +1,13 @@
 """The console's pages: who may open them, what they show, what they cost."""
 
 import pytest
+from django.core.cache import cache
 from django.test import Client
+from redis.exceptions import RedisError
 
 from feedback.actions import grant_consent, record_interaction, submit_bug_report, submit_comment
 from feedback.models import ApiKey, ConsentEntry, Source, Subject
-from tests.people import signed_in
+from tests.people import person, signed_in
 
 PAGES = {
     "/feedback/": {"rosa": 200, "carl": 200, "ada": 200, "otto": 403},
@@ -41,7 +43,7 @@ def test_pages_by_kind_and_lane(some_feedback, rosa):
     assert "it hung" not in first
     held_out = client.get("/feedback/?lane=held_out").content.decode()
     assert "in the vault" in held_out and "it hung" not in held_out
-    assert "Bug 2" in held_out and "Untyped 60" in held_out  # the counts are those of all feedback
+    assert "Bug 2" in held_out and "Comment 60" in held_out  # the counts are those of all feedback
 
 
 def test_it_takes_few_queries_and_little_weight(some_feedback, rosa, django_assert_max_num_queries):
@@ -81,13 +83,39 @@ def test_a_source_is_registered(ada, event_names):
 
 def test_a_token_is_shown_once_and_only_its_hash_is_kept(ada, shop, whole_default_database, event_names):
     client = signed_in(ada)
-    page = client.post(f"/feedback/sources/{shop.pk}/keys/", {"label": "checkout"})
+    issued = client.post(f"/feedback/sources/{shop.pk}/keys/", {"label": "checkout"})
+    assert issued.status_code == 302
+    page = client.get(issued.url)
     token = page.content.decode().split("<code>cft_")[1].split("<")[0]
     assert page.status_code == 200 and "no-store" in page.headers["Cache-Control"]
     assert ApiKey.objects.matching(f"cft_{token}").source == shop
     assert token not in whole_default_database()
     assert f"cft_{token}" not in client.get("/feedback/sources/").content.decode()
-    assert event_names()[-1] == "api_key.issued"
+    assert event_names().count("api_key.issued") == 1
+
+
+def test_a_token_waits_for_its_issuer_alone_and_sealed(ada, shop):
+    client = signed_in(ada)
+    client.post(f"/feedback/sources/{shop.pk}/keys/", {"label": "checkout"})
+    assert "hash token" not in signed_in(person("anna", "admin")).get("/feedback/sources/").content.decode()
+    assert b"cft_" not in cache.get(f"feedback:token:{ada.pk}")
+    assert "hash token" in client.get("/feedback/sources/").content.decode()
+
+
+def test_a_token_that_cannot_wait_is_shown_at_once(ada, shop, monkeypatch):
+    def broken(*_: object) -> None:
+        raise RedisError("no cache")
+
+    monkeypatch.setattr(cache, "set", broken)
+    page = signed_in(ada).post(f"/feedback/sources/{shop.pk}/keys/", {"label": "checkout"})
+    assert page.status_code == 200 and "shown this once" in page.content.decode()
+
+
+@pytest.mark.parametrize(("label", "words"), [("", "Say what the key is for."), ("x" * 81, "at most 80 characters")])
+def test_a_label_that_does_not_fit_is_refused_by_name(ada, shop, label, words):
+    page = signed_in(ada).post(f"/feedback/sources/{shop.pk}/keys/", {"label": label}, follow=True)
+    assert words in page.content.decode()
+    assert not ApiKey.objects.exists()
 
 
 def test_a_key_is_revoked(ada, application, event_names):
