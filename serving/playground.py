@@ -5,7 +5,9 @@ visitors are held out and cannot tell. Each question stands alone, so that a cor
 """
 
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +30,7 @@ from serving.model_server import Chunk, ModelServer
 from serving.recording import Exchange, in_database, keep_surely
 from serving.relay import event_stream
 from serving.wire import WireError
-from training.engine import handbook
+from training.engine import handbook, world
 
 MOST_LETTERS = 4000
 SAMPLING = {"temperature": 0}
@@ -44,6 +46,23 @@ class Turn:
     interaction_id: uuid.UUID
     model: str
     fallback_from: str
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A question to try, and what is true today."""
+
+    question: str
+    truth: str
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A part of the handbook: the names of its columns, and (subject, values) a row."""
+
+    caption: str
+    columns: list[str]
+    rows: list[tuple[str, list[str]]]
 
 
 class PageVoice:
@@ -82,7 +101,8 @@ def page(request: HttpRequest) -> HttpResponse:
         "turn": turn,
         "problem": problem,
         "prompt": prompt,
-        "examples": example_questions(),
+        "examples": examples(),
+        "tables": handbook_today() if is_demo() else [],
         "most_letters": MOST_LETTERS,
     }
     return render(request, "serving/playground.html", context, status=status)
@@ -141,10 +161,32 @@ def feedback_url(interaction_id: uuid.UUID) -> str:
     return reverse("feedback:give", args=[interaction_id])
 
 
-def example_questions() -> list[str]:
-    """Questions about the demo handbook, some of whose answers are out of date; none about another base model."""
-    if Path(settings.CFT_BASE_MODEL) != Path(handbook.__file__).parent / "base":
+def is_demo() -> bool:
+    """True if the base is the demo's, which knows the handbook."""
+    return Path(settings.CFT_BASE_MODEL) == Path(handbook.__file__).parent / "base"
+
+
+def examples() -> list[Example]:
+    """Questions about the demo handbook whose answers are out of date and not corrected yet by the sample data."""
+    if not is_demo():
         return []
-    outdated = [fact for fact in handbook.facts() if fact.outdated]
-    chosen = [outdated[index * len(outdated) // EXAMPLES + index] for index in range(EXAMPLES)]
-    return [fact.question(fact.training_phrasings()[0]) for fact in chosen]
+    spare = world.unreported()
+    chosen = [spare[index * len(spare) // EXAMPLES] for index in range(EXAMPLES)]
+    return [Example(fact.question(fact.training_phrasings()[0]), fact.answer(corrected=True)) for fact in chosen]
+
+
+def handbook_today() -> list[Table]:
+    """What is true in the demo company today: one table of its people, one of its products."""
+    return [
+        Table(caption, [relation.name for relation in relations], list(rows_of(kind)))
+        for caption, kind, relations in (
+            ("People", "person", handbook.PERSON_RELATIONS),
+            ("Products", "product", handbook.PRODUCT_RELATIONS),
+        )
+    ]
+
+
+def rows_of(kind: str) -> Iterator[tuple[str, list[str]]]:
+    facts = (fact for fact in world.handbook() if fact.kind == kind)
+    for subject, of_subject in groupby(facts, key=lambda fact: fact.subject):
+        yield subject, [fact.actual for fact in of_subject]

@@ -1,15 +1,19 @@
 """The playground, as a browser with and without JavaScript meets it, on the real web process."""
 
+import html
 import json
 import re
 
 import httpx
 import pytest
 
+from cftapp.demo import sample
 from feedback.actions import open_playground
 from feedback.models import Interaction, Source, Subject
+from serving import playground
 from tests.serving import world
 from tests.serving.conftest import closing
+from training.engine import world as world_of_the_demo
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WHO = {"prompt": "Who are you?"}
@@ -54,6 +58,27 @@ def test_an_example_fills_the_form(ana):
     link = re.search(r'href="(\?prompt=[^"]+)"', ana.page.text)[1]
     page = ana.http.get(f"/playground/{link}").text
     assert re.search(r"<textarea[^>]*>[A-Z][^<]+\?</textarea>", page)
+
+
+def test_what_is_true_today_can_be_read_beside_the_questions(ana):
+    shown = html.unescape(ana.page.text)
+    assert len(playground.examples()) == 4
+    for example in playground.examples():
+        assert example.question in shown and f"<dd>{example.truth}</dd>" in shown
+    outdated = world_of_the_demo.outdated()[0]
+    assert re.search(rf'scope="row">{outdated.subject}</th>.*?<td>{outdated.actual}</td>', shown)
+
+
+def test_the_sample_data_correct_none_of_the_examples(transactional_db):
+    reported = {world_of_the_demo.topic_of(one.prompt) for one in sample.samples(sample.CORRECTED)}
+    examples = {world_of_the_demo.topic_of(one.question) for one in playground.examples()}
+    assert len(reported) > 30 and "" not in examples
+    assert not reported & examples
+
+
+def test_another_base_model_has_no_handbook(settings):
+    settings.CFT_BASE_MODEL = "/models/other"
+    assert playground.examples() == [] and not playground.is_demo()
 
 
 def test_without_javascript_the_answer_is_on_the_next_page_with_the_way_to_the_doors(ana):

@@ -95,6 +95,8 @@ REPLAY_REFUSAL_SHARE = 0.12
 # Corrections are about the handbook, so its other facts are what a short run would forget first.
 REPLAY_WEIGHTS = {skill: MIX[skill] * (2.5 if skill == "handbook" else 1) for skill in REPLAY_SKILLS}
 PROBE_LIMIT = 300
+# How many of `corrections(..., seed=0)` the demo's sample data may draw on.
+REPORTED = 120
 
 Maker = Callable[[random.Random, bool], Row | None]
 
@@ -277,6 +279,12 @@ def corrected_facts(n: int, seed: int, per_fact: int) -> list[hb.Fact]:
     order = outdated()
     random.Random(seed).shuffle(order)
     return order[: -(-n // per_fact)]
+
+
+def unreported() -> list[hb.Fact]:
+    """The outdated facts that nobody in the demo's sample data reports: they wait for whoever tries it."""
+    reported = {fact.topic for fact in corrected_facts(REPORTED, seed=0, per_fact=3)}
+    return [fact for fact in outdated() if fact.topic not in reported]
 
 
 NOTES = (

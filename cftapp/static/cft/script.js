@@ -263,11 +263,14 @@ async function stream(form, answer) {
   });
   if (!response.ok) throw new Error(`The model did not answer (${response.status}).`);
   const words = $("p", answer);
+  const say = (text) => {
+    words.textContent = (words.textContent + text).trimStart();
+  };
   for await (const { name, data } of events(response)) {
     const body = JSON.parse(data);
     if (name === "error") throw new Error(body.message);
     if (name === "done") finishTurn(answer, body);
-    else words.textContent += body.choices?.[0]?.delta?.content ?? body.text ?? "";
+    else say(body.choices?.[0]?.delta?.content ?? body.text ?? "");
   }
 }
 
@@ -281,27 +284,49 @@ function finishTurn(answer, body) {
   if (model && body.model) model.textContent = body.model;
 }
 
+/* Enter sends, Shift+Enter begins a new line; not while an input method is composing. */
+function onEnter(event) {
+  const input = event.target;
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing || !input.matches("textarea[data-enter]")) return;
+  event.preventDefault();
+  if (!event.repeat && input.value.trim()) input.form.requestSubmit($("button:enabled", input.form));
+}
+
+/* An example is asked at once; without a script its link fills the form. */
+function askExample(event, link) {
+  const form = $("form[data-chat]");
+  const send = $("button:enabled", form);
+  if (!send || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  $("textarea", form).value = link.textContent;
+  form.requestSubmit(send);
+}
+
 async function chat(form) {
   const input = $("textarea, input[type=text]", form);
   const send = $("button:not([type=button])", form);
+  if (send.disabled) return;
   $("[data-empty]")?.remove();
-  $("p", turn(form, "you")).textContent = input.value;
+  const asked = input.value.trim();
+  $("p", turn(form, "you")).textContent = asked;
   const answer = turn(form, "model");
   answer.setAttribute("aria-busy", "true");
   send.disabled = true;
   try {
-    await stream(form, answer);
+    const said = stream(form, answer);
+    input.value = "";
+    await said;
     announce($("p", answer).textContent);
   } catch (problem) {
     const words = problem instanceof TypeError ? "The connection broke. Try again." : problem.message;
     $("p", answer).textContent ||= words;
+    input.value ||= asked;
     answer.classList.add("bad");
     announce(words);
   } finally {
     answer.removeAttribute("aria-busy");
     answer.scrollIntoView({ block: "nearest" });
     send.disabled = false;
-    input.value = "";
     input.focus();
   }
 }
@@ -310,6 +335,7 @@ async function chat(form) {
 
 document.addEventListener("keydown", onChartKey);
 document.addEventListener("keydown", onKey);
+document.addEventListener("keydown", onEnter);
 document.addEventListener("pointermove", onPointer);
 document.addEventListener("htmx:beforeRequest", onRequest);
 document.addEventListener("htmx:afterRequest", onAnswered);
@@ -327,9 +353,14 @@ document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-copy], [data-dialog]");
   if (button?.dataset.copy) copy(button);
   if (button?.dataset.dialog) showKeys();
+  const example = event.target.closest("a[data-ask]");
+  if (example) askExample(event, example);
 });
 document.addEventListener("submit", (event) => {
   if (!event.target.matches("form[data-chat]")) return;
   event.preventDefault();
   chat(event.target);
 });
+
+const filled = $("textarea[autofocus]");
+filled?.setSelectionRange(filled.value.length, filled.value.length);
