@@ -1,11 +1,17 @@
 """The figures of the header and the home page: one statement, kept for two seconds by each process."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import datetime
 from threading import Lock
+from typing import Any
 
+from asgiref.sync import iscoroutinefunction
+from django.conf import settings
 from django.db import connection
+from django.http import HttpRequest
+from django.utils.decorators import sync_and_async_middleware
 
 KEEP_SECONDS = 2.0
 
@@ -103,6 +109,11 @@ class Kept:
                 self.read_at = time.monotonic()
             return self.counts
 
+    def forget(self) -> None:
+        """Read anew next time. Waits for a reading in progress, which may be older than the change."""
+        with self.lock:
+            self.counts = None
+
 
 kept = Kept()
 
@@ -119,3 +130,29 @@ def read_counts() -> Counts:
 def counts() -> Counts:
     """The figures, at most KEEP_SECONDS old."""
     return kept.get(KEEP_SECONDS)
+
+
+@sync_and_async_middleware
+def forget_after_change(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    """Middleware: the page after somebody's POST shows what it changed, not a figure of up to two seconds ago."""
+    if iscoroutinefunction(get_response):
+
+        async def answer_later(request: HttpRequest) -> Any:
+            response = await get_response(request)
+            forget_if_changed(request)
+            return response
+
+        return answer_later
+
+    def answer(request: HttpRequest) -> Any:
+        response = get_response(request)
+        forget_if_changed(request)
+        return response
+
+    return answer
+
+
+def forget_if_changed(request: HttpRequest) -> None:
+    """Only for people with a session: what applications post is many a second, and nobody's next page."""
+    if request.method == "POST" and settings.SESSION_COOKIE_NAME in request.COOKIES:
+        kept.forget()

@@ -130,8 +130,8 @@ class Supervisor:
     def __init__(self, environment: Mapping[str, str]):
         self.given = dict(environment)
         self.var = embedded.default_var(self.given)
-        self.port = int(self.given.get("CFT_PORT") or 8000)
-        self.model_port = int(self.given.get("CFT_MODEL_PORT") or self.port + 1)
+        self.port = port_of(self.given, "CFT_PORT", 8000)
+        self.model_port = port_of(self.given, "CFT_MODEL_PORT", self.port + 1 if self.port < 65535 else self.port - 1)
         self.output = Output(sys.stdout.isatty() or bool(self.given.get("CFT_COLOUR")))
         self.children: dict[str, Child] = {}
         self.stopping = threading.Event()
@@ -349,6 +349,23 @@ def descendants(process: psutil.Process) -> list[psutil.Process]:
         return []
 
 
+def port_of(environment: Mapping[str, str], variable: str, usual: int) -> int:
+    """The port that a variable names, or the usual one."""
+    text = environment.get(variable) or str(usual)
+    if text.isascii() and text.isdigit() and 0 < int(text[:6]) < 2**16:
+        return int(text)
+    raise Unusable(f"{variable} is {text!r}: set it to a port from 1 to 65535, such as `{variable}=8000 make up`.")
+
+
+def main() -> int:
+    try:
+        supervisor = Supervisor(os.environ)
+    except Unusable as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    return supervisor.run()
+
+
 def require_port(port: int, variable: str) -> None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -374,4 +391,4 @@ def readiness(port: int) -> tuple[bool, dict[str, str]]:
 
 
 if __name__ == "__main__":
-    sys.exit(Supervisor(os.environ).run())
+    sys.exit(main())

@@ -10,6 +10,7 @@ urlpatterns = [
     path("runs/new/", views.new, name="new"),
     path("runs/<int:pk>/", views.run, name="run"),
     path("runs/<int:pk>/live/", views.live, name="live"),
+    path("runs/<int:pk>/gates/", views.gates, name="gates"),
     path("runs/<int:pk>/stop/", views.stop, name="stop"),
     path("runs/<int:pk>/resume/", views.resume, name="resume"),
     path("runs/<int:pk>/manifest.json", views.manifest, name="manifest"),

@@ -59,11 +59,7 @@ def new(request: HttpRequest) -> HttpResponse:
 def run(request: HttpRequest, pk: int) -> HttpResponse:
     shown = found(pk)
     context = about(request, shown, points=LIVE_POINTS if is_live(shown) else ALL_POINTS)
-    context["history"] = history(shown)
-    context["log"] = metrics.tail(actions.folder_of(shown) / "log.txt", size=4000)
-    context["gates"] = shown.gates.order_by("-pk").prefetch_related("results__version__benchmark")
-    context["manifest_text"] = manifests.encode(shown.manifest).decode() if shown.manifest else ""
-    return render(request, "training/run.html", context)
+    return render(request, "training/run.html", context | below(shown))
 
 
 @require_GET
@@ -73,12 +69,49 @@ def live(request: HttpRequest, pk: int) -> HttpResponse:
     shown = found(pk)
     context = about(request, shown, points=LIVE_POINTS if is_live(shown) else ALL_POINTS)
     if not is_live(shown):
-        ended = render(request, "training/live.html", context | {"swapped": True}, status=POLL_OVER)
+        whole = context | below(shown) | {"swapped": True}
+        ended = render(request, "training/live.html", whole, status=POLL_OVER)
         ended["HX-Trigger"] = json.dumps({"announce": f"Run {pk} {shown.state}", "counts": ""})
         return ended
     if request.GET.get("seen") == context["progress"].seen:
         return HttpResponse(status=204)
     return render(request, "training/live.html", context)
+
+
+@require_GET
+@role_required(*ROLES)
+def gates(request: HttpRequest, pk: int) -> HttpResponse:
+    """What changes while the gate of an ended run is worked through; a verdict ends the polling."""
+    shown = found(pk)
+    context = {"run": shown} | gates_of(shown)
+    if not context["gate_open"]:
+        ended = render(request, "training/gates.html", context, status=POLL_OVER)
+        ended["HX-Trigger"] = json.dumps({"announce": f"The gate of run {pk} has ended", "counts": ""})
+        return ended
+    if request.GET.get("seen") == context["gates_seen"]:
+        return HttpResponse(status=204)
+    return render(request, "training/gates.html", context)
+
+
+def gates_of(shown: Run) -> dict[str, Any]:
+    """The gates of a run, whether one is still to come to a verdict, and a word that changes as they do."""
+    newest = list(shown.gates.order_by("-pk").prefetch_related("results__version__benchmark"))
+    waiting = shown.state == Job.State.FINISHED and not newest
+    seen = "-".join(f"{gate.pk}.{gate.state}.{gate.answers}" for gate in newest[:3])
+    return {
+        "gates": newest,
+        "gate_open": waiting or any(gate.state in (Job.State.QUEUED, Job.State.RUNNING) for gate in newest),
+        "gates_seen": seen or "none",
+    }
+
+
+def below(shown: Run) -> dict[str, Any]:
+    """What stands under the figures: gates, manifest, log, audit. It is sent once more when the run has ended."""
+    return gates_of(shown) | {
+        "history": history(shown),
+        "log": metrics.tail(actions.folder_of(shown) / "log.txt", size=4000),
+        "manifest_text": manifests.encode(shown.manifest).decode() if shown.manifest else "",
+    }
 
 
 def about(request: HttpRequest, shown: Run, points: int) -> dict[str, Any]:

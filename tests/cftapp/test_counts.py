@@ -6,6 +6,7 @@ import psycopg
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from cftapp import counts
@@ -33,6 +34,17 @@ def test_it_is_read_again_when_it_is_old(db: None, monkeypatch: pytest.MonkeyPat
     User.objects.create_user("newcomer")
     assert counts.counts().roleless == before
     monkeypatch.setattr(counts, "KEEP_SECONDS", -1.0)
+    assert counts.counts().roleless == before + 1
+
+
+def test_a_post_with_a_session_makes_the_next_page_count_anew(client: Client, db: None) -> None:
+    edda = User.objects.create_user("edda")
+    client.force_login(edda)
+    before = counts.counts().roleless
+    User.objects.create_user("newcomer")
+    client.get("/")
+    assert counts.counts().roleless == before
+    client.post("/accounts/logout/")
     assert counts.counts().roleless == before + 1
 
 

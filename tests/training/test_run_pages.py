@@ -7,6 +7,7 @@ import pytest
 from django.db.models.functions import Now
 from django.urls import reverse
 
+from evaluation.models import Gate
 from tests.people import person
 from training import actions, jobs
 from training.models import Job, Run
@@ -146,6 +147,30 @@ def test_polling_is_small_quiet_when_nothing_happened_and_ends(client, edda, que
     assert "Lower the learning rate." in body(last)
     assert "Resume" in body(last)
     assert json.loads(last["HX-Trigger"])["announce"] == f"Run {run.pk} failed"
+    assert "follow by themselves" not in body(last)
+    assert 'id="run-below" hx-swap-oob="true"' in body(last)
+    assert run.manifest_sha256 in body(last)
+
+
+def test_the_gate_of_a_finished_run_is_polled_until_it_has_a_verdict(client, edda, queue):
+    run = actions.start_run(queue().pk)
+    Run.objects.filter(pk=run.pk).update(state="finished", adapter_sha256="0" * 64, vault_refusal="no", result={"seconds": 18, "peak_rss_mb": 300})
+    client.force_login(edda)
+    poll = reverse("training:gates", args=[run.pk])
+
+    assert f'hx-get="{poll}?seen=none"' in body(client.get(reverse("training:run", args=[run.pk])))
+    assert client.get(f"{poll}?seen=none").status_code == 204
+    gate = Gate.objects.create(run=run, requested_by="process:test")
+    opened = client.get(f"{poll}?seen=none")
+    assert reverse("evaluation:gate", args=[gate.pk]) in body(opened)
+    assert "queued" in body(opened)
+    assert "every 2s" in body(opened)
+
+    Gate.objects.filter(pk=gate.pk).update(state="finished", verdict="FAIL")
+    ended = client.get(f"{poll}?seen=none")
+    assert ended.status_code == 286
+    assert "every 2s" not in body(ended)
+    assert "FAIL" in body(ended)
 
 
 def test_stop_and_resume_by_button(client, edda, queue):
