@@ -20,6 +20,7 @@ class DoorForm(forms.Form):
     heading: ClassVar[str]
     promise: ClassVar[str]
     button: ClassVar[str]
+    words: ClassVar[str]  # the field with what the person says
 
     def __init__(self, *args: Any, said: str = "", may_consent: bool = True, **kwargs: Any) -> None:
         kwargs["prefix"] = self.door
@@ -30,6 +31,7 @@ class DoorForm(forms.Form):
 class BugForm(DoorForm):
     door, glyph, heading = "bug_report", "bug", "It broke"
     promise, button = "Goes to the bug tracker. Never used for training.", "Send the report"
+    words = "what_happened"
 
     what_happened = forms.CharField(label="What happened?", max_length=MEDIUM, widget=Area)
     expected = forms.CharField(label="What did you expect?", max_length=MEDIUM, widget=Area, required=False)
@@ -38,6 +40,7 @@ class BugForm(DoorForm):
 class TasteForm(DoorForm):
     door, glyph, heading = "taste_note", "taste", "I would word it differently"
     promise, button = "Goes to the style notes. Never counted as an error.", "Send the note"
+    words = "preference"
 
     preference = forms.CharField(label="How would you word it?", max_length=MEDIUM, widget=Area)
     aspect = forms.ChoiceField(label="What is it about?", choices=TasteNote.Aspect.choices)
@@ -46,6 +49,7 @@ class TasteForm(DoorForm):
 class CorrectionForm(DoorForm):
     door, glyph, heading = "correction", "correction", "It is wrong, and I know the right answer"
     promise, button = "A reviewer checks it before any model can learn from it.", "Send the correction"
+    words = "replacement"
 
     replacement = forms.CharField(label="The right answer", max_length=LONG, strip=False, widget=Area)
     reason = forms.ChoiceField(label="What was wrong?", choices=Correction.Reason.choices)

@@ -39,11 +39,16 @@ SUMMARY = {
 # --- what came in ---
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One row of the list. `text` is empty where the words are in the vault, or were erased."""
+    """One row of the list. `text` is empty where the words are in the vault, or were erased.
+
+    It leads to the pair that was made of it, or to its case while that is open.
+    """
 
     receipt: Receipt
     mark: str
     text: str
+    pair: uuid.UUID | None
+    case: int | None
 
 
 @role_required("reviewer", "lead", "engineer", "compliance", "admin")
@@ -78,8 +83,20 @@ def lines(receipts: list[Receipt]) -> list[Line]:
     found: dict[uuid.UUID, Feedback] = {}
     for kind in {receipt.kind for receipt in receipts}:
         keys = [receipt.pk for receipt in receipts if receipt.kind == kind]
-        found |= KINDS[kind]._default_manager.in_bulk(keys)
-    return [Line(r, MARKS.get(r.kind, r.kind), summary(r, found.get(r.pk))) for r in receipts]
+        joins = ("case", "pair") if kind == "correction" else ("case",)
+        found |= KINDS[kind]._default_manager.select_related(*joins).in_bulk(keys)
+    return [line(receipt, found.get(receipt.pk)) for receipt in receipts]
+
+
+def line(receipt: Receipt, given: Feedback | None) -> Line:
+    case, pair = getattr(given, "case", None), getattr(given, "pair", None)
+    return Line(
+        receipt,
+        MARKS.get(receipt.kind, receipt.kind),
+        summary(receipt, given),
+        pair=pair.pk if pair else None,
+        case=case.pk if case and case.state == "open" else None,
+    )
 
 
 def summary(receipt: Receipt, given: Feedback | None) -> str:

@@ -5,7 +5,8 @@ was given is listed by receipts.
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
@@ -26,15 +27,24 @@ from feedback.actions import (
 )
 from feedback.forms import DOORS, DoorForm, doors
 from feedback.mailbox import MailboxClosed
-from feedback.models import Interaction, Receipt, Subject
-from feedback.visitors import BY, Exchange, remembered, subject_of
+from feedback.models import Feedback, Interaction, Receipt, Subject
+from feedback.visitors import BY, Exchange, recall, remember_words, remembered, subject_of
 
 SHOWN = 100
-SUBMIT: dict[str, Callable[..., object]] = {
+SUBMIT: dict[str, Callable[..., Feedback]] = {
     "bug_report": submit_bug_report,
     "taste_note": submit_taste_note,
     "correction": submit_correction,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One line of what a visitor gave."""
+
+    receipt: Receipt
+    said: Exchange | None
+    words: str
 
 
 @never_cache
@@ -71,24 +81,25 @@ def submit(request: HttpRequest, interaction: Interaction, is_owner: bool, said:
         messages.error(request, "Choose one of the three doors.")
         return redirect("feedback:give", pk=interaction.pk)
     form = form_class(request.POST, said=said.answer if said else "", may_consent=is_owner)
-    if form.is_valid() and send(form, interaction, BY if is_owner else request.user):
+    given = send(form, interaction, BY if is_owner else request.user) if form.is_valid() else None
+    if given:
+        if is_owner:
+            remember_words(given.pk, form.cleaned_data[form.words])
         messages.success(request, "Thank you. Your feedback was sent.")
         return redirect("feedback:mine" if is_owner else "feedback:list")
     return capture_page(request, interaction, is_owner, said, form)
 
 
-def send(form: DoorForm, interaction: Interaction, by: object) -> bool:
+def send(form: DoorForm, interaction: Interaction, by: object) -> Feedback | None:
     """Hand the form to its action; what speaks against it is added to the form."""
     try:
-        SUBMIT[form.door](interaction.pk, **form.cleaned_data, by=by)
+        return SUBMIT[form.door](interaction.pk, **form.cleaned_data, by=by)
     except Refused as refused:
         for blocker in refused.blockers:
             form.add_error(None, str(blocker))
-        return False
     except MailboxClosed:
         form.add_error(None, "This could not be stored just now. Please send it again in a moment.")
-        return False
-    return True
+    return None
 
 
 def capture_page(
@@ -112,14 +123,24 @@ def capture_page(
 def mine(request: HttpRequest) -> HttpResponse:
     """What this visitor gave, and whether models may be trained on it."""
     subject = subject_of(request)
-    context: dict[str, Any] = {"wording": wording.CURRENT, "subject": subject, "receipts": [], "entry": None}
+    context: dict[str, Any] = {"wording": wording.CURRENT, "subject": subject, "sent": [], "entry": None}
     if subject:
         given = Receipt.objects.visible_to(subject).select_related("interaction")
         given = given.defer("interaction__prompt", "interaction__answer")
-        context["receipts"] = given.order_by("-created_at", "-id")[:SHOWN]
+        context["sent"] = sent(given.order_by("-created_at", "-id")[:SHOWN])
         context["entry"] = subject.consent_entries.order_by("-id").first()
         context["consents"] = Subject.objects.filter(pk=subject.pk).consented().exists()
     return render(request, "feedback/mine.html", context)
+
+
+def sent(receipts: Iterable[Receipt]) -> list[Sent]:
+    """What was given, with the words that are still remembered: they come from the cache in both lanes alike."""
+    given = list(receipts)
+    memory = recall([receipt.pk for receipt in given], {receipt.interaction_id for receipt in given})
+    return [
+        Sent(receipt, memory.exchanges.get(receipt.interaction_id), memory.words.get(receipt.pk, ""))
+        for receipt in given
+    ]
 
 
 @require_POST

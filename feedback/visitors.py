@@ -1,15 +1,15 @@
 """People without an account: a random id in the session is the subject, and whoever holds the session owns its words.
 
-What a visitor was just answered is shown again on the capture page, in both lanes alike, although the default database
-may not hold the exam's text. So the exchange waits in the cache, encrypted under the web process's own secret, for
-two hours; afterwards the page works without it.
+What a visitor was just answered, and wrote about it, is shown to it again, in both lanes alike, although the default
+database may not hold the exam's text. So both wait in the cache, encrypted under the web process's own secret, for
+two hours; afterwards the pages work without them.
 """
 
 import json
 import secrets
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
 from cryptography.fernet import InvalidToken
@@ -53,23 +53,54 @@ def subject_of(request: HttpRequest) -> Subject | None:
 
 def remember(interaction_id: uuid.UUID, prompt: str, answer: str) -> str:
     """Keep an exchange for its capture page; returns the page's address."""
-    sealed = box(PURPOSE).encrypt(json.dumps([prompt, answer]).encode())
-    try:
-        cache.set(_cache_key(interaction_id), sealed, KEEP_SECONDS)
-    except RedisError as problem:
-        log.warning("visitors.not_remembered", problem=type(problem).__name__)
+    _keep(_exchange_key(interaction_id), [prompt, answer])
     return reverse("feedback:give", args=[interaction_id])
+
+
+def remember_words(feedback_id: uuid.UUID, words: str) -> None:
+    """Keep what a visitor wrote, for the list of what it gave."""
+    _keep(_words_key(feedback_id), [words])
 
 
 def remembered(interaction_id: uuid.UUID) -> Exchange | None:
     """The exchange, while it is kept. Ask only for interactions that the visitor owns."""
+    return recall([], [interaction_id]).exchanges.get(interaction_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What is still kept, by the ids of interactions and of feedback."""
+
+    exchanges: dict[uuid.UUID, Exchange]
+    words: dict[uuid.UUID, str]
+
+
+def recall(feedback_ids: Iterable[uuid.UUID], interaction_ids: Iterable[uuid.UUID]) -> Memory:
+    """All that is kept of a visitor's own, in one question to the cache."""
+    words = {_words_key(pk): pk for pk in feedback_ids}
+    exchanges = {_exchange_key(pk): pk for pk in interaction_ids}
     try:
-        sealed: Any = cache.get(_cache_key(interaction_id))
-        return Exchange(*json.loads(box(PURPOSE).decrypt(sealed))) if sealed else None
+        sealed: dict[str, bytes] = cache.get_many([*words, *exchanges])
+        found = {key: json.loads(box(PURPOSE).decrypt(value)) for key, value in sealed.items()}
     except (RedisError, InvalidToken) as problem:
         log.warning("visitors.not_remembered", problem=type(problem).__name__)
-        return None
+        found = {}
+    return Memory(
+        exchanges={pk: Exchange(*found[key]) for key, pk in exchanges.items() if key in found},
+        words={pk: found[key][0] for key, pk in words.items() if key in found},
+    )
 
 
-def _cache_key(interaction_id: uuid.UUID) -> str:
+def _keep(key: str, texts: list[str]) -> None:
+    try:
+        cache.set(key, box(PURPOSE).encrypt(json.dumps(texts).encode()), KEEP_SECONDS)
+    except RedisError as problem:
+        log.warning("visitors.not_remembered", problem=type(problem).__name__)
+
+
+def _exchange_key(interaction_id: uuid.UUID) -> str:
     return f"feedback:exchange:{interaction_id}"
+
+
+def _words_key(feedback_id: uuid.UUID) -> str:
+    return f"feedback:words:{feedback_id}"

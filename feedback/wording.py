@@ -27,7 +27,16 @@ WORDINGS: dict[str, Wording] = {
                 "marked."
             ),
         ),
+        Wording(
+            version="2026-11-2",
+            label="Models may be trained on my corrections",
+            explanation=(
+                "Off by default. It covers every correction you send from this browser. You can withdraw it at any "
+                "time: your corrections then leave every future dataset, and the models that learnt from them are "
+                "marked."
+            ),
+        ),
     )
 }
 
-CURRENT = WORDINGS["2026-11"]
+CURRENT = WORDINGS["2026-11-2"]

@@ -3,8 +3,10 @@
 import pytest
 from django.core.cache import cache
 from django.test import Client
+from django.utils.timezone import now
 from redis.exceptions import RedisError
 
+from curation.models import Case
 from feedback.actions import grant_consent, record_interaction, submit_bug_report, submit_comment
 from feedback.models import ApiKey, ConsentEntry, Source, Subject
 from tests.people import person, signed_in
@@ -57,6 +59,16 @@ def test_it_takes_few_queries_and_little_weight(some_feedback, rosa, django_asse
 @pytest.mark.parametrize("query", ["?before=nonsense", "?kind=thumbs&lane=bike", "?before=" + "0" * 32])
 def test_a_strange_query_shows_everything(some_feedback, rosa, query):
     assert "it hung" in signed_in(rosa).get(f"/feedback/{query}").content.decode()
+
+
+def test_a_row_leads_to_its_open_case(shop, rosa, carl):
+    interaction = record_interaction(shop, "u-1", "p", "a", by="process:test")
+    report = submit_bug_report(interaction.pk, what_happened="it hung", by="process:test")
+    case = Case.objects.create(bug_report=report, subject=interaction.subject)
+    assert "?case=" not in signed_in(rosa).get("/feedback/").content.decode()  # it waits for screening
+    Case.objects.filter(pk=case.pk).update(state="open", screened_at=now(), screened_epoch=1)
+    assert f'href="/curation/bench/?case={case.pk}"' in signed_in(rosa).get("/feedback/").content.decode()
+    assert "?case=" not in signed_in(carl).get("/feedback/").content.decode()  # the bench would refuse
 
 
 def test_an_empty_list_says_what_to_do(rosa):
