@@ -22,7 +22,7 @@ from stdnum.us import ssn as american_ssn
 
 from curation.patterns import Hit, Rule, apply, without_nested
 
-VERSION = f"personal-1/phonenumbers-{phonenumbers.__version__}"
+VERSION = f"personal-2/phonenumbers-{phonenumbers.__version__}"
 PHONE_REGIONS = ("US", "GB", "DE", "FR")  # whose national writing is recognised; with a + all countries are
 
 
@@ -93,6 +93,7 @@ RULES = (
 
 _MAYBE_PHONE = re.compile(r"\+?\(?\d(?:[\s().\-/\u2010-\u2013]{0,3}\d){6,14}")
 _FORMED = re.compile(r"[\s().\-/]")
+_OPERAND = re.compile(r"[\w)=]$|[\d)=]\s+$|[$€£]\W{0,3}$")  # what stands before a plus of arithmetic
 _PHONE_WORD = re.compile(
     r"(?:phone|tel|telephone|mobile|cell|call|fax|whatsapp|sms|text|dial|ring)\w*(?:\W+\w{1,6}){0,3}\W{0,6}$", re.I
 )
@@ -110,6 +111,8 @@ def phones(text: str) -> Iterator[Hit]:
         named = bool(_PHONE_WORD.search(before))
         if maybe.group().startswith("+"):
             found = phone_in(maybe.group(), None, Leniency.VALID)
+            if not found and not _OPERAND.search(before) and is_like_international(maybe.group()):
+                found = (0, len(maybe.group()))
         elif named or (_FORMED.search(maybe.group()) and not _OTHER_NUMBER.search(before)):
             leniency = Leniency.VALID if named else Leniency.STRICT_GROUPING
             found = next((hit for region in PHONE_REGIONS if (hit := phone_in(maybe.group(), region, leniency))), None)
@@ -117,6 +120,22 @@ def phones(text: str) -> Iterator[Hit]:
             found = None
         if found:
             yield Hit("phone", maybe.start() + found[0], maybe.start() + found[1], VERSION)
+
+
+def is_like_international(text: str) -> bool:
+    """A number of possible length that is written as people write them, though no plan has given it out (yet).
+
+    Such are the numbers that regulators keep for examples, and ranges newer than the numbering data.
+    """
+    try:
+        number = phonenumbers.parse(text, None)
+    except phonenumbers.NumberParseException:
+        return False
+    code, *groups = re.findall(r"\d+", text)
+    if not groups:
+        code, groups = str(number.country_code), [code.removeprefix(str(number.country_code))]
+    written = code == str(number.country_code) and len(groups) <= 5 and all(len(group) >= 2 for group in groups)
+    return written and sum(map(len, groups)) >= 8 and phonenumbers.is_possible_number(number)
 
 
 def phone_in(text: str, region: str | None, leniency: int) -> tuple[int, int] | None:

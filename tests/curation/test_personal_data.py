@@ -12,6 +12,9 @@ from curation.personal_data import VERSION, scan
     [
         ("Mail jo.doe+shop@example.co.uk today", "email", "jo.doe+shop@example.co.uk"),
         ("Ring +49 30 901820 after six", "phone", "+49 30 901820"),
+        ("or +44 7700 900123, please", "phone", "+44 7700 900123"),  # kept for examples: no plan gives it out
+        ("+447700900123", "phone", "+447700900123"),
+        ("at +1 (555) 010-9999.", "phone", "+1 (555) 010-9999"),
         ("call 020 7946 0958", "phone", "020 7946 0958"),
         ("(415) 555-2671 is my number", "phone", "(415) 555-2671"),
         ("You can call me on 4155552671", "phone", "4155552671"),
@@ -50,6 +53,9 @@ def test_a_hit_has_its_span_rule_and_version(text, rule, value):
         "Add 111222333 and 44051401359.",
         "Kamil sits on floor 3 and works from home on Monday.",
         "Natalia sold 48/2 = 24 clips in May and 48 + 24 = 72 altogether.",
+        "It grew by +12 345 678 and then by +2026 11 20 1203, +49 123.",
+        "Take 5 +447700900123 and x+447700900123, or (2) +44 7700 900123.",
+        "Series +3 4 5 6 7 8 9 and +44 7 7 0 0 9 0 0 1 2 3",
         "ISBN 978-3-16-148410-0",
         "Write to me @ noon, user@localhost is no address",
         "",
