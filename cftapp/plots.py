@@ -27,7 +27,10 @@ class Axis:
         digits = max(0, -math.floor(math.log10(step)))
         first = math.ceil(self.low / step - 1e-9)
         last = math.floor(self.high / step + 1e-9)
-        return [(self.at(k * step), f"{k * step:,.{digits}f}".replace("-", "\N{MINUS SIGN}")) for k in range(first, last + 1)]
+        return [
+            (self.at(k * step), f"{k * step:,.{digits}f}".replace("-", "\N{MINUS SIGN}"))
+            for k in range(first, last + 1)
+        ]
 
 
 def round_step(span: float, about: int) -> float:

@@ -154,7 +154,9 @@ def test_polling_is_small_quiet_when_nothing_happened_and_ends(client, edda, que
 
 def test_the_gate_of_a_finished_run_is_polled_until_it_has_a_verdict(client, edda, queue):
     run = actions.start_run(queue().pk)
-    Run.objects.filter(pk=run.pk).update(state="finished", adapter_sha256="0" * 64, vault_refusal="no", result={"seconds": 18, "peak_rss_mb": 300})
+    Run.objects.filter(pk=run.pk).update(
+        state="finished", adapter_sha256="0" * 64, vault_refusal="no", result={"seconds": 18, "peak_rss_mb": 300}
+    )
     client.force_login(edda)
     poll = reverse("training:gates", args=[run.pk])
 
