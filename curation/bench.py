@@ -15,23 +15,13 @@ from cftapp.accounts import role_required
 from curation import actions
 from curation.diff import word_diff
 from curation.models import Blocker, Case
+from curation.wording import shown_checks
 
 QUEUE = 40
 COUNTED = 10_000
 SHORT = {"correction": "correction", "bug_report": "bug", "taste_note": "taste", "comment": "comment"}
 LONG = {short: kind for kind, short in SHORT.items()}
 DONE = {"accepted": "Accepted", "taste": "Filed as taste", "bug": "Filed as bug", "rejected": "Rejected"}
-# A passed check in words. A passed kind goes without saying: the case shows what it is.
-PASSED = {
-    "consent": "to training",
-    "environment": "production",
-    "personal_data": "none found",
-    "secret": "none found",
-    "overlap": "none",
-    "duplicate": "none",
-    "author_share": "within its cap",
-    "commentary": "no",
-}
 KEYS = (
     ("accepted", "Accept as training pair", "a"),
     ("taste", "It is taste", "t"),
@@ -154,24 +144,12 @@ def _desk(user: Any, found: Case | None, kind: str, problem: Refused | None) -> 
         "told": told,
         "feedback": found.feedback,
         "diff": word_diff(told.answer, found.correction.replacement) if found.correction else [],
-        "checks": [_check(finding) for finding in findings if finding.blocking or finding.check_name in PASSED],
+        "checks": shown_checks(findings),
         "stopped": stopped,
         "evidence": [row for finding in stopped for row in _evidence(finding, found)],
         "keys": KEYS,
         "may_accept": not stopped and found.correction is not None,
     }
-
-
-def _check(finding: Blocker) -> dict[str, Any]:
-    """A finding with its words, and the top of its meter where something is measured against a limit."""
-    score, limit = finding.score or 0.0, finding.limit or 0.0
-    if finding.check_name == "overlap" and limit:
-        benchmark = finding.evidence.get("benchmark")
-        words = f"{score:.0%} of {limit:.0%}" + (f" · {benchmark}" if benchmark and finding.blocking else "")
-        return {"finding": finding, "words": words, "top": 1.0}
-    if finding.check_name == "author_share" and limit:
-        return {"finding": finding, "words": f"{score:.0f} of {limit:.0f} pairs", "top": 1.25 * limit}
-    return {"finding": finding, "words": "stopped" if finding.blocking else PASSED[finding.check_name]}
 
 
 def _evidence(finding: Blocker, found: Case) -> list[dict[str, str]]:

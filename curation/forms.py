@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 
+from curation.freezing import as_uuid, no_such_pairs, unknown_pairs
 from curation.recipe import PRESETS, RANGES, WHOLE, BadRecipe, Recipe, parse
 from feedback.models import Correction
 
@@ -32,7 +33,7 @@ class FreezeForm(forms.Form):
     exclude = forms.CharField(
         required=False,
         label="Leave out",
-        help_text="Ids of pairs, one a line.",
+        help_text="Ids of pairs, one a line: the end of a pair’s address.",
         widget=forms.Textarea(attrs={"rows": 2}),
     )
 
@@ -61,6 +62,13 @@ class FreezeForm(forms.Form):
                 widget=forms.NumberInput(attrs={"placeholder": "1", "step": "any"}),
             )
 
+    def clean_exclude(self) -> list[str]:
+        """Ids of pairs; a word that is none is named."""
+        ids = [str(key) if (key := as_uuid(word)) else word for word in self.cleaned_data["exclude"].split()]
+        if unknown := unknown_pairs(ids):
+            raise forms.ValidationError(no_such_pairs(unknown))
+        return ids
+
     def advanced(self) -> list[forms.BoundField]:
         return [*(self[name] for name in EXPLAINED), self["exclude"]]
 
@@ -83,7 +91,7 @@ class FreezeForm(forms.Form):
             for name, value in self.cleaned_data.items()
             if name.startswith("weight_") and value is not None
         }
-        excluded = self.cleaned_data.get("exclude", "").split()
+        excluded = self.cleaned_data.get("exclude", [])
         return given | ({"weights": weights} if weights else {}) | ({"exclude": excluded} if excluded else {})
 
     def clean(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.utils import timezone
 
@@ -87,6 +88,8 @@ def plan(recipe: Recipe, *, lock: bool = False) -> Plan:
         raise Refused.because(
             "epoch", "No benchmark is published, so nothing is screened.", "Publish a benchmark first."
         )
+    if unknown := unknown_pairs(recipe.exclude):
+        raise Refused.because("exclude", no_such_pairs(unknown), "Copy the id from the pair's address.")
     made = Plan(recipe, epoch.number)
     pairs = pairs_in_window(recipe, lock)
     made.considered = len(pairs)
@@ -101,6 +104,25 @@ def plan(recipe: Recipe, *, lock: bool = False) -> Plan:
         else:
             made.rows.append(PlannedRow(None, row.id, row.row_hash))
     return made
+
+
+def unknown_pairs(ids: Sequence[str]) -> list[str]:
+    """Those that are the id of no pair, whatever its state: a slip there would let a pair in that was to stay out."""
+    keys = {one: as_uuid(one) for one in ids}
+    found = set(Pair.objects.filter(pk__in={key for key in keys.values() if key}).values_list("pk", flat=True))
+    return [one for one, key in keys.items() if key not in found]
+
+
+def no_such_pairs(ids: Sequence[str]) -> str:
+    named = ", ".join(f"“{one[:60]}”" for one in ids[:5])
+    return f"No pair has the id {named}" + (f" (and {len(ids) - 5} more)." if len(ids) > 5 else ".")
+
+
+def as_uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
 
 
 def pairs_in_window(recipe: Recipe, lock: bool) -> list[Pair]:

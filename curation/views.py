@@ -15,6 +15,7 @@ from curation import actions, freezing
 from curation.diff import word_diff
 from curation.forms import FreezeForm
 from curation.models import Dataset, DatasetRow, Pair
+from curation.wording import shown_checks
 from feedback.models import Subject
 
 A_PAGE = 25
@@ -59,7 +60,7 @@ def pair(request: HttpRequest, pk: UUID) -> HttpResponse:
             "diff": word_diff(shown.rejected, shown.chosen),
             "consented": Subject.objects.consented().filter(pk=shown.subject_id).exists(),
             "consent": shown.subject.consent_entries.order_by("-id").first(),
-            "findings": shown.correction.case.findings.order_by("id"),
+            "checks": shown_checks(shown.correction.case.findings.order_by("id")),
             "uses": list(uses[:50]),
         },
     )

@@ -2,6 +2,7 @@
 
 import pytest
 
+from audit.refusal import Refused
 from curation import actions
 from curation.models import Dataset
 from tests.curation.conftest import EXAM
@@ -85,6 +86,24 @@ def test_the_preview_counts_and_freezes_nothing(erin, pair):
 def test_a_wrong_value_is_shown_at_its_field(erin, pair):
     response = signed_in(erin).post("/curation/datasets/freeze/", {"name": "x", "preset": "standard", "seed": "-1"})
     assert response.status_code == 422 and not Dataset.objects.exists()
+
+
+def test_an_id_of_no_pair_is_named_and_nothing_is_frozen(erin, pair):
+    client, stranger = signed_in(erin), "0" * 32
+    sent = {"name": "x", "preset": "light", "exclude": f"{pair.pk} not-an-id {stranger}"}
+    page = client.post("/curation/datasets/freeze/", sent)
+    text = page.content.decode()
+    assert page.status_code == 422 and "“not-an-id”" in text and "“00000000-" in text and f"“{pair.pk}”" not in text
+    for exclude in (["not-an-id"], [stranger]):
+        with pytest.raises(Refused) as refused:
+            actions.freeze_dataset("x", {"exclude": exclude}, by=erin)
+        assert refused.value.blockers[0].field == "exclude" and exclude[0] in str(refused.value)
+    assert not Dataset.objects.exists()
+
+
+def test_the_pair_and_the_bench_say_a_check_in_the_same_words(erin, rosa, pair):
+    page = signed_in(erin).get(f"/curation/pairs/{pair.pk}/").content.decode()
+    assert "none found" in page and "to training" in page and "passed" not in page
 
 
 def test_nothing_to_freeze_is_said(erin, world):
