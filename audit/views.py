@@ -17,6 +17,7 @@ from audit.management.commands.seal import outside_file
 from audit.models import Edge, Event
 from audit.verify import Report
 from audit.verify import verify as verify_log
+from cftapp import names
 from cftapp.accounts import ROLES, has_role, role_required
 
 CHECKPOINTS = 10
@@ -60,8 +61,10 @@ def log(request: HttpRequest) -> HttpResponse:
 def event(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(Event, pk=pk)
     edges = list(Edge.objects.filter(event=found).order_by("relation", "id")[: EDGES_SHOWN + 1])
+    named = {(edge.kind, edge.object_id) for edge in edges[:EDGES_SHOWN]}
     context = {
         "event": found,
+        "named": names.entities(named, reads=has_role(request.user, *READERS)),
         "body": json.dumps(json.loads(bytes(found.body)), indent=2, ensure_ascii=False),
         "edges": edges[:EDGES_SHOWN],
         "more_edges": len(edges) > EDGES_SHOWN,
@@ -124,13 +127,17 @@ def lineage(request: HttpRequest, kind: str, object_id: str) -> HttpResponse:
     if here.newest_id is None:
         raise Http404(f"The log knows no {kind} {object_id}.")
     lines.with_consents([*back, *forward], timezone.now())
+    reads = has_role(request.user, *READERS)
+    ways = [
+        way("Where it came from", "Nothing: it begins here.", back, here),
+        way("What became of it", "Nothing yet.", forward, here),
+    ]
+    shown = [here, *(step for one in ways for stage, _ in one.stages for step in stage.steps)]
     context = {
         "here": here,
-        "page": "" if kind == "interaction" and not has_role(request.user, *READERS) else page_of(kind, object_id),
-        "ways": [
-            way("Where it came from", "Nothing: it begins here.", back, here),
-            way("What became of it", "Nothing yet.", forward, here),
-        ],
+        "page": "" if kind == "interaction" and not reads else page_of(kind, object_id),
+        "ways": ways,
+        "named": names.entities({(step.kind, step.object_id) for step in shown}, reads=reads),
         "withdrawn": {step.consent.subject_id for step in back if step.consent and step.consent.state != "granted"},
         "cut": max(len(back), len(forward)) >= lines.MOST_STEPS,
     }

@@ -29,7 +29,7 @@ class Candidate:
 @require_safe
 @role_required(*ROLES)
 def releases(request: HttpRequest) -> HttpResponse:
-    newest = Promotion.objects.newest_first().select_related("release__run", "gate", "waiver").first()
+    newest = Promotion.objects.newest_first().select_related("release__run").first()
     now = newest.release if newest else None
     history = list(
         Promotion.objects.newest_first().select_related("release", "replaced__release", "gate", "waiver")[:MOST_ROWS]
@@ -37,6 +37,7 @@ def releases(request: HttpRequest) -> HttpResponse:
     context = {
         "champion": now,
         "newest": newest,
+        "let_through": let_through(now) if now else None,
         "previous": alias.predecessor(now) if now else None,
         "history": history,
         "candidates": candidates(now),
@@ -44,6 +45,12 @@ def releases(request: HttpRequest) -> HttpResponse:
         "may_move": has_role(request.user, "engineer"),
     }
     return render(request, "serving/releases.html", context)
+
+
+def let_through(release: Release) -> Promotion | None:
+    """The promotion that put a release through its gate; a roll back to it later stands on the same one."""
+    passed = Promotion.objects.filter(release=release, gate__isnull=False)
+    return passed.newest_first().select_related("gate", "waiver").first()
 
 
 def candidates(now: Release | None) -> list[Candidate]:

@@ -5,7 +5,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from audit.actions import record
-from feedback.actions import withdraw_consent
+from feedback.actions import record_interaction, submit_correction, withdraw_consent
 from serving.actions import mark_withdrawal
 from tests.people import person, signed_in
 from tests.serving import world
@@ -69,6 +69,25 @@ def test_a_withdrawal_that_has_not_been_marked_yet_is_shown_all_the_same(omar, l
     withdraw_consent(pair.subject, by="visitor")
     page = omar.get(f"/audit/lineage/release/{release.pk}/").content.decode()
     assert "1 subject behind this does not consent any more." in page
+
+
+def test_it_speaks_in_questions_names_and_words(omar, learnt):
+    pair, rows, release = learnt
+    page = omar.get(f"/audit/lineage/pair/{pair.pk}/").content.decode()
+    assert f'<h1><span title="pair {pair.pk}"><b>pair</b> {pair.prompt}</span></h1>' in page
+    assert f"<b>dataset</b> {rows.name}" in page
+    assert f"<b>release</b> {release}" in page
+    assert ">accepted</a> by" in page and "case.decided" not in page
+    assert '<span title="process:test">test</span>' in page
+
+
+def test_a_question_that_is_no_pair_is_shown_to_whom_may_read_feedback(omar, learnt):
+    prompt = "What is the code of the east door?"
+    asked = record_interaction(world.source(), "bea", prompt, "7.", model_name="cft-x", by="source:1")
+    correction = submit_correction(asked.pk, replacement="None.", consent=True, by="source:1")
+    address = f"/audit/lineage/correction/{correction.pk}/"
+    assert prompt not in omar.get(address).content.decode()
+    assert prompt in signed_in(person("rolf", "reviewer")).get(address).content.decode()
 
 
 def test_it_takes_a_role_a_known_kind_and_a_known_row(omar, learnt):

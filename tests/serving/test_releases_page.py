@@ -6,7 +6,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from serving.actions import promote
+from serving.actions import promote, roll_back
 from serving.champion import champion
 from serving.models import Release
 from tests.people import person, signed_in
@@ -102,15 +102,31 @@ def test_one_click_rolls_back_and_a_second_one_does_not(mori):
     assert "v1 is no longer the champion; v0 is." in again
 
 
-def test_a_marked_champion_is_shown_with_what_to_do(rob):
+def test_a_marked_champion_is_shown_with_what_to_do(rob, mori):
     world.base()
     release, gate = world.candidate()
     promote(release, gate, by="process:test")
     Release.objects.filter(pk=release.pk).update(learnt_from_withdrawn_at=gate.queued_at)
     page = text_of(rob)
     assert "learnt from rows whose consent was withdrawn" in page
-    assert reverse("curation:freeze") in page
+    assert reverse("curation:freeze") in text_of(mori)
+    assert reverse("curation:freeze") not in page  # it would refuse a reviewer
+    assert "takes the role engineer" in page
     assert reverse("audit:lineage", args=["release", release.pk]) in page
+
+
+def test_after_a_roll_back_the_champion_still_names_its_gate_and_people_by_name(mori):
+    world.base()
+    first, gate = world.candidate()
+    promote(first, gate, by=person("mori", "engineer"))
+    second, later = world.candidate(champion_run=first.run)
+    promote(second, later, by="process:test")
+    roll_back(by=person("mori", "engineer"))
+    response = mori.get(PAGE)
+    page = response.content.decode()
+    assert response.context["let_through"].gate == gate
+    assert "Let through by" in page
+    assert f'<span title="user:{person("mori").pk}">mori</span>' in page
 
 
 def test_a_long_history_is_one_page_of_few_queries(mori):
