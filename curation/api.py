@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.pagination import CursorPagination
@@ -50,11 +50,15 @@ class FreezeSerializer(serializers.Serializer):
     recipe = serializers.DictField(required=False, default=dict)
 
 
+@extend_schema_view(
+    list=extend_schema(summary="All datasets, newest first"),
+    retrieve=extend_schema(summary="One dataset: its recipe, its report, its Merkle root"),
+)
 class DatasetViewSet(viewsets.ReadOnlyModelViewSet):
     queryset = Dataset.objects.all()
     serializer_class = DatasetSerializer
 
-    @extend_schema(request=FreezeSerializer, responses={201: DatasetSerializer})
+    @extend_schema(summary="Freeze a dataset", request=FreezeSerializer, responses={201: DatasetSerializer})
     def create(self, request: Request) -> Response:
         """Freeze a dataset by a recipe; 422 with the reasons if it cannot be."""
         asked = FreezeSerializer(data=request.data)
@@ -62,7 +66,7 @@ class DatasetViewSet(viewsets.ReadOnlyModelViewSet):
         made = actions.freeze_dataset(asked.validated_data["name"], asked.validated_data["recipe"], by=request.user)
         return Response(DatasetSerializer(made).data, status=status.HTTP_201_CREATED)
 
-    @extend_schema(responses=RowSerializer(many=True))
+    @extend_schema(summary="The rows of a dataset", responses=RowSerializer(many=True))
     @action(detail=True)
     def rows(self, request: Request, pk: Any = None) -> Response:
         """The rows in order: position, hash, and what they are. Hashes prove the Merkle root."""

@@ -1,5 +1,6 @@
 """Benchmarks and gates over REST, read-only: hashes, counts and verdicts, never an item."""
 
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers, viewsets
 
 from evaluation.models import Benchmark, BenchmarkVersion, Gate, GateResult, Waiver
@@ -79,11 +80,19 @@ class GateSerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
 
+@extend_schema_view(
+    list=extend_schema(summary="All benchmarks: hashes and counts, never an item"),
+    retrieve=extend_schema(summary="One benchmark with its versions"),
+)
 class BenchmarkViewSet(viewsets.ReadOnlyModelViewSet):
     queryset = Benchmark.objects.prefetch_related("versions")
     serializer_class = BenchmarkSerializer
 
 
+@extend_schema_view(
+    list=extend_schema(summary="All gates with their verdicts"),
+    retrieve=extend_schema(summary="One gate: every benchmark's result and interval"),
+)
 class GateViewSet(viewsets.ReadOnlyModelViewSet):
     queryset = Gate.objects.select_related("waiver").prefetch_related("versions", "results__version__benchmark")
     serializer_class = GateSerializer

@@ -128,6 +128,7 @@ class NewestFirst(CursorPagination):
 class Interactions(KeyView):
     @extend_schema(
         summary="Interactions of this source, newest first",
+        description="Their ids and times, without any words.",
         tags=["feedback"],
         parameters=[
             OpenApiParameter("cursor", str, description="From `next` or `previous`."),
@@ -141,7 +142,14 @@ class Interactions(KeyView):
         page = paginator.paginate_queryset(query, request, view=self)
         return paginator.get_paginated_response(InteractionReply(page, many=True).data)
 
-    @describe(InteractionPost, InteractionReply, 200, 201, summary="Record a prompt and its answer")
+    @describe(
+        InteractionPost,
+        InteractionReply,
+        200,
+        201,
+        summary="Record a prompt and its answer",
+        description="First of all: feedback is about a recorded interaction. The reply's id names it from then on.",
+    )
     def post(self, request: Request) -> HttpResponse:
         return self.once(self.record)
 
@@ -193,7 +201,12 @@ class FeedbackView(KeyView):
 class BugReports(FeedbackView):
     post_class, submission, kind = BugReportPost, staticmethod(submit_bug_report), "bug_report"
 
-    @describe(BugReportPost, FeedbackReply, summary="It broke")
+    @describe(
+        BugReportPost,
+        FeedbackReply,
+        summary="It broke",
+        description="Goes to the bug tracker. Never used for training.",
+    )
     def post(self, request: Request) -> HttpResponse:
         return self.once(self.submit)
 
@@ -201,7 +214,12 @@ class BugReports(FeedbackView):
 class TasteNotes(FeedbackView):
     post_class, submission, kind = TasteNotePost, staticmethod(submit_taste_note), "taste_note"
 
-    @describe(TasteNotePost, FeedbackReply, summary="I would word it differently")
+    @describe(
+        TasteNotePost,
+        FeedbackReply,
+        summary="I would word it differently",
+        description="Goes to the style notes. Never counted as an error.",
+    )
     def post(self, request: Request) -> HttpResponse:
         return self.once(self.submit)
 
@@ -209,7 +227,13 @@ class TasteNotes(FeedbackView):
 class Corrections(FeedbackView):
     post_class, submission, kind = CorrectionPost, staticmethod(submit_correction), "correction"
 
-    @describe(CorrectionPost, FeedbackReply, summary="It is wrong, and this is right")
+    @describe(
+        CorrectionPost,
+        FeedbackReply,
+        summary="It is wrong, and this is right",
+        description="The only kind that a model may learn from: with the subject's consent, and once a reviewer "
+        "accepted it.",
+    )
     def post(self, request: Request) -> HttpResponse:
         return self.once(self.submit)
 
@@ -217,13 +241,23 @@ class Corrections(FeedbackView):
 class Comments(FeedbackView):
     post_class, submission, kind = CommentPost, staticmethod(submit_comment), "comment"
 
-    @describe(CommentPost, FeedbackReply, summary="A rating or words of no kind yet")
+    @describe(
+        CommentPost,
+        FeedbackReply,
+        summary="A rating or words of no kind yet",
+        description="A reviewer gives it its kind. Never used for training.",
+    )
     def post(self, request: Request) -> HttpResponse:
         return self.once(self.submit)
 
 
 class Consents(KeyView):
-    @describe(ConsentPost, ConsentReply, summary="A subject allows training")
+    @describe(
+        ConsentPost,
+        ConsentReply,
+        summary="A subject allows training",
+        description="Adds a line to the ledger; it covers all corrections of this subject until it is withdrawn.",
+    )
     def post(self, request: Request) -> HttpResponse:
         return self.once(self.grant)
 
@@ -235,7 +269,12 @@ class Consents(KeyView):
 
 
 class Withdrawals(KeyView):
-    @describe(WithdrawalPost, ConsentReply, summary="A subject allows training no longer")
+    @describe(
+        WithdrawalPost,
+        ConsentReply,
+        summary="A subject allows training no longer",
+        description="Its pairs leave every future dataset; what learnt from them is marked.",
+    )
     def post(self, request: Request) -> HttpResponse:
         return self.once(self.withdraw)
 
@@ -251,6 +290,7 @@ class SubjectConsent(KeyView):
 
     @extend_schema(
         summary="Withdraw by the subject's id",
+        description="The same withdrawal, for whoever kept the id that was answered.",
         tags=["feedback"],
         request=None,
         parameters=[OpenApiParameter("subject", uuid.UUID, OpenApiParameter.PATH)],

@@ -1,13 +1,28 @@
 """The OpenAPI schema as plain data for one page."""
 
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from django.utils.html import escape
+from django.utils.safestring import SafeString, mark_safe
 from drf_spectacular.generators import SchemaGenerator
 
 METHODS = ("get", "post", "put", "patch", "delete")
+# The shortest way in, as the page shows it: a path, and what is posted there.
+EXAMPLES: tuple[tuple[str, dict[str, Any]], ...] = (
+    (
+        "/api/v1/interactions/",
+        {"subject": "user-17", "external_id": "chat-1", "prompt": "How long may I wait?", "answer": "14 days."},
+    ),
+    (
+        "/api/v1/corrections/",
+        {"external_id": "chat-1", "replacement": "30 days.", "reason": "outdated", "consent": True},
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +30,7 @@ class Field:
     name: str
     kind: str
     is_required: bool
-    help: str
+    help: SafeString
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +38,25 @@ class Operation:
     method: str
     path: str
     summary: str
-    description: str
+    description: SafeString
+    needs_key: bool
     fields: tuple[Field, ...]
     replies: tuple[str, ...]
+
+
+def example(base: str) -> str:
+    """The examples as shell commands. `base`: this site's address, such as https://cft.example."""
+    return "\n\n".join(
+        f"curl {base}{path} \\\n"
+        '  -H "Authorization: Bearer $CFT_KEY" -H "Content-Type: application/json" \\\n'
+        f"  -d '{json.dumps(body)}'"
+        for path, body in EXAMPLES
+    )
+
+
+def as_html(text: str) -> SafeString:
+    """Escaped, with `code` between backticks as code."""
+    return mark_safe(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text)))  # noqa: S308 - escaped before
 
 
 @cache
@@ -44,7 +75,8 @@ def _operations(schema: dict[str, Any]) -> Iterator[Operation]:
                     method=method.upper(),
                     path=path,
                     summary=found.get("summary", ""),
-                    description=found.get("description", ""),
+                    description=as_html(found.get("description", "")),
+                    needs_key=any("apiKey" in one for one in found.get("security", [])),
                     fields=tuple(_fields(schema, body.get("schema", {}))),
                     replies=tuple(sorted(found.get("responses", {}))),
                 )
@@ -56,7 +88,7 @@ def _fields(schema: dict[str, Any], body: dict[str, Any]) -> Iterator[Field]:
     for name, described in found.get("properties", {}).items():
         inner = _resolved(schema, described)
         help_text = described.get("description") or inner.get("description", "")
-        yield Field(name, _kind(schema, described), name in required, help_text.partition("\n\n*")[0])
+        yield Field(name, _kind(schema, described), name in required, as_html(help_text.partition("\n\n*")[0]))
 
 
 def _resolved(schema: dict[str, Any], described: dict[str, Any]) -> dict[str, Any]:

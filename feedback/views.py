@@ -218,4 +218,10 @@ def back_to(subject: Subject) -> HttpResponse:
 @require_safe
 def api_reference(request: HttpRequest) -> HttpResponse:
     """The API's operations, from its own schema; without scripts."""
-    return render(request, "feedback/api.html", {"operations": reference.operations()})
+    operations = reference.operations()
+    groups = [
+        ("For applications, with the key of a source", [one for one in operations if one.needs_key]),
+        ("For people, with the session of whoever is signed in", [one for one in operations if not one.needs_key]),
+    ]
+    base = request.build_absolute_uri("/").rstrip("/")
+    return render(request, "feedback/api.html", {"groups": groups, "example": reference.example(base)})

@@ -1,6 +1,6 @@
 """Releases and the champion over REST: the same actions as the page, for people who are signed in."""
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound
@@ -38,13 +38,17 @@ class RollBackSerializer(serializers.Serializer):
     seen = serializers.IntegerField(required=False, min_value=0, help_text="Number of the champion you mean to leave.")
 
 
+@extend_schema_view(
+    list=extend_schema(summary="All releases"),
+    retrieve=extend_schema(summary="One release and the run it came from"),
+)
 class ReleaseViewSet(viewsets.ReadOnlyModelViewSet):
     queryset = Release.objects.select_related("run")
     serializer_class = ReleaseSerializer
     lookup_field = "number"
     lookup_value_converter = "int"
 
-    @extend_schema(request=None, responses={200: PromotionSerializer, 422: REFUSED})
+    @extend_schema(summary="Promote a release", request=None, responses={200: PromotionSerializer, 422: REFUSED})
     @action(detail=True, methods=["post"])
     def promote(self, request: Request, number: int) -> Response:
         """Make the release champion on its newest gate, or on that gate's confirmed waiver."""
@@ -60,7 +64,7 @@ class ChampionViewSet(viewsets.GenericViewSet):
     queryset = Promotion.objects.select_related("release")
     serializer_class = PromotionSerializer
 
-    @extend_schema(responses=PromotionSerializer)
+    @extend_schema(summary="The champion", responses=PromotionSerializer)
     @action(detail=False, url_path="now")
     def now(self, request: Request) -> Response:
         """The newest promotion: who answers now, and since when."""
@@ -69,7 +73,7 @@ class ChampionViewSet(viewsets.GenericViewSet):
             raise NotFound("No model is installed yet.")
         return Response(PromotionSerializer(newest).data)
 
-    @extend_schema(request=RollBackSerializer, responses={200: PromotionSerializer, 422: REFUSED})
+    @extend_schema(summary="Roll back", request=RollBackSerializer, responses={200: PromotionSerializer, 422: REFUSED})
     @action(detail=False, methods=["post"], url_path="roll-back")
     def roll_back(self, request: Request) -> Response:
         """Bring an earlier champion back: the one before, or the one named in `to`."""

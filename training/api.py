@@ -1,6 +1,6 @@
 """Runs over REST, with the session of an engineer: the same actions as the console's."""
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import mixins, serializers, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -54,11 +54,15 @@ class NewRunSerializer(serializers.Serializer):
     seed = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=0)
 
 
+@extend_schema_view(
+    list=extend_schema(summary="All runs"),
+    retrieve=extend_schema(summary="One run: its state, its recipe, its manifest"),
+)
 class RunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet):
     queryset = Run.objects.all()
     serializer_class = RunSerializer
 
-    @extend_schema(request=NewRunSerializer, responses={201: RunSerializer, 422: REFUSED})
+    @extend_schema(summary="Queue a run", request=NewRunSerializer, responses={201: RunSerializer, 422: REFUSED})
     def create(self, request: Request) -> Response:
         """Queue a run of a dataset: a preset, values over it, a seed."""
         form = NewRunSerializer(data=request.data)
@@ -68,13 +72,13 @@ class RunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
         run = actions.queue_run(asked["dataset"], recipe, seed=asked["seed"], by=request.user)
         return Response(RunSerializer(run).data, status=status.HTTP_201_CREATED)
 
-    @extend_schema(request=None, responses={200: RunSerializer, 422: REFUSED})
+    @extend_schema(summary="Stop a run", request=None, responses={200: RunSerializer, 422: REFUSED})
     @action(detail=True, methods=["post"])
     def stop(self, request: Request, pk: str) -> Response:
         """Stop a waiting run, or ask a working one for a checkpoint and its end."""
         return Response(RunSerializer(actions.request_stop(self.get_object(), by=request.user)).data)
 
-    @extend_schema(request=None, responses={200: RunSerializer, 422: REFUSED})
+    @extend_schema(summary="Go on with a run", request=None, responses={200: RunSerializer, 422: REFUSED})
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, pk: str) -> Response:
         """Queue a stopped or failed run again."""

@@ -15,6 +15,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from feedback import reference
+
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -72,3 +74,15 @@ def test_the_page_for_people_lists_them(client, db):
     assert page.status_code == 200
     assert "/api/v1/corrections/" in text and "replacement" in text
     assert "<script>" not in text and "style=" not in text
+
+
+def test_the_page_speaks_to_people_and_not_to_programmers_of_it(client, db):
+    text = client.get("/feedback/api/").content.decode()
+    assert "Subclasses" not in text and "endpoints share" not in text and "`" not in text
+    assert all(one.summary and one.summary != one.path for one in reference.operations())
+    assert "<code>next</code>" in text and "curl http://testserver/api/v1/interactions/" in text
+
+
+def test_the_example_works(application):
+    for path, body in reference.EXAMPLES:
+        assert application.post(path.removeprefix("/api/v1/"), body).status_code == 201
