@@ -19,10 +19,10 @@ COMMON: dict[str, Any] = {
     "rank": 8,
     "alpha": 16,
     "lr": 4e-3,
-    "epochs": 15,
+    "epochs": 10,
     "min_steps": 150,
     "batch_size": 16,
-    "replay_share": 0.5,
+    "replay_share": 0.75,
     "kl_weight": 0.1,
     "kl_on": "all",
     "warmup_steps": 10,
@@ -35,9 +35,9 @@ COMMON: dict[str, Any] = {
 PRESETS: dict[str, Preset] = {
     "quick": {
         "label": "Quick",
-        "use": "A first look, or at most twenty corrections; with more it forgets some of the handbook.",
-        "replay": 1000,
-        "recipe": {**COMMON, "epochs": 8, "min_steps": 100},
+        "use": "A first look: the fewest steps.",
+        "replay": 1500,
+        "recipe": {**COMMON, "replay_share": 0.6875, "min_steps": 100},
     },
     "standard": {
         "label": "Standard",
@@ -49,7 +49,7 @@ PRESETS: dict[str, Preset] = {
         "label": "Careful",
         "use": "When the old skills matter more than the last corrected fact.",
         "replay": 1500,
-        "recipe": {**COMMON, "replay_share": 0.75, "min_steps": 200},
+        "recipe": {**COMMON, "epochs": 15, "min_steps": 250},
     },
 }
 DEFAULT_PRESET = "standard"

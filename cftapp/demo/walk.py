@@ -85,13 +85,13 @@ def triage(reviewer: User) -> list[Pair]:
 
 def freeze(engineer: User) -> Dataset:
     """The standard recipe: all accepted pairs with much replay."""
-    dataset = freeze_dataset("Demo", {"replay_count": PRESETS["quick"]["replay"]}, by=engineer)
-    dropped = dataset.report.get("dropped", {})
+    dataset = freeze_dataset("Demo", {}, by=engineer)
+    dropped = dict(dataset.report["dropped"])
     say(
         "dataset",
         f"{dataset.pair_count} pairs + {dataset.replay_count} replay rows, epoch {dataset.epoch}",
         f"Merkle root {dataset.merkle_root}",
-        f"dropped: {json.dumps(dropped)[:200] if dropped else 'none'}",
+        f"dropped: {dropped or 'none'}",
     )
     return dataset
 
