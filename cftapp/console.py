@@ -107,11 +107,11 @@ def evaluation_status(now: Counts, roles: frozenset[str]) -> Status:
     if now.open_gates:
         return Status(f"{now.open_gates} grading", f"{now.open_gates}")
     if now.last_verdict == "PASS":
-        return Status("gate open", "✓")
+        return Status(f"gate {now.last_gate} passed", "✓")
     if now.last_verdict == "INCONCLUSIVE":
-        return Status(f"gate {now.last_gate} unsure", "?", "bad")
+        return Status(f"gate {now.last_gate} undecided", "?", "bad")
     if now.last_verdict:
-        return Status(f"{now.shut} gate{'' if now.shut == 1 else 's'} shut", f"{now.shut}", "bad")
+        return Status(f"gate {now.last_gate} failed", "✕", "bad")
     return Status(f"{now.benchmarks} benchmark{'' if now.benchmarks == 1 else 's'}", f"{now.benchmarks}")
 
 

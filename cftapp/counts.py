@@ -31,8 +31,6 @@ SELECT
   last_run.id AS last_run, last_run.state AS last_run_state,
   (SELECT count(*) FROM evaluation_gate WHERE state IN ('queued', 'running')) AS open_gates,
   last_gate.id AS last_gate, last_gate.verdict AS last_verdict,
-  (SELECT count(*) FROM evaluation_gateresult
-     WHERE gate_id = last_gate.id AND verdict <> 'PASS') AS shut,
   (SELECT count(*) FROM evaluation_waiver WHERE confirmed_at IS NULL) AS waivers,
   (SELECT count(*) FROM evaluation_benchmarkversion) AS benchmarks,
   (SELECT count(*) FROM serving_release r WHERE r.run_id IS NOT NULL
@@ -60,7 +58,7 @@ LEFT JOIN (SELECT tree_size, signed_at FROM audit_checkpoint ORDER BY tree_size 
 
 @dataclass(frozen=True)
 class Counts:
-    """What is waiting, live or shut, in the order of STATEMENT's columns; ids are None where nothing is there."""
+    """What is waiting, live or failed, in the order of STATEMENT's columns; ids are None where nothing is there."""
 
     screening: int
     to_triage: int
@@ -75,7 +73,6 @@ class Counts:
     open_gates: int
     last_gate: int | None
     last_verdict: str | None
-    shut: int
     waivers: int
     benchmarks: int
     promotable: int

@@ -67,7 +67,8 @@ def read_paired(one: Figures) -> Reading:
         scale=scale,
         sentence=sentence,
         why=WHY_PAIRED[one.verdict].format(opponent=one.opponent, margin=points(one.margin, signed=False)),
-        power=f"An equally good candidate passes these {one.items:,} items {power} of the time.",
+        power=f"If both were equally good, these {one.items:,} items would say so {power} of the time: the more often "
+        "the two give different answers, the less often.",
         next=more_items(one, "items") if one.verdict == "INCONCLUSIVE" else "",
     )
 

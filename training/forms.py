@@ -41,7 +41,9 @@ class DatasetChoice(forms.ModelChoiceField):
 class NewRun(forms.Form):
     """`recipe()` is the preset with what was filled in over it; an empty field keeps the preset's value."""
 
-    dataset = DatasetChoice(queryset=Dataset.objects.none(), help_text="What to learn. Frozen, so it cannot change.")
+    dataset = DatasetChoice(
+        queryset=Dataset.objects.none(), empty_label=None, help_text="What to learn. Frozen, so it cannot change."
+    )
     preset = forms.ChoiceField(
         choices=[(key, preset["label"]) for key, preset in PRESETS.items()],
         initial=DEFAULT_PRESET,
@@ -58,11 +60,15 @@ class NewRun(forms.Form):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["dataset"].queryset = Dataset.objects.order_by("-pk")  # type: ignore[attr-defined]
-        base = settings.CFT_BASE_MODEL
-        self.fields["base_model"].choices = [(base, base.rstrip("/").rsplit("/", 1)[-1])]  # type: ignore[attr-defined]
-        self.fields["base_model"].initial = base
+        short = short_name(settings.CFT_BASE_MODEL)
+        self.fields["base_model"].choices = [(short, short)]  # type: ignore[attr-defined]
+        self.fields["base_model"].initial = short
         for name in EXPLAINED:
             self.fields[name] = recipe_field(name)
+
+    def clean_base_model(self) -> str:
+        """The whole name of what was chosen: a folder's path stays on this machine."""
+        return str(settings.CFT_BASE_MODEL)
 
     @property
     def advanced(self) -> list[forms.BoundField]:
@@ -77,6 +83,10 @@ class NewRun(forms.Form):
         chosen = dict(PRESETS[self.cleaned_data["preset"]]["recipe"])
         filled = {name: self.cleaned_data[name] for name in EXPLAINED}
         return chosen | {name: value for name, value in filled.items() if value not in (None, "")}
+
+
+def short_name(base: str) -> str:
+    return base.rstrip("/").rsplit("/", 1)[-1]
 
 
 def recipe_field(name: str) -> forms.Field:

@@ -52,10 +52,12 @@ def kindly(kind: str) -> str:
 
 
 @register.simple_tag
-def called(named: dict[tuple[str, str], str], kind: str, object_id: str) -> SafeString:
+def called(named: dict[tuple[str, str], str], kind: str, object_id: str, heading: bool = False) -> SafeString:
     """An entity by kind and name, its whole id in the tooltip; without a name by its number or a shortened id."""
     name = named.get((kind, object_id))
-    words = KINDS.get(kind) or kind.replace("_", " ")
+    words = kindly(kind)
+    if heading:
+        words = f"{words[0].upper()}{words[1:]}{':' if name else ''}"
     if name is None:
         shown = object_id if len(object_id) <= 12 else f"{object_id[:12]}…"
         return format_html('<span title="{} {}">{} {}</span>', kind, object_id, words, shown)

@@ -37,7 +37,7 @@ def test_a_paired_result_in_words():
         "candidate 94.1 %, champion 93.6 %, difference +0.5 points, 90 % interval −1.0 … +2.0, may not be below −5.0"
     )
     assert (found.figure, found.unit, found.next) == ("94.1 %", "right", "")
-    assert found.power == "An equally good candidate passes these 440 items 97 % of the time."
+    assert found.power.startswith("If both were equally good, these 440 items would say so 97 % of the time")
     assert (found.scale.limit, found.scale.was, found.scale.better) == (-5.0, 0.0, "higher")
 
 

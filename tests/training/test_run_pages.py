@@ -75,18 +75,26 @@ def test_an_account_without_a_role_reads_nothing(client, queue):
 
 def test_an_engineer_starts_a_run_from_a_preset_with_values_over_it(client, edda, dataset, tiny_base):
     client.force_login(edda)
-    asked = {"dataset": dataset.pk, "preset": "careful", "seed": 42, "base_model": str(tiny_base), "epochs": 3}
+    asked = {"dataset": dataset.pk, "preset": "careful", "seed": 42, "base_model": tiny_base.name, "epochs": 3}
     response = client.post(reverse("training:new"), asked)
 
     run = Run.objects.get()
     assert response["Location"] == reverse("training:run", args=[run.pk])
     assert (run.seed, run.recipe["epochs"], run.recipe["replay_share"]) == (42, 3, 0.75)
-    assert run.created_by == edda
+    assert (run.created_by, run.base_model) == (edda, str(tiny_base))
+
+
+def test_the_form_tells_no_path_of_this_machine(client, edda, dataset, tiny_base):
+    client.force_login(edda)
+    page = body(client.get(reverse("training:new")))
+    assert str(tiny_base) not in page
+    assert f'<option value="{tiny_base.name}"' in page
+    assert "---------" not in page
 
 
 def test_the_form_names_the_field_and_what_would_be_accepted(client, edda, dataset, tiny_base):
     client.force_login(edda)
-    asked = {"dataset": dataset.pk, "preset": "quick", "seed": -1, "base_model": str(tiny_base), "rank": 5000}
+    asked = {"dataset": dataset.pk, "preset": "quick", "seed": -1, "base_model": tiny_base.name, "rank": 5000}
     response = client.post(reverse("training:new"), asked)
 
     assert response.status_code == 422
@@ -100,7 +108,7 @@ def test_the_form_names_the_field_and_what_would_be_accepted(client, edda, datas
 def test_a_refusal_is_shown_at_its_field(client, edda, dataset, tiny_base):
     type(dataset).objects.filter(pk=dataset.pk).update(learnt_from_withdrawn_at=Now())
     client.force_login(edda)
-    asked = {"dataset": dataset.pk, "preset": "quick", "seed": 0, "base_model": str(tiny_base)}
+    asked = {"dataset": dataset.pk, "preset": "quick", "seed": 0, "base_model": tiny_base.name}
     response = client.post(reverse("training:new"), asked)
 
     assert response.status_code == 422
