@@ -49,7 +49,7 @@ def example(base: str) -> str:
     return "\n\n".join(
         f"curl {base}{path} \\\n"
         '  -H "Authorization: Bearer $CFT_KEY" -H "Content-Type: application/json" \\\n'
-        f"  -d '{json.dumps(body)}'"
+        f"  -d '{json.dumps(body, indent=4)}'"
         for path, body in EXAMPLES
     )
 

@@ -219,8 +219,9 @@ def back_to(subject: Subject) -> HttpResponse:
 def api_reference(request: HttpRequest) -> HttpResponse:
     """The API's operations, from its own schema; without scripts."""
     operations = reference.operations()
+    keyed = [one for one in operations if one.needs_key]  # an interaction comes before what is said about it
     groups = [
-        ("For applications, with the key of a source", [one for one in operations if one.needs_key]),
+        ("For applications, with the key of a source", sorted(keyed, key=lambda one: "interactions" not in one.path)),
         ("For people, with the session of whoever is signed in", [one for one in operations if not one.needs_key]),
     ]
     base = request.build_absolute_uri("/").rstrip("/")
