@@ -21,6 +21,14 @@ STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-pract
 PEOPLE = ["", *ROLES]
 DESK, PHONE, SMALLEST = {"width": 1440, "height": 900}, {"width": 390, "height": 844}, {"width": 320, "height": 640}
 
+# What a cell holds and does not show: wider than the cell, or beyond the edge of a table that does not scroll sideways.
+CUT = """() => [...document.querySelectorAll(".responsive :is(td, tbody th)")].filter((cell) => {
+  const table = cell.closest(".table").getBoundingClientRect();
+  const inside = [...cell.querySelectorAll(":not(.sr, .sr *)")].map((one) => one.getBoundingClientRect());
+  return cell.scrollWidth > cell.clientWidth + 1
+    || inside.some((box) => box.width && (box.right > table.right + 1 || box.left < table.left - 1));
+}).map((cell) => cell.innerText.slice(0, 60)).slice(0, 5)"""
+
 
 @dataclass
 class Look:
@@ -30,6 +38,7 @@ class Look:
     dead: list[str] = field(default_factory=list)
     axe: list[str] = field(default_factory=list)
     wide: list[str] = field(default_factory=list)
+    cut: list[str] = field(default_factory=list)
     heavy: list[str] = field(default_factory=list)
 
 
@@ -99,6 +108,7 @@ def examine(page: Any, path: str, look: Look) -> None:
         page.set_viewport_size(size)
         if (overflow := page.evaluate("document.documentElement.scrollWidth - innerWidth")) > 0:
             look.wide.append(f"{path}: {overflow} px too wide at {size['width']}")
+        look.cut += [f"{path} at {size['width']}: {one}" for one in page.evaluate(CUT)]
 
 
 def violations(page: Any) -> list[str]:
@@ -126,6 +136,11 @@ def test_every_page_is_accessible_in_both_schemes(look: Look) -> None:
 @pytest.mark.parametrize("person", PEOPLE, ids=name)
 def test_every_page_fits_a_phone(look: Look) -> None:
     assert look.wide == []
+
+
+@pytest.mark.parametrize("person", PEOPLE, ids=name)
+def test_no_cell_of_a_table_is_cut_off_on_a_phone(look: Look) -> None:
+    assert look.cut == []
 
 
 @pytest.mark.parametrize("person", PEOPLE, ids=name)
