@@ -111,7 +111,8 @@ def screen_replay_rows(limit: int, registry: "Registry", *, by: object) -> int:
 def claim_next_case(user: Any, kind: str | None = None, after: int | None = None) -> Case | None:
     """Lease the next case to the user: the one they hold, else the oldest free one; None if there is none.
 
-    With `after`, that case is let go and the next one behind it is taken (from the start again at the end).
+    With `after`, that case is let go and the next one behind it is taken: from the start again at the end, and the
+    same one if there is no other. Cases that the user opened and passed are among the next.
     """
     now = timezone.now()
     open_cases = Case.objects.with_feedback().of_kind(kind).order_by("id")
@@ -123,8 +124,8 @@ def claim_next_case(user: Any, kind: str | None = None, after: int | None = None
         Case.objects.filter(pk=after, leased_by=user, state=Case.State.OPEN).update(
             leased_by=None, lease_expires_at=None, claimed_at=None
         )
-    free = open_cases.claimable(now).select_for_update(skip_locked=True, of=("self",))
-    case = free.filter(pk__gt=after or 0).first() or (after and free.filter(pk__lt=after).first())
+    free = open_cases.claimable_by(user, now).select_for_update(skip_locked=True, of=("self",))
+    case = free.filter(pk__gt=after or 0).first() or (after and free.filter(pk__lte=after).first())
     return reviewing.lease(case, user, now) if case else None
 
 

@@ -15,6 +15,7 @@ from cftapp.accounts import role_required
 from curation import actions
 from curation.diff import word_diff
 from curation.models import Blocker, Case
+from curation.querysets import CaseQuerySet
 from curation.wording import shown_checks
 
 QUEUE = 40
@@ -33,13 +34,12 @@ KEYS = (
 @require_GET
 @role_required("reviewer", "lead")
 def bench(request: HttpRequest) -> HttpResponse:
-    """The whole bench, with a case: the one asked for, or the next."""
-    kind = _kind(request)
-    wanted = request.GET.get("case", "")
-    case, problem = _claim(request.user, int(wanted)) if wanted.isdecimal() else (None, None)
-    if case is None:
-        case = actions.claim_next_case(request.user, LONG.get(kind))
-    return _page(request, case, kind, problem)
+    """The whole bench, with a case: the one asked for, the first whose question holds the words, or the next."""
+    kind, words = _kind(request), request.GET.get("q", "").strip()
+    found, problem = _asked_for(request, kind, words)
+    if found is None:
+        found = actions.claim_next_case(request.user, LONG.get(kind))
+    return _page(request, found, kind, problem, words=words)
 
 
 @require_GET
@@ -84,6 +84,27 @@ def undo(request: HttpRequest, case_id: int) -> HttpResponse:
     return _answer(request, back, kind, problem, requeue=True)
 
 
+def _asked_for(request: HttpRequest, kind: str, words: str) -> tuple[Case | None, Refused | None]:
+    """The case that the address names. One that has its verdict meanwhile is passed over: a reload is no mistake."""
+    wanted = request.GET.get("case", "")
+    if wanted.isdecimal():
+        if Case.objects.filter(pk=int(wanted), state=Case.State.DECIDED).exists():
+            return None, None
+        return _claim(request.user, int(wanted))
+    if not words:
+        return None, None
+    match = _waiting(request.user, kind, words).order_by("id").first()
+    if match is None:
+        return None, Refused.because("q", f"No waiting question holds “{words[:80]}”.", "This is the next in order.")
+    return _claim(request.user, match.pk)
+
+
+def _waiting(user: Any, kind: str, words: str = "") -> CaseQuerySet:
+    """What this person may take; those that others hold are left out."""
+    waiting = Case.objects.with_feedback().of_kind(LONG.get(kind)).claimable_by(user, timezone.now())
+    return waiting.asking(words) if words else waiting
+
+
 def _kind(request: HttpRequest) -> str:
     asked = request.POST.get("kind") or request.GET.get("kind", "")
     return asked if asked in LONG else ""
@@ -125,9 +146,10 @@ def _answer(
 
 
 def _page(
-    request: HttpRequest, found: Case | None, kind: str, problem: Refused | None, status: int = 200
+    request: HttpRequest, found: Case | None, kind: str, problem: Refused | None, status: int = 200, words: str = ""
 ) -> HttpResponse:
-    context = _desk(request.user, found, kind, problem) | _queue(request.user, kind, found) | {"counts": _counts()}
+    context = _desk(request.user, found, kind, problem) | _queue(request.user, kind, found, words)
+    context |= {"counts": _counts(), "words": words}
     return render(request, "curation/bench.html", context, status=status)
 
 
@@ -178,11 +200,10 @@ def _last(user: User) -> dict[str, Any] | None:
     return {"pk": newest.pk, "done": DONE[newest.verdict]} if newest else None
 
 
-def _queue(user: Any, kind: str, found: Case | None) -> dict[str, Any]:
-    """The next cases in order, the open one among them; those of others are left out."""
-    free = Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lte=timezone.now()) | Q(leased_by=user)
-    waiting = Case.objects.with_feedback().of_kind(LONG.get(kind)).reviewable().filter(free)
-    start = max(0, found.pk - 3) if found else 0
+def _queue(user: Any, kind: str, found: Case | None, words: str = "") -> dict[str, Any]:
+    """The next cases in order, the open one among them."""
+    waiting = _waiting(user, kind, words)
+    start = max(0, found.pk - 3) if found and not words else 0
     rows = list(waiting.filter(pk__gt=start).order_by("id").prefetch_related("findings")[:QUEUE])
     if found and found.pk not in [row.pk for row in rows]:
         rows = [found, *rows[: QUEUE - 1]]

@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 
 from feedback.models import ConsentEntry
-from feedback.querysets import CountedQuerySet, consent_in_force
+from feedback.querysets import CAP, CountedQuerySet, consent_in_force
 
 if TYPE_CHECKING:
     from curation.models import RegistryEpoch
@@ -52,9 +52,18 @@ class CaseQuerySet(CountedQuerySet):
         trains = Q(state="open") | Q(state="decided", verdict="accepted")
         return self.filter(trains).exclude(screened_epoch=current_epoch_number())
 
-    def claimable(self, now: datetime) -> Self:
-        """Reviewable, and nobody holds it."""
-        return self.reviewable().filter(Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lte=now))
+    def claimable_by(self, user: Any, now: datetime) -> Self:
+        """Reviewable, and nobody else holds it."""
+        free = Q(lease_expires_at__isnull=True) | Q(lease_expires_at__lte=now)
+        return self.reviewable().filter(free | Q(leased_by=user))
+
+    def asking(self, words: str) -> Self:
+        """Whose question holds these words, in this order and any case; among the first 10,000 that wait."""
+        first = self.model.objects.reviewable().order_by("id").values("pk")[:CAP]
+        matches = Q()
+        for join in JOINS:
+            matches |= Q(**{f"{join}__interaction__prompt__icontains": words})
+        return self.filter(matches, pk__in=first)
 
     def held_by(self, user: Any, now: datetime) -> Self:
         return self.filter(leased_by=user, lease_expires_at__gt=now)

@@ -104,6 +104,34 @@ def test_a_case_that_another_reviewer_holds_is_refused_with_the_reason(
     assert f'data-current="{two_cases[1].pk}"' in page.content.decode()
 
 
+def test_a_case_that_was_passed_comes_again(rosa_at_the_bench: Client, two_cases: list[Case]) -> None:
+    first, second = two_cases
+    rosa_at_the_bench.get("/curation/bench/")
+    rosa_at_the_bench.get(f"/curation/bench/{second.pk}/", **HTMX)
+    answer = rosa_at_the_bench.post(f"/curation/bench/{second.pk}/decide/", {"verdict": "rejected"}, **HTMX)
+    assert f'data-current="{first.pk}"' in answer.content.decode()
+    answer = rosa_at_the_bench.post(f"/curation/bench/{first.pk}/skip/", {}, **HTMX)
+    assert f'data-current="{first.pk}"' in answer.content.decode()
+
+
+def test_words_of_the_question_find_it(rosa_at_the_bench: Client, two_cases: list[Case]) -> None:
+    page = rosa_at_the_bench.get("/curation/bench/", {"q": "BLUE door"}).content.decode()
+    assert f'data-current="{two_cases[1].pk}"' in page
+    assert f'id="row-{two_cases[0].pk}"' not in page
+    assert queries(lambda: rosa_at_the_bench.get("/curation/bench/", {"q": "blue"})) <= MOST_QUERIES
+    nothing = rosa_at_the_bench.get("/curation/bench/", {"q": "zebra"}).content.decode()
+    assert "No waiting question holds “zebra”" in nothing
+
+
+def test_reloading_after_a_verdict_shows_the_next_case(rosa_at_the_bench: Client, two_cases: list[Case]) -> None:
+    first, second = two_cases
+    rosa_at_the_bench.get("/curation/bench/")
+    rosa_at_the_bench.post(f"/curation/bench/{first.pk}/decide/", {"verdict": "rejected"}, **HTMX)
+    page = rosa_at_the_bench.get("/curation/bench/", {"case": first.pk}).content.decode()
+    assert f'data-current="{second.pk}"' in page
+    assert 'role="alert"' not in page
+
+
 def test_an_empty_bench_says_what_to_do(rosa_at_the_bench: Client) -> None:
     assert "Nothing waits for you" in rosa_at_the_bench.get("/curation/bench/").content.decode()
 

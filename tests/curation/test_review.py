@@ -31,9 +31,15 @@ def test_skipping_lets_the_case_go_and_wraps_around(world, rosa, rob):
     first, second = world.screened("One?"), world.screened("Two?")
     actions.claim_next_case(rosa)
     assert actions.claim_next_case(rosa, after=first.pk) == second
-    assert actions.claim_next_case(rob) == first
-    actions.claim_next_case(rob, after=first.pk)
     assert actions.claim_next_case(rosa, after=second.pk) == first
+    assert actions.claim_next_case(rob) == second
+
+
+def test_skipping_the_only_free_case_brings_it_back(world, rosa, rob):
+    first, second = world.screened("One?"), world.screened("Two?")
+    assert actions.claim_next_case(rosa) == first
+    assert actions.claim_next_case(rob) == second
+    assert actions.claim_next_case(rob, after=second.pk) == second
 
 
 def test_a_kind_can_be_asked_for(world, rosa):
