@@ -85,7 +85,8 @@ def gates(request: HttpRequest, pk: int) -> HttpResponse:
     shown = found(pk)
     context = {"run": shown} | gates_of(shown)
     if not context["gate_open"]:
-        ended = render(request, "training/gates.html", context, status=POLL_OVER)
+        whole = context | {"history": history(shown), "gate_ended": True}
+        ended = render(request, "training/gates.html", whole, status=POLL_OVER)
         ended["HX-Trigger"] = json.dumps({"announce": f"The gate of run {pk} has ended", "counts": ""})
         return ended
     if request.GET.get("seen") == context["gates_seen"]:

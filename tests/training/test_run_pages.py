@@ -181,6 +181,7 @@ def test_the_gate_of_a_finished_run_is_polled_until_it_has_a_verdict(client, edd
     assert ended.status_code == 286
     assert "every 2s" not in body(ended)
     assert "FAIL" in body(ended)
+    assert 'id="run-history" hx-swap-oob="true"' in body(ended)
 
 
 def test_stop_and_resume_by_button(client, edda, queue):
