@@ -87,7 +87,8 @@ def feedback_status(now: Counts, roles: frozenset[str]) -> Status:
 
 def curation_status(now: Counts, roles: frozenset[str]) -> Status:
     tone = "due" if now.new_pairs and "engineer" in roles else ""
-    return Status(f"{now.pairs:,} pair{'' if now.pairs == 1 else 's'} clean", f"{now.pairs:,}", tone)
+    count, what = (now.new_pairs, "to freeze") if now.new_pairs else (now.pairs, "accepted")
+    return Status(f"{count:,} pair{'' if count == 1 else 's'} {what}", f"{count:,}", tone)
 
 
 def training_status(now: Counts, roles: frozenset[str]) -> Status:
