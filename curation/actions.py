@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from audit.actions import record
@@ -80,9 +81,15 @@ def screen_waiting(limit: int, registry: "Registry", *, by: object) -> int:
 
 @transaction.atomic
 def rescreen_subjects(subject_ids: Sequence[UUID | str], *, by: object) -> int:
-    """Send the open cases of subjects back to screening, because their consent changed. Returns how many."""
-    open_cases = Case.objects.select_for_update().filter(subject_id__in=subject_ids, state=Case.State.OPEN)
-    cases = dict(open_cases.order_by("pk").values_list("pk", "subject_id"))
+    """Send open cases of subjects back to screening where consent is not any more what it found. Returns how many."""
+    consented = Subject.objects.consented().filter(pk__in=subject_ids).values("pk")
+    outdated = Q(subject__in=consented, findings__blocking=True) | (
+        ~Q(subject__in=consented) & Q(findings__blocking=False)
+    )
+    found = Case.objects.filter(
+        outdated, findings__check_name="consent", subject_id__in=subject_ids, state=Case.State.OPEN
+    )
+    cases = dict(found.select_for_update(of=("self",)).order_by("pk").values_list("pk", "subject_id"))
     if cases:
         Case.objects.filter(pk__in=cases).update(state=Case.State.WAITING)
         subjects = [("subject", subject) for subject in sorted(set(cases.values()))]

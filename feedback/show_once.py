@@ -18,7 +18,7 @@ PURPOSE = "feedback.show_once"
 KEEP_SECONDS = 300
 
 
-def keep(user: int, key: int, token: str) -> bool:
+def keep(user: object, key: int, token: str) -> bool:
     """Lay the token of an API key down for its issuer; False if it cannot be kept."""
     try:
         cache.set(_address(user), box(PURPOSE).encrypt(json.dumps([key, token]).encode()), KEEP_SECONDS)
@@ -28,18 +28,18 @@ def keep(user: int, key: int, token: str) -> bool:
     return True
 
 
-def take(user: int) -> tuple[int | None, str]:
-    """The id and token of the key this person issued last, the first time they are asked for; else (None, "")."""
+def take(user: object) -> tuple[int, str] | None:
+    """The id and token of the key this person issued last, the first time they are asked for."""
     try:
         sealed = cache.get(_address(user))
         if not sealed or not cache.delete(_address(user)):
-            return None, ""
+            return None
         key, token = json.loads(box(PURPOSE).decrypt(sealed))
     except (RedisError, InvalidToken) as problem:
         log.warning("show_once.not_kept", problem=type(problem).__name__)
-        return None, ""
+        return None
     return int(key), str(token)
 
 
-def _address(user: int) -> str:
+def _address(user: object) -> str:
     return f"feedback:token:{user}"

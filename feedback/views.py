@@ -122,9 +122,11 @@ def sources(request: HttpRequest) -> HttpResponse:
         else:
             messages.success(request, f"{source.title} may send feedback once it has a key.")
             return redirect("feedback:sources")
-    issued, token = show_once.take(request.user.pk) if request.method == "GET" else (None, "")
-    key = ApiKey.objects.select_related("source").filter(pk=issued).first() if token else None
-    return sources_page(request, form=form, issued=key, token=token if key else "")
+    shown = {}
+    if request.method == "GET" and (waiting := show_once.take(request.user.pk)):
+        pk, token = waiting
+        shown = {"issued": ApiKey.objects.select_related("source").get(pk=pk), "token": token}
+    return sources_page(request, form=form, **shown)
 
 
 @role_required("admin")

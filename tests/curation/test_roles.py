@@ -48,6 +48,9 @@ def test_the_screener_opens_screens_and_withdraws(world, rosa):
         assert actions.open_missing_cases(10, by="process:screener") == 1
         assert actions.screen_case(case.pk, world.registry, by="process:screener") == case
         assert actions.screen_waiting(10, world.registry, by="process:screener") == 1
+        assert actions.rescreen_subjects([case.subject_id], by="process:screener") == 0
+    withdraw_consent(case.subject, by=TEST)
+    with signed_in_as("screener"):
         assert actions.rescreen_subjects([case.subject_id], by="process:screener") == 2
         assert actions.screen_waiting(10, world.registry, by="process:screener") == 2
         assert actions.screen_replay_rows(10, world.registry, by="process:screener") == 1
