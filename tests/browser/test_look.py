@@ -23,7 +23,7 @@ DESK, PHONE, SMALLEST = {"width": 1440, "height": 900}, {"width": 390, "height":
 
 # What a cell holds and does not show: wider than the cell, or beyond the edge of a table that does not scroll sideways.
 CUT = """() => [...document.querySelectorAll(".responsive :is(td, tbody th)")].filter((cell) => {
-  const table = cell.closest(".table").getBoundingClientRect();
+  const table = (cell.closest(".table") ?? cell.closest("table")).getBoundingClientRect();
   const inside = [...cell.querySelectorAll(":not(.sr, .sr *)")].map((one) => one.getBoundingClientRect());
   return cell.scrollWidth > cell.clientWidth + 1
     || inside.some((box) => box.width && (box.right > table.right + 1 || box.left < table.left - 1));
