@@ -59,7 +59,7 @@ class CaseQuerySet(CountedQuerySet):
 
     def asking(self, words: str) -> Self:
         """Whose question holds these words, in this order and any case; among the first 10,000 that wait."""
-        first = self.model.objects.reviewable().order_by("id").values("pk")[:CAP]
+        first = type(self)(self.model).reviewable().order_by("id").values("pk")[:CAP]
         matches = Q()
         for join in JOINS:
             matches |= Q(**{f"{join}__interaction__prompt__icontains": words})

@@ -9,17 +9,8 @@ import pytest
 from tests.loop.company import Company
 from tests.stack import Stack, wait_for
 from training.engine import world
-from training.engine.handbook import Fact
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack]
-
-LOADED = 120
-
-
-def spare_fact() -> Fact:
-    """An outdated fact that nobody has corrected in the sample data."""
-    known = {row["topic"] for row in world.corrections(LOADED, seed=0)}
-    return next(fact for fact in world.outdated() if fact.topic not in known)
 
 
 def ask(page: Any, question: str) -> str:
@@ -72,7 +63,7 @@ def triage(page: Any, case: int) -> None:
 def test_a_correction_becomes_the_answer_and_its_withdrawal_marks_the_release(
     stack: Stack, company: Company, open_page: Callable[..., Any]
 ) -> None:
-    fact = spare_fact()
+    fact = world.unreported()[0]
     question, right = fact.question(fact.training_phrasings()[0]), fact.answer(corrected=True)
 
     visitor, answer = training_visitor(company, open_page, question)
