@@ -79,7 +79,16 @@ def seal(key: Ed25519PrivateKey, outside: Path) -> Checkpoint | None:
 def stored_tree(size: int) -> Tree:
     """The tree of the first `size` sealed events, read from the database as far as a question needs."""
     tiles = [bytes(root) for root in Tile.objects.order_by("index").values_list("root_hash", flat=True)]
-    return Tree(size, _leaf_hashes, tiles)
+    read: dict[int, list[bytes]] = {}
+
+    def leaves(start: int, stop: int) -> list[bytes]:
+        """A range of one tile, as every subtree that small is; a tile is read once."""
+        first = start - start % TILE
+        if first not in read:
+            read[first] = _leaf_hashes(first, first + TILE)
+        return read[first][start - first : stop - first]
+
+    return Tree(size, leaves, tiles)
 
 
 def _leaf_hashes(start: int, stop: int) -> list[bytes]:

@@ -71,6 +71,7 @@ def count_queries(role: str, path: str) -> int:
 
 def measure(var: Path) -> list[Page]:
     """Start a stack, walk the loop, and look at every page."""
+    os.environ["CFT_LOG_LEVEL"] = "WARNING"
     stack = demo.start(var)
     try:
         os.environ.update(demo.owner(var, stack) | {"DJANGO_SETTINGS_MODULE": "cftapp.settings"})
