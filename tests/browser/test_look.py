@@ -4,6 +4,7 @@ The pages are found by walking the links from home, so a new page is looked at w
 several roles share is looked at as the first of them, and opened as all of them.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -70,11 +71,11 @@ def walk(page: Any, look: Look) -> None:
             continue
         if sum(sizes) > LIMIT:
             look.heavy.append(f"{path}: {sum(sizes)} bytes")
-        following = [one for one in links(page) if shape(one) not in found]
+        following = [one for one in links(page) if page_of(one) not in found]
         waiting += [(one, path) for one in dict.fromkeys(following)]
-        found |= {shape(one) for one in following}
-        if shape(path) not in looked_at or path == "/":
-            looked_at.add(shape(path))
+        found |= {page_of(one) for one in following}
+        if page_of(path) not in looked_at or path == "/":
+            looked_at.add(page_of(path))
             examine(page, path, look)
 
 
@@ -88,13 +89,18 @@ def weigh(page: Any) -> list[int]:
     return sizes
 
 
+def page_of(path: str) -> str:
+    """What stands for all pages like this one; a lineage looks the same whatever it is of."""
+    return re.sub(r"^/audit/lineage/[^/]+/", "/audit/lineage/*/", shape(path))
+
+
 def links(page: Any) -> Iterator[str]:
     found = page.eval_on_selector_all("a[href]", "all => all.map(a => new URL(a.href)).map(u => [u.host, u.pathname])")
     own = page.evaluate("location.host")
     shapes: set[str] = set()
     for host, path in found:
-        if host == own and not SKIPPED.search(path) and shape(path) not in shapes:
-            shapes.add(shape(path))
+        if host == own and not SKIPPED.search(path) and page_of(path) not in shapes:
+            shapes.add(page_of(path))
             yield path
 
 
