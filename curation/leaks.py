@@ -1,9 +1,9 @@
 """The ways in which an exam's item gets into a training stream: what detection is measured on.
 
 A form makes a leaked text of a question and its answer, or None where it does not apply. All chance comes from
-`Material.rng`, so a seed repeats a set. The forms follow what is known of contamination in the wild: dress (case, markup,
-look-alikes), parts and wholes inside other text, edits, and rewordings (Yang et al. 2023, arXiv 2311.04850; Singh et al.
-2024, arXiv 2411.03923).
+`Material.rng`, so a seed repeats a set. The forms follow what is known of contamination in the wild: dress (case,
+markup, look-alikes), parts and wholes inside other text, edits, and rewordings (Yang et al. 2023, arXiv 2311.04850;
+Singh et al. 2024, arXiv 2411.03923).
 """
 
 import html

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 OFF = "off"
+IN_THE_WHEEL = "all-MiniLM-L6-v2"
 BATCH = 32
 
 
@@ -22,10 +23,12 @@ class Encoder:
 
     def __init__(self, source: str) -> None:
         from sentence_transformers import SentenceTransformer
+        from transformers.utils.logging import disable_progress_bar
 
+        disable_progress_bar()
         self._model: Any = SentenceTransformer(source, device=os.environ.get("CFT_EMBEDDING_DEVICE") or "cpu")
         self._model.eval()
-        self.name = Path(source).name if Path(source).is_dir() else source
+        self.name = IN_THE_WHEEL if source == weights_in_the_wheel() else Path(source).name
         self.revision = revision_of(self._model)
         self.dimensions = int(self._model.get_embedding_dimension())
 
