@@ -12,7 +12,7 @@ from django.utils import timezone
 from audit.actions import record
 from audit.refusal import Refused
 from curation import freezing, reviewing, screener
-from curation.models import KINDS, Case, Dataset, Pair, RegistryEpoch, ReplayRow
+from curation.models import KINDS, Case, Dataset, Pair, RegistryEpoch, ReplayRow, ScreeningPolicy
 from curation.rows import row_hash
 from feedback.models import Subject
 
@@ -267,22 +267,45 @@ def import_replay_rows(rows: Iterable[Mapping[str, Any]], *, by: object) -> int:
 
 @transaction.atomic
 def adopt_epoch(
-    number: int, sha256: str, items: int, unprotected: int, normaliser: str, *, by: object
+    number: int,
+    sha256: str,
+    items: int,
+    unprotected: int,
+    normaliser: str,
+    *,
+    snapshot_number: int | None = None,
+    by: object,
 ) -> RegistryEpoch:
-    """Make a registry snapshot the current epoch: from now on only rows screened under it are claimable and train."""
+    """Make a registry snapshot, under the newest policy, the current epoch: from now on only rows screened under it are
+    claimable and train. `snapshot_number`: the snapshot's, where it is another than the epoch's.
+    """
     current = RegistryEpoch.objects.current()
     if current is not None and number <= current.number:
         raise Refused.because(
             "number", f"Epoch {number} does not follow epoch {current.number}.", f"At least {current.number + 1}."
         )
     epoch = RegistryEpoch.objects.create(
-        number=number, sha256=sha256, items=items, unprotected_items=unprotected, normaliser=normaliser
+        number=number,
+        snapshot_number=snapshot_number,
+        policy=ScreeningPolicy.objects.first(),
+        sha256=sha256,
+        items=items,
+        unprotected_items=unprotected,
+        normaliser=normaliser,
     )
     record(
         "epoch.adopted",
         by=by,
+        used=[("policy", epoch.policy_id)] if epoch.policy_id else [],
         generated=[("epoch", number)],
-        detail={"sha256": sha256, "items": items, "unprotected": unprotected, "normaliser": normaliser},
+        detail={
+            "sha256": sha256,
+            "items": items,
+            "unprotected": unprotected,
+            "normaliser": normaliser,
+            "snapshot": epoch.snapshot_number,
+            "policy": epoch.policy_version,
+        },
     )
     return epoch
 

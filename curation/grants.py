@@ -7,6 +7,8 @@ curator worker reviews and freezes nothing: what it marks is in serving's grants
 REVIEW = "state, leased_by_id, lease_expires_at, claimed_at, verdict, decided_by_id, decided_at, lead_seconds"
 PEOPLE = {
     "curation_registryepoch": "SELECT",
+    "curation_screeningpolicy": "SELECT, INSERT",
+    "curation_labelledscores": "SELECT",
     "curation_case": f"SELECT, UPDATE ({REVIEW})",
     "curation_blocker": "SELECT",
     "curation_pair": "SELECT, INSERT, UPDATE (state, accepted_by_id, accepted_at, screened_epoch)",
@@ -19,6 +21,7 @@ GRANTS = {
     "web": PEOPLE,
     "screener": {
         "curation_registryepoch": "SELECT",
+        "curation_screeningpolicy": "SELECT",
         "curation_case": "SELECT, INSERT, UPDATE (state, screened_at, screened_epoch, text_hash)",
         "curation_blocker": "SELECT, INSERT, UPDATE, DELETE",
         "curation_pair": "SELECT, UPDATE (state, screened_epoch)",

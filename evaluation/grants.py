@@ -32,6 +32,8 @@ GRANTS = {
         "evaluation_proposal": "SELECT, UPDATE(state, reasons, version_id, settled_at)",
         "evaluation_waiver": "SELECT",
         "curation_registryepoch": "SELECT, INSERT",
+        "curation_screeningpolicy": "SELECT",
+        "curation_labelledscores": "SELECT, INSERT",
         # Whether a candidate learnt a row that is part of the exam it would sit.
         "curation_datasetrow": "SELECT",
         "curation_pair": "SELECT(id, correction_id, screened_epoch)",
