@@ -17,8 +17,21 @@ PEOPLE = {
     "curation_datasetrow": "SELECT, INSERT",
 }
 
+# An inquiry: the web takes the question, the screener answers it, and whoever is awake forgets what was not answered.
+ASKING = {
+    "curation_inquiry": "SELECT, INSERT",
+    "curation_inquiryalert": "SELECT, UPDATE (settled_by_id, settled_at)",
+}
+REPLY = "state, prompt, answer, answered_at, verdict, method, score, limit, item_id, benchmark, epoch, spans, text_code"
+ANSWERING = {
+    "curation_inquiry": f"SELECT, UPDATE ({REPLY})",
+    "curation_inquirysketch": "SELECT, INSERT, DELETE",
+    "curation_inquiryalert": "SELECT, INSERT",
+}
+
 GRANTS = {
-    "web": PEOPLE,
+    "web": PEOPLE | ASKING,
+    "curator": {"curation_inquiry": "SELECT (id, state, asked_at), UPDATE (state, prompt, answer)"},
     "screener": {
         "curation_registryepoch": "SELECT",
         "curation_screeningpolicy": "SELECT",
@@ -26,6 +39,7 @@ GRANTS = {
         "curation_blocker": "SELECT, INSERT, UPDATE, DELETE",
         "curation_pair": "SELECT, UPDATE (state, screened_epoch)",
         "curation_replayrow": "SELECT, UPDATE (screened_epoch, overlaps)",
+        **ANSWERING,
     },
 }
 
