@@ -15,6 +15,7 @@ PEOPLE = {
     "curation_replayrow": "SELECT, INSERT",
     "curation_dataset": "SELECT, INSERT, UPDATE (learnt_from_withdrawn_at)",
     "curation_datasetrow": "SELECT, INSERT",
+    "curation_override": "SELECT, INSERT, UPDATE (state, settled_by_id, settled_at, note)",
 }
 
 # An inquiry: the web takes the question, the screener answers it, and whoever is awake forgets what was not answered.
@@ -43,4 +44,9 @@ GRANTS = {
     },
 }
 
-FUNCTIONS = {"screener": ["curation_origin(uuid)"]}
+# Whether people have overridden a finding: yes or no, for those who must not read why.
+COVERED = "curation_covered(bigint, text)"
+FUNCTIONS = {
+    "screener": ["curation_origin(uuid)", COVERED],
+    **dict.fromkeys(("web", "trainer", "evaluator", "curator"), [COVERED]),
+}

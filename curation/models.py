@@ -9,9 +9,11 @@ from django.db.models import Q
 from django.utils import timezone
 
 from curation.querysets import (
+    BlockerQuerySet,
     CaseQuerySet,
     DatasetRowQuerySet,
     EpochQuerySet,
+    OverrideQuerySet,
     PairQuerySet,
     ReplayRowQuerySet,
 )
@@ -212,8 +214,60 @@ class Blocker(models.Model):
         default=dict, help_text="Method, opaque item id, benchmark name, spans of the row itself."
     )
 
+    objects = BlockerQuerySet.as_manager()
+
     class Meta:
         constraints = [models.UniqueConstraint(fields=["case", "check_name"], name="one_finding_a_check")]
+
+
+class Override(models.Model):
+    """Two people take responsibility for a case that one check forbids: a reviewer asks, a lead confirms.
+
+    It covers one finding, by its substance, which PostgreSQL reads from the finding itself: another item, another
+    method or another check is another finding, and blocks again. What it says of the finding is what people saw.
+    """
+
+    class State(models.TextChoices):
+        REQUESTED = "requested", "Waiting for a lead"
+        CONFIRMED = "confirmed", "Confirmed"
+        DECLINED = "declined", "Declined"
+        WITHDRAWN = "withdrawn", "Withdrawn"
+
+    id = models.BigAutoField(primary_key=True)
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="overrides")
+    check_name = models.CharField(max_length=16, choices=Blocker.Check)
+    substance = models.CharField(max_length=300, editable=False, help_text="What it covers; set by PostgreSQL.")
+    finding = models.JSONField(default=dict, editable=False, help_text="Score, limit, message, evidence as they were.")
+    epoch = models.PositiveIntegerField(null=True, editable=False)
+    reason = models.TextField()
+    state = models.CharField(max_length=9, choices=State, default=State.REQUESTED)
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    requested_at = models.DateTimeField(auto_now_add=True)
+    settled_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    settled_at = models.DateTimeField(null=True)
+    note = models.CharField(max_length=500, blank=True, help_text="What the lead said.")
+
+    objects = OverrideQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["case", "check_name", "substance"],
+                condition=Q(state__in=["requested", "confirmed"]),
+                name="one_override_a_finding",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="requested", settled_by__isnull=True, settled_at__isnull=True)
+                | (~Q(state="requested") & Q(settled_by__isnull=False, settled_at__isnull=False)),
+                name="settled_override_says_by_whom",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=["confirmed", "declined"]) | ~Q(settled_by=models.F("requested_by")),
+                name="override_needs_two_people",
+            ),
+            models.CheckConstraint(condition=Q(reason__regex=r"\S"), name="override_has_a_reason"),
+        ]
+        indexes = [models.Index(fields=["id"], condition=Q(state="requested"), name="override_waiting")]
 
 
 class Pair(models.Model):
@@ -267,6 +321,7 @@ class Dataset(models.Model):
     name = models.CharField(max_length=120)
     recipe = models.JSONField()
     report = models.JSONField(help_text="What was checked, dropped and why; hashed into the manifest.")
+    report_sha256 = models.CharField(max_length=64, db_default="", help_text="Of the report's RFC 8785 bytes.")
     merkle_root = models.CharField(max_length=64)
     pair_count = models.PositiveIntegerField()
     replay_count = models.PositiveIntegerField()

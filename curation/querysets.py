@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
 from feedback.models import ConsentEntry
@@ -88,6 +88,31 @@ class CaseQuerySet(CountedQuerySet):
         return self.filter(decided_by=user, state="decided").order_by("-decided_at", "-id")[:count]
 
 
+class BlockerQuerySet(models.QuerySet):
+    def stopping(self) -> Self:
+        """Those that forbid training: no override that a lead confirmed covers them."""
+        covered = models.Func(
+            F("case_id"), F("check_name"), function="curation_covered", output_field=models.BooleanField()
+        )
+        return self.filter(blocking=True).exclude(covered)
+
+
+class OverrideQuerySet(CountedQuerySet):
+    def waiting(self) -> Self:
+        """Asked for, and no lead has answered."""
+        return self.filter(state="requested")
+
+    def confirmed(self) -> Self:
+        return self.filter(state="confirmed")
+
+    def in_force(self) -> Self:
+        """Asked for or confirmed: what a case may have one of for each finding."""
+        return self.filter(state__in=["requested", "confirmed"])
+
+    def with_case(self) -> Self:
+        return self.select_related("requested_by", "settled_by", "case__correction__interaction", "case__subject")
+
+
 class PairQuerySet(CountedQuerySet):
     def accepted(self) -> Self:
         return self.filter(state="accepted")
@@ -126,11 +151,11 @@ class DatasetRowQuerySet(models.QuerySet):
         return self.exclude(pair__isnull=True, replay_row__isnull=True).exclude(seen)
 
     def overlapping(self) -> Self:
-        """Found to overlap with the exam since it was frozen."""
+        """Found to overlap with the exam since it was frozen, and no override covers that."""
         from curation.models import Blocker
 
-        found = Blocker.objects.filter(
-            case__correction=OuterRef("pair__correction"), check_name=Blocker.Check.OVERLAP, blocking=True
+        found = Blocker.objects.stopping().filter(
+            case__correction=OuterRef("pair__correction"), check_name=Blocker.Check.OVERLAP
         )
         return self.filter(Q(replay_row__overlaps=True) | Exists(found))
 
