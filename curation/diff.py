@@ -9,28 +9,30 @@ from typing import Literal
 TOKEN = re.compile(r"\s+|[^\W_]+|[^\w\s]|_+")
 CONTEXT = 30
 MOST_TOKENS = 3000
+LONG = 400  # words, marks and spaces: a longer text is folded
 
 Change = Literal["same", "gone", "new", "skipped"]
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A stretch of text and what became of it; for "skipped" the text is the number of words left out."""
+    """A stretch of text and what became of it; for "skipped" the text is the number of words left out, `hidden`."""
 
     change: Change
     text: str
+    hidden: str = ""
 
 
-def word_diff(before: str, after: str) -> list[Part]:
+def word_diff(before: str, after: str, *, whole: bool = False) -> list[Part]:
     """Parts whose "same" and "new" texts join to `after` and whose "same" and "gone" texts join to `before`, except
-    where long unchanged stretches are skipped. Texts of over 3,000 words and marks are shown as replaced whole: the
-    comparison is quadratic.
+    where long unchanged stretches are skipped (never, if `whole`). Texts of over 3,000 words and marks are shown as
+    replaced whole: the comparison is quadratic.
     """
     old, new = TOKEN.findall(before), TOKEN.findall(after)
     if max(len(old), len(new)) > MOST_TOKENS:
         return [Part("gone", before), Part("new", after)]
     matcher = SequenceMatcher(None, old, new, autojunk=False)
-    return [part for part in _parts(old, new, _joined(matcher.get_opcodes(), old)) if part.text]
+    return [part for part in _parts(old, new, _joined(matcher.get_opcodes(), old), whole) if part.text]
 
 
 Opcode = tuple[str, int, int, int, int]
@@ -53,23 +55,38 @@ def _joined(opcodes: Sequence[Opcode], old: Sequence[str]) -> Iterator[Opcode]:
         yield held
 
 
-def _parts(old: Sequence[str], new: Sequence[str], opcodes: Iterator[Opcode]) -> Iterator[Part]:
+def _parts(old: Sequence[str], new: Sequence[str], opcodes: Iterator[Opcode], whole: bool) -> Iterator[Part]:
     for tag, i1, i2, j1, j2 in opcodes:
         if tag == "equal":
-            yield from _context(old[i1:i2], first=i1 == 0, last=i2 == len(old))
+            yield from _context(old[i1:i2], first=i1 == 0, last=i2 == len(old), whole=whole)
         else:
             yield Part("gone", "".join(old[i1:i2]))
             yield Part("new", "".join(new[j1:j2]))
 
 
-def _context(tokens: Sequence[str], *, first: bool, last: bool) -> Iterator[Part]:
+def _context(tokens: Sequence[str], *, first: bool, last: bool, whole: bool) -> Iterator[Part]:
     """An unchanged stretch: whole if short, else its ends beside a change."""
-    if len(tokens) <= 3 * CONTEXT:
+    if whole or len(tokens) <= 3 * CONTEXT:
         yield Part("same", "".join(tokens))
         return
     head = [] if first else tokens[:CONTEXT]
     tail = [] if last else tokens[-CONTEXT:]
-    left_out = sum(token[0].isalnum() for token in tokens[len(head) : len(tokens) - len(tail)])
+    middle = tokens[len(head) : len(tokens) - len(tail)]
     yield Part("same", "".join(head))
-    yield Part("skipped", str(left_out))
+    yield Part("skipped", str(words_in(middle)), "".join(middle))
     yield Part("same", "".join(tail))
+
+
+def folded(text: str, *, whole: bool = False) -> list[Part]:
+    """One text as unchanged parts, its end skipped where it is long and not wanted `whole`."""
+    tokens = TOKEN.findall(text)
+    if whole or len(tokens) <= LONG:
+        return [Part("same", text)] if text else []
+    return [
+        Part("same", "".join(tokens[: LONG // 2])),
+        Part("skipped", str(words_in(tokens[LONG // 2 :])), "".join(tokens[LONG // 2 :])),
+    ]
+
+
+def words_in(tokens: Sequence[str]) -> int:
+    return sum(token[0].isalnum() for token in tokens)
