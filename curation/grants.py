@@ -11,6 +11,7 @@ PEOPLE = {
     "curation_labelledscores": "SELECT",
     "curation_case": f"SELECT, UPDATE ({REVIEW})",
     "curation_blocker": "SELECT",
+    "curation_duplicate": "SELECT",
     "curation_pair": "SELECT, INSERT, UPDATE (state, accepted_by_id, accepted_at, screened_epoch)",
     "curation_replayrow": "SELECT, INSERT",
     "curation_dataset": "SELECT, INSERT, UPDATE (learnt_from_withdrawn_at)",
@@ -46,6 +47,8 @@ GRANTS = {
 
 # Whether people have overridden a finding: yes or no, for those who must not read why.
 COVERED = "curation_covered(bigint, text)"
+        "curation_signature": "SELECT, INSERT, UPDATE",
+        "curation_duplicate": "SELECT, INSERT, DELETE",
 FUNCTIONS = {
     "screener": ["curation_origin(uuid)", COVERED],
     **dict.fromkeys(("web", "trainer", "evaluator", "curator"), [COVERED]),

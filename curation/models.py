@@ -19,6 +19,8 @@ from curation.querysets import (
 )
 from feedback.models import BugReport, Comment, Correction, Subject, TasteNote
 
+from curation.twins import Duplicate as Duplicate
+from curation.twins import Signature as Signature
 KINDS = ("correction", "bug_report", "taste_note", "comment")
 
 
@@ -205,6 +207,7 @@ class Blocker(models.Model):
         KIND = "kind", "Kind"
 
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="findings")
+        OTHER_ANSWER = "other_answer", "Another answer"
     check_name = models.CharField(max_length=16, choices=Check)
     blocking = models.BooleanField(help_text="False: measured and passed, shown with its meter.")
     score = models.FloatField(null=True)
