@@ -16,6 +16,8 @@ PEOPLE = {
     "curation_replayrow": "SELECT, INSERT",
     "curation_dataset": "SELECT, INSERT, UPDATE (learnt_from_withdrawn_at)",
     "curation_datasetrow": "SELECT, INSERT",
+    "curation_reversecheck": "SELECT",
+    "curation_reversematch": "SELECT",
     "curation_override": "SELECT, INSERT, UPDATE (state, settled_by_id, settled_at, note)",
 }
 
@@ -31,25 +33,39 @@ ANSWERING = {
     "curation_inquiryalert": "SELECT, INSERT",
 }
 
+# A batch: people queue it, the screener works on it.
+QUEUEING = {"curation_batchscreening": "SELECT, INSERT", "curation_batchpart": "SELECT"}
+OUTCOME = "state, input_sha256, rows, epoch, blocked, report_sha256, error, ended_at"
+WORKING = {
+    "curation_batchscreening": f"SELECT, UPDATE ({OUTCOME})",
+    "curation_batchpart": "SELECT, INSERT, UPDATE",
+}
+
 GRANTS = {
-    "web": PEOPLE | ASKING,
+    "web": PEOPLE | ASKING | QUEUEING,
     "curator": {"curation_inquiry": "SELECT (id, state, asked_at), UPDATE (state, prompt, answer)"},
     "screener": {
         "curation_registryepoch": "SELECT",
         "curation_screeningpolicy": "SELECT",
         "curation_case": "SELECT, INSERT, UPDATE (state, screened_at, screened_epoch, text_hash)",
         "curation_blocker": "SELECT, INSERT, UPDATE, DELETE",
+        "curation_signature": "SELECT, INSERT, UPDATE",
+        "curation_duplicate": "SELECT, INSERT, DELETE",
         "curation_pair": "SELECT, UPDATE (state, screened_epoch)",
-        "curation_replayrow": "SELECT, UPDATE (screened_epoch, overlaps)",
+        "curation_replayrow": "SELECT, UPDATE (screened_epoch, overlaps, overlaps_with)",
+        # Whether a row that became an exam is frozen already, and what new items were compared with.
+        "curation_datasetrow": "SELECT (id, dataset_id, pair_id, replay_row_id)",
+        "curation_reversecheck": "SELECT, UPDATE (state, last_case, last_replay_row, rows, finished_at)",
+        "curation_reversematch": "SELECT, INSERT",
         **ANSWERING,
+        **WORKING,
     },
 }
 
 # Whether people have overridden a finding: yes or no, for those who must not read why.
 COVERED = "curation_covered(bigint, text)"
-        "curation_signature": "SELECT, INSERT, UPDATE",
-        "curation_duplicate": "SELECT, INSERT, DELETE",
 FUNCTIONS = {
     "screener": ["curation_origin(uuid)", COVERED],
-    **dict.fromkeys(("web", "trainer", "evaluator", "curator"), [COVERED]),
+    **dict.fromkeys(("web", "trainer", "evaluator"), [COVERED]),
+    "curator": [COVERED, "curation_contamination()"],
 }

@@ -8,6 +8,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from curation.batches import BatchPart as BatchPart
+from curation.batches import BatchScreening as BatchScreening
 from curation.querysets import (
     BlockerQuerySet,
     CaseQuerySet,
@@ -17,10 +19,10 @@ from curation.querysets import (
     PairQuerySet,
     ReplayRowQuerySet,
 )
-from feedback.models import BugReport, Comment, Correction, Subject, TasteNote
-
 from curation.twins import Duplicate as Duplicate
 from curation.twins import Signature as Signature
+from feedback.models import BugReport, Comment, Correction, Subject, TasteNote
+
 KINDS = ("correction", "bug_report", "taste_note", "comment")
 
 
@@ -64,6 +66,9 @@ class RegistryEpoch(models.Model):
     items = models.PositiveIntegerField()
     unprotected_items = models.PositiveIntegerField(default=0, help_text="Items without usable n-grams.")
     normaliser = models.CharField(max_length=40)
+    comparable_since = models.PositiveIntegerField(
+        null=True, help_text="Oldest epoch that measured as this one does. Empty: none before it did."
+    )
     adopted_at = models.DateTimeField(auto_now_add=True)
 
     objects = EpochQuerySet.as_manager()
@@ -202,12 +207,12 @@ class Blocker(models.Model):
         SECRET = "secret", "Secrets"
         OVERLAP = "overlap", "Held-out overlap"
         DUPLICATE = "duplicate", "Duplicate"
+        OTHER_ANSWER = "other_answer", "Another answer"
         AUTHOR_SHARE = "author_share", "Author's share"
         COMMENTARY = "commentary", "Reads like commentary"
         KIND = "kind", "Kind"
 
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="findings")
-        OTHER_ANSWER = "other_answer", "Another answer"
     check_name = models.CharField(max_length=16, choices=Check)
     blocking = models.BooleanField(help_text="False: measured and passed, shown with its meter.")
     score = models.FloatField(null=True)
@@ -310,6 +315,7 @@ class ReplayRow(models.Model):
     row_hash = models.CharField(max_length=64, unique=True)
     screened_epoch = models.PositiveIntegerField(null=True)
     overlaps = models.BooleanField(default=False)
+    overlaps_with = models.CharField(max_length=80, blank=True, db_default="", help_text="Name and version of the exam.")
 
     objects = ReplayRowQuerySet.as_manager()
 
@@ -332,6 +338,7 @@ class Dataset(models.Model):
     frozen_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="datasets")
     frozen_at = models.DateTimeField(auto_now_add=True)
     learnt_from_withdrawn_at = models.DateTimeField(null=True, help_text="First withdrawal of a row in it.")
+    contamination = models.JSONField(null=True, help_text="How many of its rows are items of which exam today.")
 
 
 class DatasetRow(models.Model):
@@ -445,4 +452,53 @@ class InquiryAlert(models.Model):
                 name="settled_inquiry_alert_names_who",
                 condition=Q(settled_at=None, settled_by=None) | Q(settled_at__isnull=False, settled_by__isnull=False),
             ),
+        ]
+
+
+class ReverseCheck(models.Model):
+    """New exam items, compared with every stored row before they are accepted.
+
+    The evaluator offers a throw-away registry of them in the vault, under this id; the screener scans the rows in order
+    of their ids and keeps here how far it got, so a killed scan goes on where it stopped. `within`: an earlier check
+    of more items; only the rows that it found, and newer ones, can overlap with these.
+    """
+
+    class State(models.TextChoices):
+        ASKED = "asked", "Asked"
+        FINISHED = "finished", "Finished"
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    sha256 = models.CharField(max_length=64, help_text="Of the offered registry.")
+    items = models.PositiveIntegerField()
+    within = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="narrower")
+    state = models.CharField(max_length=8, choices=State, default=State.ASKED)
+    last_case = models.BigIntegerField(default=0)
+    last_replay_row = models.BigIntegerField(default=0)
+    rows = models.PositiveIntegerField(default=0, help_text="Rows compared so far.")
+    asked_at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["asked_at"], condition=Q(state="asked"), name="reverse_check_waiting")]
+
+
+class ReverseMatch(models.Model):
+    """A stored row that overlaps with an offered item. The item is its place in the upload, the row only its id."""
+
+    id = models.BigAutoField(primary_key=True)
+    check_run = models.ForeignKey(ReverseCheck, on_delete=models.CASCADE, related_name="matches")
+    case = models.ForeignKey(Case, null=True, on_delete=models.PROTECT, related_name="+")
+    replay_row = models.ForeignKey(ReplayRow, null=True, on_delete=models.PROTECT, related_name="+")
+    item = models.PositiveIntegerField(help_text="Place among the offered items, from 0.")
+    method = models.CharField(max_length=20)
+    score = models.FloatField()
+    frozen = models.BooleanField(help_text="Whether a dataset held the row when it was found.")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(case__isnull=False) ^ Q(replay_row__isnull=False), name="match_is_case_or_replay"
+            ),
+            models.UniqueConstraint(fields=["check_run", "case"], name="one_match_a_case"),
+            models.UniqueConstraint(fields=["check_run", "replay_row"], name="one_match_a_replay_row"),
         ]

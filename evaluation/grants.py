@@ -19,7 +19,7 @@ GRANTS = {
     | {
         "evaluation_gate": "SELECT, INSERT",
         "evaluation_gate_versions": "SELECT, INSERT",
-        "evaluation_proposal": "SELECT, INSERT",
+        "evaluation_proposal": "SELECT, INSERT, UPDATE(state, decision, decided_by_id, decided_at, settled_at)",
         "evaluation_waiver": "SELECT, INSERT, UPDATE(confirmed_by_id, confirmed_at)",
     },
     "curator": dict.fromkeys(EVERYTHING, "SELECT"),
@@ -29,9 +29,12 @@ GRANTS = {
         "evaluation_gate": f"SELECT, INSERT, UPDATE({WORKED})",
         "evaluation_gate_versions": "SELECT, INSERT",
         "evaluation_gateresult": "SELECT, INSERT",
-        "evaluation_proposal": "SELECT, UPDATE(state, reasons, version_id, settled_at)",
+        "evaluation_proposal": "SELECT, UPDATE(state, reasons, version_id, reverse_check_id, settled_at)",
         "evaluation_waiver": "SELECT",
         "curation_registryepoch": "SELECT, INSERT",
+        # New items are compared with stored rows: asked for here, done by the screener. Ids and scores, no row's words.
+        "curation_reversecheck": "SELECT, INSERT",
+        "curation_reversematch": "SELECT",
         "curation_screeningpolicy": "SELECT",
         "curation_labelledscores": "SELECT, INSERT",
         # Whether a candidate learnt a row that is part of the exam it would sit.

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.functional import cached_property
 
+from curation.models import ReverseCheck
 from evaluation.reading import Figures, Reading, read
 from training.models import Job, Run
 
@@ -60,8 +61,18 @@ class Proposal(models.Model):
 
     class State(models.TextChoices):
         WAITING = "waiting", "Waiting for the evaluator"
+        CHECKING = "checking", "Compared with stored rows"
+        OVERLAPPING = "overlapping", "Overlaps with stored rows"
         PUBLISHED = "published", "Published"
         REFUSED = "refused", "Refused"
+        WITHDRAWN = "withdrawn", "Withdrawn"
+
+    class Decision(models.TextChoices):
+        """What becomes of an upload that overlaps with stored rows."""
+
+        DROP = "drop", "Publish without those items"
+        PUBLISH = "publish", "Publish all the same"
+        WITHDRAW = "withdraw", "Withdraw it"
 
     id = models.UUIDField(primary_key=True, help_text="The mailbox entry's object_id.")
     name = models.SlugField(max_length=60)
@@ -70,7 +81,13 @@ class Proposal(models.Model):
     scorer = models.CharField(max_length=10, choices=Scorer)
     margin = models.FloatField()
     items = models.PositiveIntegerField()
-    state = models.CharField(max_length=9, choices=State, default=State.WAITING)
+    state = models.CharField(max_length=11, choices=State, default=State.WAITING)
+    reverse_check = models.ForeignKey(
+        ReverseCheck, null=True, on_delete=models.PROTECT, related_name="proposals", help_text="The newest one."
+    )
+    decision = models.CharField(max_length=8, choices=Decision, blank=True, db_default="")
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    decided_at = models.DateTimeField(null=True)
     reasons = models.JSONField(default=list, help_text="Why it was refused: field, message, remedy. No item's text.")
     version = models.ForeignKey(BenchmarkVersion, null=True, on_delete=models.PROTECT, related_name="proposals")
     proposed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
@@ -80,6 +97,11 @@ class Proposal(models.Model):
     class Meta:
         indexes = [models.Index(fields=["proposed_at"], condition=Q(state="waiting"), name="proposal_waiting")]
         constraints = [
+            models.CheckConstraint(
+                condition=Q(decision="", decided_by__isnull=True)
+                | (~Q(decision="") & Q(decided_by__isnull=False, reverse_check__isnull=False)),
+                name="decision_has_a_name_and_a_check",
+            ),
             models.CheckConstraint(
                 condition=~(Q(state="published") ^ Q(version__isnull=False)), name="published_proposal_has_a_version"
             )
@@ -114,6 +136,7 @@ class Gate(Job):
     answers = models.PositiveIntegerField(default=0, help_text="Answers scored so far, of `total_answers`.")
     total_answers = models.PositiveIntegerField(default=0)
     requested_by = models.CharField(max_length=120)
+    contamination = models.JSONField(null=True, help_text="Its candidate learnt rows of an exam: not to be trusted.")
 
     class Meta:
         indexes = [models.Index(fields=["id"], condition=Q(state__in=["queued", "running"]), name="gate_waiting")]

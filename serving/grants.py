@@ -1,6 +1,6 @@
 """Who may create releases (the curator's tasks), move the champion (people, through the web) and mark withdrawals."""
 
-MARK = "SELECT, UPDATE (learnt_from_withdrawn_at)"
+MARK = "SELECT, UPDATE (learnt_from_withdrawn_at, contamination)"
 READ = "SELECT"
 
 GRANTS = {
@@ -15,7 +15,8 @@ GRANTS = {
         "curation_dataset": MARK,
         "curation_datasetrow": READ,
         "curation_pair": "SELECT, UPDATE (state)",
-        "evaluation_gate": READ,
+        "evaluation_gate": "SELECT, UPDATE (contamination)",
+        "curation_registryepoch": READ,
         "feedback_subject": READ,
         "feedback_consententry": READ,
     },

@@ -14,6 +14,9 @@ class ReleaseQuerySet(models.QuerySet["Release"]):
     def learnt_from_withdrawn(self) -> "ReleaseQuerySet":
         return self.filter(learnt_from_withdrawn_at__isnull=False)
 
+    def learnt_an_exam(self) -> "ReleaseQuerySet":
+        return self.filter(contamination__isnull=False)
+
 
 class Release(models.Model):
     """A model that may be served, content-addressed. The base model is a release without a run."""
@@ -24,6 +27,7 @@ class Release(models.Model):
     model_sha256 = models.CharField(max_length=64, unique=True)
     created_at = models.DateTimeField(auto_now_add=True)
     learnt_from_withdrawn_at = models.DateTimeField(null=True)
+    contamination = models.JSONField(null=True, help_text="What its run's dataset says: rows it learnt are an exam's.")
 
     objects = ReleaseQuerySet.as_manager()
 

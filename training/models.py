@@ -55,6 +55,7 @@ class Run(Job):
     vault_refusal = models.TextField(blank=True, help_text="PostgreSQL's words when this run tried to open the vault.")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="runs")
     learnt_from_withdrawn_at = models.DateTimeField(null=True)
+    contamination = models.JSONField(null=True, help_text="What its dataset's says.")
 
     class Meta:
         indexes = [models.Index(fields=["id"], condition=Q(state__in=["queued", "running"]), name="run_waiting")]

@@ -69,6 +69,17 @@ class RegistrySnapshot(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
 
+class Offer(models.Model):
+    """A throw-away registry of items that may be published: for the screener to compare stored rows with. Its id is
+    that of the check (`curation.ReverseCheck`); it is removed once the upload is settled.
+    """
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    sha256 = models.CharField(max_length=64)
+    content = models.BinaryField()
+    offered_at = models.DateTimeField(auto_now_add=True)
+
+
 class ItemScore(models.Model):
     """What one model answered to one item, kept with the exam so that gates can be read again."""
 
