@@ -145,7 +145,7 @@ def window(recipe: Recipe) -> tuple[datetime | None, datetime | None]:
 def trainable(pairs: Sequence[Pair], made: Plan) -> list[Lesson]:
     """Those with consent in force today, screened under today's epoch, and not blocked; the others are dropped."""
     consents = consented({pair.subject_id for pair in pairs})
-    findings = Blocker.objects.filter(blocking=True, case__correction__pair__in=[pair.pk for pair in pairs])
+    findings = Blocker.objects.stopping().filter(case__correction__pair__in=[pair.pk for pair in pairs])
     blockers: dict[Any, Blocker] = {}
     for one in findings.order_by("id").select_related("case"):
         blockers.setdefault(one.case.correction_id, one)

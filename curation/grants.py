@@ -66,6 +66,8 @@ GRANTS = {
 COVERED = "curation_covered(bigint, text)"
 FUNCTIONS = {
     "screener": ["curation_origin(uuid)", COVERED],
-    **dict.fromkeys(("web", "trainer", "evaluator"), [COVERED]),
+    # Which finding can be overridden at all.
+    "web": [COVERED, "curation_substance(text, jsonb)"],
+    **dict.fromkeys(("trainer", "evaluator"), [COVERED]),
     "curator": [COVERED, "curation_contamination()"],
 }

@@ -89,6 +89,14 @@ class CaseQuerySet(CountedQuerySet):
 
 
 class BlockerQuerySet(models.QuerySet):
+    def with_substance(self) -> Self:
+        """Annotated with what an override of each would cover; None where nobody may override it."""
+        return self.annotate(
+            substance=models.Func(
+                F("check_name"), F("evidence"), function="curation_substance", output_field=models.TextField(null=True)
+            )
+        )
+
     def stopping(self) -> Self:
         """Those that forbid training: no override that a lead confirmed covers them."""
         covered = models.Func(

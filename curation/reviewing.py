@@ -17,10 +17,10 @@ REMEDIES = {
     Blocker.Check.ENVIRONMENT: "Only rows that began in production train.",
     Blocker.Check.PERSONAL_DATA: "Ask for a correction without personal data.",
     Blocker.Check.SECRET: "Ask for a correction without the secret, and have the secret replaced.",
-    Blocker.Check.OVERLAP: "Reject it: it is part of an exam.",
+    Blocker.Check.OVERLAP: "Reject it: it is part of an exam. If it is not, ask a lead for an override.",
     Blocker.Check.DUPLICATE: "Reject it: the first of its kind is kept.",
     Blocker.Check.AUTHOR_SHARE: "Wait until others have contributed, or reject it.",
-    Blocker.Check.COMMENTARY: "Retype it, or ask for the answer itself.",
+    Blocker.Check.COMMENTARY: "Retype it, or ask for the answer itself. If it is one, ask a lead for an override.",
     Blocker.Check.KIND: "Retype or reject it: only a correction holds a replacement.",
 }
 
@@ -87,7 +87,7 @@ def check_verdict(case: Case, verdict: str, user: Any) -> None:
 def check_blockers(case: Case) -> None:
     found = [
         Blocked(b.check_name, b.message or b.get_check_name_display(), REMEDIES[Blocker.Check(b.check_name)])
-        for b in case.findings.filter(blocking=True).order_by("id")
+        for b in Blocker.objects.stopping().filter(case=case).order_by("id")
     ]
     if case.correction_id is None and not found:
         found = [Blocked("kind", "Only a correction can be accepted.", REMEDIES[Blocker.Check.KIND])]
