@@ -24,6 +24,8 @@ GRAM = 5
 SHARED_LEAST = 3  # bands: at Jaccard .8 fewer than three of 32 agree once in 10,000 pairs, at .3 more do once in 1,000
 PART_LEAST = 0.5  # Jaccard of prompt and of answer, each: a long question does not make two short answers alike
 SAME_SPELLING = 0.75  # difflib ratio from which two words are one word with a slip or another ending
+FACTS_ENOUGH = 4  # that agree, in order, in a longer part: then other words are style
+SHORT = 25  # words: in a part as short as this one word decides what it says
 LONGEST_MEANING = 250  # words: an embedding reads no further
 
 NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
@@ -46,13 +48,15 @@ NUMERALS = {
     for word, value in zip(words_.split(), values, strict=True)
 }
 # Pairs and sets of which a sentence says one: exchanging it says something else.
-CONTRASTS = set_of(
-    "not no never none nothing nobody neither nor without except unless cannot yes true false wrong right"
-    " before after until since above below over under more less fewer most least highest lowest largest smallest"
+DENIALS = set_of(
+    "not no never none nothing nobody neither nor without except unless cannot yes true false wrong right only half"
+    " double twice triple may must should allowed forbidden same different"
+)
+CONTRASTS = DENIALS | set_of(
+    "before after until since above below over under more less fewer most least highest lowest largest smallest"
     " higher lower longer shorter older younger first last next previous left up down in out on off all any every"
-    " always sometimes only half double twice triple quarter increase decrease add subtract plus minus times divided"
-    " may must should allowed forbidden open closed same different inside outside north south east west"
-    " red orange yellow green blue purple violet pink brown black white grey gray silver gold"
+    " always sometimes quarter increase decrease add subtract plus minus times divided open closed inside outside"
+    " north south east west red orange yellow green blue purple violet pink brown black white grey gray silver gold"
     " day week month year hour minute second daily weekly monthly yearly annual annually weekday weekend"
     " morning noon evening night today tomorrow yesterday"
 )
@@ -62,8 +66,8 @@ FUNCTION = set_of(
     "a an the this that these those it its i you he she we they me him her us them my your his our their is are was"
     " were be been being am do does did done has have had having will would shall can could might of at by for from"
     " to into with about as than then so if but and or because while when where what which who whom whose why how"
-    " there here also too very just please kindly tell give name explain describe list show find say state write"
-    " calculate compute determine let lets suppose given consider assume know need want like hello hi dear thanks"
+    " there here also too very just please kindly tell give explain describe show let lets suppose given consider"
+    " assume know need want like hello hi dear thanks"
     " thank ok okay well now s t re ve ll d m"
 )
 
@@ -156,7 +160,7 @@ def near(one: Row, other: Row, limit: float) -> Likeness:
         return Likeness(score, False)
     if least < PART_LEAST:
         return Likeness(score, False, "another answer" if one.parts[0] == other.parts[0] else "one part is another")
-    differing = differing_facts(one, other)
+    differing = differing_facts(one, other, CONTRASTS) or exchanged(one, other, SHORT)
     return Likeness(score, not differing, differing)
 
 
@@ -166,18 +170,19 @@ def semantic(one: Row, other: Row, cosine: float, limit: float) -> Likeness:
         return Likeness(cosine, False)
     if max(len(part) for row in (one, other) for part in row.parts) > LONGEST_MEANING:
         return Likeness(cosine, False, "too long for its meaning to be compared")
-    differing = differing_facts(one, other, mentions=True) or exchanged(one, other)
+    differing = differing_facts(one, other, DENIALS, mentions=True) or exchanged(one, other, SHORT, FACTS_ENOUGH)
     return Likeness(cosine, not differing, differing)
 
 
-def differing_facts(one: Row, other: Row, *, mentions: bool = False) -> str:
+def differing_facts(one: Row, other: Row, telling: frozenset[str], *, mentions: bool = False) -> str:
     """Where two rows do not state the same facts in the same order, in words; empty if they do.
 
+    Facts are numbers, names and the words in `telling`.
     With `mentions` a name or word counts where it is first mentioned, for texts that repeat themselves differently.
     """
     known = one.names | other.names
     for part, a, b in (("question", one.prompt, other.prompt), ("answer", one.answer, other.answer)):
-        ours, theirs = facts(a, known), facts(b, known)
+        ours, theirs = facts(a, known | telling), facts(b, known | telling)
         if mentions:
             ours, theirs = first_mentions(ours), first_mentions(theirs)
         if ours != theirs:
@@ -187,19 +192,19 @@ def differing_facts(one: Row, other: Row, *, mentions: bool = False) -> str:
     return ""
 
 
-def facts(text: str, known: frozenset[str]) -> list[str]:
-    """The words of a text that carry a fact, in order: numbers, lone letters, operators, names, contrasts."""
+def facts(text: str, telling: frozenset[str]) -> list[str]:
+    """The words of a text that carry a fact, in order: numbers, lone letters, operators, and those in `telling`."""
     plain = strong(text)
     found = [(match.start(), number(match.group())) for match in NUMBER.finditer(plain)]
     found += [(match.start(1), match.group(1)) for match in OPERATOR.finditer(plain)]
     for match in TOKEN.finditer(plain):
-        fact = fact_of(match.group(), known)
+        fact = fact_of(match.group(), telling)
         if fact:
             found.append((match.start(), fact))
     return [word for _, word in sorted(found)]
 
 
-def fact_of(word: str, known: frozenset[str]) -> str:
+def fact_of(word: str, telling: frozenset[str]) -> str:
     """The fact that a word carries, written one way; empty for a word that carries none."""
     if NEGATED.search(word):
         return "not"
@@ -209,10 +214,10 @@ def fact_of(word: str, known: frozenset[str]) -> str:
     if word in NUMERALS:
         return NUMERALS[word]
     lone = len(word) == 1 and word not in "ais"
-    if lone or word in known or any(character.isdigit() for character in word):
+    if lone or any(character.isdigit() for character in word):
         return word
     stem = singular(word)
-    return stem if stem in CONTRASTS or word in CONTRASTS else ""
+    return stem if stem in telling or word in telling else ""
 
 
 def number(text: str) -> str:
@@ -237,14 +242,24 @@ def first_mentions(found: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def exchanged(one: Row, other: Row) -> str:
-    """A word of content in one row whose place another word takes in the other: a template filled differently."""
-    for a, b in zip(one.parts, other.parts, strict=True):
-        for kind, start, end, first, last in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
-            if kind != "replace":
-                continue
-            left, right = content(a[start:end]), content(b[first:last])
-            for ours, theirs in zip(left, right, strict=False):
+def exchanged(one: Row, other: Row, short: int, facts_least: int = 0) -> str:
+    """A word of content in one row whose place another word takes in the other: a template filled differently.
+
+    Not in a part of `short` or more words with `facts_least` facts: there one word of many is a matter of style.
+    """
+    known = one.names | other.names | DENIALS
+    for a, b, text in zip(one.parts, other.parts, (one.prompt, one.answer), strict=True):
+        if max(len(a), len(b)) >= short and len(first_mentions(facts(text, known))) >= facts_least:
+            continue
+        if found := first_exchange(a, b):
+            return found
+    return ""
+
+
+def first_exchange(a: Sequence[str], b: Sequence[str]) -> str:
+    for kind, start, end, first, last in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
+        if kind == "replace":
+            for ours, theirs in zip(content(a[start:end]), content(b[first:last]), strict=False):
                 if not same_word(ours, theirs):
                     return f"it says {ours} for {theirs}"
     return ""
