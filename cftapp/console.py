@@ -24,7 +24,15 @@ SECTIONS: dict[str, tuple[str, list[tuple[str, str]]]] = {
             ("API", "feedback:api"),
         ],
     ),
-    "curation": ("Curation", [("Pairs", "curation:pairs"), ("Datasets", "curation:datasets")]),
+    "curation": (
+        "Curation",
+        [
+            ("Pairs", "curation:pairs"),
+            ("Datasets", "curation:datasets"),
+            ("Check a text", "curation:check"),
+            ("Check alerts", "curation:check_alerts"),
+        ],
+    ),
     "training": ("Training", [("Runs", "training:runs"), ("New run", "training:new")]),
     "evaluation": (
         "Evaluation",
@@ -41,6 +49,7 @@ PARENTS = {
     "curation:pair": "curation:pairs",
     "curation:dataset": "curation:datasets",
     "curation:freeze": "curation:datasets",
+    "curation:checked": "curation:check",
     "training:run": "training:runs",
     "evaluation:gate": "evaluation:gates",
     "evaluation:benchmark": "evaluation:benchmarks",
@@ -301,6 +310,10 @@ def engineer_work(now: Counts) -> list[Todo]:
 
 def compliance_work(now: Counts) -> list[Todo]:
     work = []
+    if now.check_alerts:
+        what = "check alert" if now.check_alerts == 1 else "check alerts"
+        why = "Somebody's checks look like a search for the exam; they are paused."
+        work.append(Todo(f"{now.check_alerts}", what, why, link("curation:check_alerts"), urgent=True))
     if now.champion_marked:
         why = "It answers people now, and someone whose words it learnt has withdrawn consent."
         work.append(Todo(f"v{now.champion}", "champion is marked", why, link("serving:releases"), urgent=True))

@@ -41,6 +41,7 @@ SELECT
   champion.learnt_from_withdrawn_at IS NOT NULL AS champion_marked,
   (SELECT count(*) FROM serving_release WHERE learnt_from_withdrawn_at IS NOT NULL) AS marked_releases,
   (SELECT count(*) FROM curation_dataset WHERE learnt_from_withdrawn_at IS NOT NULL) AS marked_datasets,
+  (SELECT count(*) FROM curation_inquiryalert WHERE settled_at IS NULL) AS check_alerts,
   (SELECT count(*) FROM feedback_source WHERE disabled_at IS NULL) AS sources,
   (SELECT count(*) FROM feedback_apikey WHERE revoked_at IS NULL) AS api_keys,
   (SELECT count(*) FROM auth_user u WHERE u.is_active AND NOT u.is_superuser
@@ -81,6 +82,7 @@ class Counts:
     champion_marked: bool
     marked_releases: int
     marked_datasets: int
+    check_alerts: int
     sources: int
     api_keys: int
     roleless: int

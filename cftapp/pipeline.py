@@ -59,6 +59,7 @@ NEXT: dict[str, list[Step]] = {
         ("curation", "serving.tasks.mark_withdrawal", ids("subject")),
     ],
     "epoch.adopted": [("screening", "curation.tasks.rescreen", once)],
+    "inquiry.asked": [("screening", "curation.tasks.answer", ids("inquiry"))],
     "benchmark.published": [("screening", "curation.tasks.rescreen", once)],
     "benchmark.proposed": [("evaluation", "evaluation.tasks.import_proposed", ids("proposal"))],
     "run.queued": [("training", "training.tasks.train", ids("run"))],
@@ -70,6 +71,16 @@ NEXT: dict[str, list[Step]] = {
 
 SWEEPS: dict[str, dict[str, Any]] = {
     "screen-what-waits": {"task": "curation.tasks.sweep", "schedule": 10.0, "options": {"queue": "screening"}},
+    "answer-what-waits": {
+        "task": "curation.tasks.answer_waiting",
+        "schedule": 10.0,
+        "options": {"queue": "screening"},
+    },
+    "forget-inquiries": {
+        "task": "curation.tasks.expire_inquiries",
+        "schedule": 60.0,
+        "options": {"queue": "curation"},
+    },
     "resume-runs": {"task": "training.tasks.sweep", "schedule": 15.0, "options": {"queue": "training"}},
     "resume-gates": {"task": "evaluation.tasks.sweep", "schedule": 15.0, "options": {"queue": "evaluation"}},
     "settle-releases": {"task": "serving.tasks.sweep", "schedule": 15.0, "options": {"queue": "curation"}},

@@ -1,9 +1,11 @@
-"""Datasets below /api/v1/."""
+"""Datasets and inquiries below /api/v1/."""
 
 from rest_framework.routers import SimpleRouter
 
 from curation.api import DatasetViewSet
+from curation.inquiry_api import InquiryViewSet
 
 router = SimpleRouter()
 router.register("datasets", DatasetViewSet, basename="dataset")
+router.register("inquiries", InquiryViewSet, basename="inquiry")
 urlpatterns = router.urls

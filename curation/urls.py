@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from curation import bench, views
+from curation import bench, inquiry_views, views
 
 app_name = "curation"
 urlpatterns = [
@@ -17,4 +17,8 @@ urlpatterns = [
     path("datasets/freeze/", views.freeze, name="freeze"),
     path("datasets/<int:pk>/", views.dataset, name="dataset"),
     path("datasets/<int:pk>/report.json", views.report, name="report"),
+    path("check/", inquiry_views.check, name="check"),
+    path("check/<uuid:pk>/", inquiry_views.checked, name="checked"),
+    path("check/alerts/", inquiry_views.alerts, name="check_alerts"),
+    path("check/alerts/<int:pk>/settle/", inquiry_views.settle, name="settle_check_alert"),
 ]

@@ -29,6 +29,7 @@ EMPTY = Counts(
     champion_marked=False,
     marked_releases=0,
     marked_datasets=0,
+    check_alerts=0,
     sources=1,
     api_keys=1,
     roleless=0,
