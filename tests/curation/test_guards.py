@@ -279,11 +279,3 @@ def forge(connection, user, pair=None, replay=None):
             " VALUES (%s, 0, %s, %s, %s)",
             [number, pair and pair.pk, replay and replay.pk, row.row_hash],
         )
-
-
-@pytest.fixture
-def owner(django_db_setup):
-    import os
-
-    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
-        yield connection
