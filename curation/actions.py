@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from audit.actions import record
 from audit.refusal import Refused
-from curation import freezing, reviewing, screener
+from curation import freezing, rescanning, reviewing, screener
 from curation.models import KINDS, Case, Dataset, Pair, RegistryEpoch, ReplayRow, ScreeningPolicy
 from curation.rows import row_hash
 from feedback.models import Subject
@@ -55,14 +55,19 @@ def screen_case(case_id: int, registry: "Registry", *, by: object) -> Case | Non
         "case.screened",
         by=by,
         used=[("case", case_id), ("epoch", registry.number)],
-        detail={"blocked": bool(blocked), "checks": screener.count_checks(blocked)},
+        detail={
+            "blocked": bool(blocked),
+            "checks": screener.count_checks(blocked),
+            "frozen": rescanning.count_frozen(screener.overlapping(blocked)),
+        },
     )
     return cases[0]
 
 
 @transaction.atomic
 def screen_waiting(limit: int, registry: "Registry", *, by: object) -> int:
-    """Screen a batch: cases that wait, then open and accepted ones of an older epoch. Returns how many.
+    """Screen a batch in full: cases that wait, then open and accepted ones whose older findings do not hold any more
+    (another policy, another normaliser, blocked by an item that may be gone). Returns how many.
 
     Rows that another worker holds are skipped, so several screeners share the work.
     """
@@ -74,7 +79,36 @@ def screen_waiting(limit: int, registry: "Registry", *, by: object) -> int:
         "cases.screened",
         by=by,
         used=[("epoch", registry.number), *(("case", case.pk) for case in cases)],
-        detail={"screened": len(cases), "blocked": len(blocked), "checks": screener.count_checks(blocked)},
+        detail={
+            "screened": len(cases),
+            "blocked": len(blocked),
+            "checks": screener.count_checks(blocked),
+            "frozen": rescanning.count_frozen(screener.overlapping(blocked)),
+        },
+    )
+    return len(cases)
+
+
+@transaction.atomic
+def rescan_cases(limit: int, registry: "Registry", *, by: object) -> int:
+    """Compare a batch of open and accepted cases with the items that came since they were screened. Returns how many.
+
+    The rest of what was found about them stays. Cases for which that is not enough are `screen_waiting`'s.
+    """
+    cases = rescanning.lock_met_before(limit, registry.number)
+    if not cases:
+        return 0
+    blocked = rescanning.rescan(cases, registry)
+    record(
+        "cases.rescanned",
+        by=by,
+        used=[("epoch", registry.number), *(("case", pk) for pk in cases)],
+        detail={
+            "since": min(cases.values()),
+            "screened": len(cases),
+            "blocked": len(blocked),
+            "frozen": rescanning.count_frozen(blocked),
+        },
     )
     return len(cases)
 
@@ -100,15 +134,21 @@ def rescreen_subjects(subject_ids: Sequence[UUID | str], *, by: object) -> int:
 @transaction.atomic
 def screen_replay_rows(limit: int, registry: "Registry", *, by: object) -> int:
     """Check a batch of replay rows that the registry's epoch has not seen. Returns how many."""
-    rows = screener.lock_replay_rows(limit, registry.number)
+    rows = rescanning.lock_replay_rows(limit, registry.number)
     if not rows:
         return 0
-    overlapping = screener.screen_replay(rows, registry)
+    overlapping = rescanning.screen_replay(rows, registry)
     record(
         "replay.screened",
         by=by,
         used=[("epoch", registry.number)],
-        detail={"screened": len(rows), "overlapping": overlapping, "first": rows[0].pk, "last": rows[-1].pk},
+        detail={
+            "screened": len(rows),
+            "overlapping": len(overlapping),
+            "first": rows[0].pk,
+            "last": rows[-1].pk,
+            "frozen": rescanning.count_frozen(replay_rows=overlapping),
+        },
     )
     return len(rows)
 
@@ -274,10 +314,12 @@ def adopt_epoch(
     normaliser: str,
     *,
     snapshot_number: int | None = None,
+    comparable_since: int | None = None,
     by: object,
 ) -> RegistryEpoch:
     """Make a registry snapshot, under the newest policy, the current epoch: from now on only rows screened under it are
-    claimable and train. `snapshot_number`: the snapshot's, where it is another than the epoch's.
+    claimable and train. `snapshot_number`: the snapshot's, where it is another than the epoch's. `comparable_since`:
+    the oldest epoch that measured alike, where there is one: rows screened since then meet the newer items only.
     """
     current = RegistryEpoch.objects.current()
     if current is not None and number <= current.number:
@@ -287,6 +329,7 @@ def adopt_epoch(
     epoch = RegistryEpoch.objects.create(
         number=number,
         snapshot_number=snapshot_number,
+        comparable_since=comparable_since,
         policy=ScreeningPolicy.objects.first(),
         sha256=sha256,
         items=items,

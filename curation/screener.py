@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Q
 from django.utils import timezone
 
 from audit.refusal import Refused
-from curation import screening
-from curation.models import KINDS, Blocker, Case, Pair, ReplayRow
+from curation import rescanning, screening
+from curation.models import KINDS, Blocker, Case, Pair
+from curation.overlap import Overlap
 from curation.rows import text_hash
 from curation.screening import Facts, Finding
 from feedback.models import BugReport, Comment, Correction, TasteNote
@@ -97,11 +97,12 @@ def lock(ids: Sequence[int]) -> list[Case]:
 
 
 def lock_waiting(limit: int, epoch: int) -> list[Case]:
-    """Up to `limit` cases to screen: those that wait, then open and accepted ones screened under another epoch."""
+    """Up to `limit` cases to screen in full: those that wait, then open and accepted ones of an older epoch for which
+    the newer items are not enough.
+    """
     cases = lock_some(Case.objects.filter(state=Case.State.WAITING), limit)
     if len(cases) < limit:
-        trains = Q(state=Case.State.OPEN) | Q(state=Case.State.DECIDED, verdict=Case.Verdict.ACCEPTED)
-        stale = Case.objects.filter(trains, screened_epoch__lt=epoch)
+        stale = Case.objects.filter(rescanning.TRAINS, ~rescanning.met_before(epoch), screened_epoch__lt=epoch)
         cases += lock_some(stale, limit - len(cases))
     return cases
 
@@ -124,6 +125,11 @@ def count_checks(blocked: dict[int, list[Finding]]) -> dict[str, int]:
     return dict(Counter(finding.check for findings in blocked.values() for finding in findings))
 
 
+def overlapping(blocked: dict[int, list[Finding]]) -> list[int]:
+    """The cases that an overlap with an exam blocks."""
+    return [pk for pk, findings in blocked.items() if any(one.check == Blocker.Check.OVERLAP for one in findings)]
+
+
 def gather(cases: Sequence[Case], registry: "Registry") -> Iterable[tuple[Case, Facts]]:
     """The facts about each case: one query each for origins, consent, duplicates and authors, whatever the number."""
     corrections = [case for case in cases if case.correction_id is not None]
@@ -132,6 +138,7 @@ def gather(cases: Sequence[Case], registry: "Registry") -> Iterable[tuple[Case, 
     consents = consented({origin[0] for origin in origins.values()})
     originals = first_of_their_text(corrections)
     authors, all_pairs = pairs_by_author({case.subject_id for case in corrections})
+    overlaps = compared(corrections, registry)
     for case in cases:
         if case.correction is None:
             yield case, Facts(kind=case.kind)
@@ -139,7 +146,6 @@ def gather(cases: Sequence[Case], registry: "Registry") -> Iterable[tuple[Case, 
         interaction = told[case.pk]
         subject, environment, lane = origins[interaction.pk]
         answer = case.correction.replacement
-        short = len(interaction.prompt) + len(answer) <= screening.LONGEST_ROW
         yield (
             case,
             Facts(
@@ -151,12 +157,22 @@ def gather(cases: Sequence[Case], registry: "Registry") -> Iterable[tuple[Case, 
                 origin_lane=lane,
                 origin_environment=environment,
                 consented=subject in consents,
-                overlap=registry.check(interaction.prompt, answer) if short else None,
+                overlap=overlaps.get(case.pk),
                 duplicate_of=originals.get(case.pk),
                 author_pairs=authors.get(subject, 0) - (case.verdict == Case.Verdict.ACCEPTED),
                 all_pairs=all_pairs,
             ),
         )
+
+
+def compared(corrections: Iterable[Case], registry: "Registry") -> dict[int, Overlap]:
+    """What each of the corrections shares with the exam; those that are too long are left out."""
+    rows = {}
+    for case in corrections:
+        prompt, answer = case.correction.interaction.prompt, case.correction.replacement  # type: ignore[union-attr]
+        if len(prompt) + len(answer) <= screening.LONGEST_ROW:
+            rows[case.pk] = (prompt, answer)
+    return dict(rescanning.newer(rows, dict.fromkeys(rows, 0), registry))
 
 
 def consented(subjects: set[UUID]) -> set[UUID]:
@@ -200,41 +216,11 @@ def store(cases: Sequence[Case], found: dict[int, list[Finding]], epoch: int) ->
     """Replace the findings of the cases and mark them, and their pairs, as screened under `epoch`."""
     ids = [case.pk for case in cases]
     Blocker.objects.filter(case__in=ids).delete()
-    Blocker.objects.bulk_create(
-        Blocker(
-            case_id=pk,
-            check_name=one.check,
-            blocking=one.blocking,
-            score=one.score,
-            limit=one.limit,
-            message=one.message,
-            evidence=one.evidence,
-        )
-        for pk, findings in found.items()
-        for one in findings
-    )
-    now = timezone.now()
-    Case.objects.filter(pk__in=ids).update(screened_at=now, screened_epoch=epoch)
+    Blocker.objects.bulk_create(rescanning.row_of(pk, one) for pk, findings in found.items() for one in findings)
+    rescanning.mark_screened(ids, epoch)
+    if accepted := [case.pk for case in cases if case.verdict == Case.Verdict.ACCEPTED]:
+        rescanning.mark_pairs(accepted, epoch)
     Case.objects.filter(pk__in=ids, state=Case.State.WAITING).update(state=Case.State.OPEN)
-    accepted = [case.correction_id for case in cases if case.verdict == Case.Verdict.ACCEPTED]
-    if accepted:
-        pairs = list(Pair.objects.filter(correction__in=accepted).locked().values_list("pk", flat=True))
-        Pair.objects.filter(pk__in=pairs).update(screened_epoch=epoch)
     for case in cases:
-        case.screened_at, case.screened_epoch = now, epoch
+        case.screened_at, case.screened_epoch = timezone.now(), epoch
         case.state = Case.State.OPEN if case.state == Case.State.WAITING else case.state
-
-
-def lock_replay_rows(limit: int, epoch: int) -> list[ReplayRow]:
-    unseen = ReplayRow.objects.filter(Q(screened_epoch__isnull=True) | Q(screened_epoch__lt=epoch))
-    return list(unseen.order_by("id").select_for_update(skip_locked=True)[:limit])
-
-
-def screen_replay(rows: Sequence[ReplayRow], registry: "Registry") -> int:
-    """Compare locked replay rows with the exam; returns how many overlap. Such rows never train."""
-    overlapping = [row.pk for row in rows if registry.check(row.prompt, row.answer).blocked]
-    ids = [row.pk for row in rows]
-    ReplayRow.objects.filter(pk__in=ids).update(screened_epoch=registry.number, overlaps=False)
-    if overlapping:
-        ReplayRow.objects.filter(pk__in=overlapping).update(overlaps=True)
-    return len(overlapping)
