@@ -165,7 +165,7 @@ def section_of(view_name: str) -> str:
     """The stage a view belongs to on screen: by its namespace, except that triage is where feedback goes."""
     namespace = view_name.partition(":")[0]
     parent = PARENTS.get(view_name, view_name)
-    if namespace == "curation" and parent not in {"curation:pairs", "curation:datasets"}:
+    if namespace == "curation" and parent not in {name for _, name in SECTIONS["curation"][1]}:
         return "feedback"
     return namespace if namespace in SECTIONS else ""
 

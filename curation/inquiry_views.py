@@ -74,7 +74,7 @@ def page(request: HttpRequest, form: InquiryForm, asked: Inquiry | None = None, 
     context = {
         "form": form,
         "inquiry": asked,
-        "last": Inquiry.objects.filter(asked_by=request.user).order_by("-asked_at")[:SHOWN],
+        "last": Inquiry.objects.filter(asked_by=request.user.pk).order_by("-asked_at")[:SHOWN],
         "longest": inquiries.LONGEST,
         "a_minute": inquiries.A_MINUTE,
         "a_day": inquiries.A_DAY,
@@ -86,7 +86,7 @@ def page(request: HttpRequest, form: InquiryForm, asked: Inquiry | None = None, 
 @role_required(*ASKERS)
 def checked(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One's own inquiry: its answer, or that it waits; polled every two seconds."""
-    asked = get_object_or_404(Inquiry, pk=pk, asked_by=request.user)
+    asked = get_object_or_404(Inquiry, pk=pk, asked_by=request.user.pk)
     if not request.htmx:  # type: ignore[attr-defined]
         return page(request, InquiryForm(), asked)
     over = asked.state != Inquiry.State.WAITING
