@@ -146,6 +146,8 @@ CELERY_TASK_SERIALIZER = "json"
 CELERY_RESULT_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_IGNORE_RESULT = True
+# Only the screener's batches wait for one another (a chord); elsewhere every message would cost a subscription.
+CELERY_RESULT_BACKEND = CELERY_BROKER_URL if CFT_ROLE == "screener" else None
 CELERY_TASK_ACKS_LATE = False  # the claim on the row, not the message, is what must not be lost or doubled
 CELERY_TASK_DEFAULT_QUEUE = "curation"
 CELERY_TASK_CREATE_MISSING_QUEUES = True

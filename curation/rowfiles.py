@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -63,7 +63,7 @@ class Mark:
 START = Mark()
 
 
-def format_of(path: Path) -> str:
+def format_of(path: PurePath) -> str:
     """The format that the file's name says. Raises BadFile for any other."""
     for ending in FORMATS:
         if path.name.lower().endswith(ending):
@@ -216,10 +216,10 @@ def numbered_lines(path: Path, mark: Mark = START) -> Iterator[tuple[int, bytes]
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[IO[bytes]]:
+def opened(path: Path, unpack: bool = True) -> Iterator[IO[bytes]]:
     """The file's bytes, uncompressed; what the system or the compression complains of becomes BadFile."""
     try:
-        with gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb") as file:
+        with gzip.open(path) if unpack and path.name.lower().endswith(".gz") else path.open("rb") as file:
             yield file
     except FileNotFoundError as problem:
         raise BadFile(f"{path}: there is no such file: check the path.") from problem
@@ -283,12 +283,3 @@ def ranges_of(path: Path, size: int) -> tuple[list[Mark], int]:
                 rows += 1
             offset += len(line)
     return marks, rows
-
-
-def sha256_of(path: Path) -> str:
-    """Of the file as it lies there. Raises BadFile."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as problem:
-        raise BadFile(f"{path}: it cannot be read: {problem.strerror or problem}.") from problem

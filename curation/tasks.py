@@ -7,10 +7,10 @@ of an older epoch, replay rows nobody has looked at.
 from datetime import datetime, timedelta
 
 import structlog
-from celery import shared_task
+from celery import chord, shared_task
 from django.utils import timezone
 
-from curation import actions, inquiry_actions, registry
+from curation import actions, batch_actions, batch_work, inquiry_actions, registry
 from curation.models import Inquiry
 from curation.registry import Registry
 
@@ -129,3 +129,39 @@ def answer_waiting() -> None:
 def expire_inquiries() -> None:
     """On the curator's queue, so that a text is forgotten also while no screener runs."""
     inquiry_actions.expire_inquiries(timezone.now(), by="process:curator")
+
+
+# --- batches: a chord of ranges whose callback merges; all of it behind whatever arrives meanwhile --------------------
+LAST = 9  # of Redis' priorities 0 to 9: a row that somebody waits for goes first
+
+
+@shared_task(name="curation.tasks.start_batch")
+def start_batch(batch_id: int | str) -> None:
+    """Read a batch's file through, then hand out its ranges."""
+    plan = batch_actions.plan_of(int(batch_id))
+    parts = batch_work.work(plan, by=SCREENER) if plan else []
+    if parts:
+        *ranges, merge = (work_on_part.si(pk).set(queue="screening", priority=LAST) for pk in parts)
+        chord(ranges)(merge)
+
+
+@shared_task(name="curation.tasks.work_on_part", acks_late=True, ignore_result=False)
+def work_on_part(part_id: int) -> None:
+    """Screen one range of a batch, or merge the ranges, if nobody else does."""
+    batch_work.work(part_id, by=SCREENER)
+
+
+@shared_task(name="curation.tasks.resume_batch")
+def resume_batch(batch_id: int) -> None:
+    """Do what is left of a batch, part by part, each behind whatever arrives meanwhile."""
+    part = batch_work.next_part(batch_id)
+    if part is not None:
+        batch_work.work(part, by=SCREENER)
+        resume_batch.apply_async([batch_id], queue="screening", priority=LAST)
+
+
+@shared_task(name="curation.tasks.sweep_batches")
+def sweep_batches() -> None:
+    """Batches that nobody works on: a worker was killed, or Redis has forgotten the messages."""
+    for batch_id in batch_work.left_behind():
+        resume_batch.apply_async([batch_id], queue="screening", priority=LAST, expires=10)

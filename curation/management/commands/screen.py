@@ -1,0 +1,171 @@
+"""`manage.py screen --items ITEMS.jsonl --input ROWS.jsonl --output REPORT.jsonl`: is this exam in this data?
+
+With `--items` it needs no database, no Redis and no key: a registry is built under a random key and thrown away.
+Without, it screens against the current epoch of the stack under CFT_VAR.
+"""
+
+import dataclasses
+import secrets
+import sys
+import time
+from argparse import ArgumentParser
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from curation import batch, rowfiles
+from curation.overlap import Policy
+from curation.rowfiles import BadFile, Id
+
+if TYPE_CHECKING:
+    from curation.engine.encoder import Encoder
+    from curation.registry import Registry
+
+BAD_INPUT, FOUND = 2, 1
+OTHER_LANGUAGES = "translations (no multilingual model is configured)"
+POLICY = dataclasses.fields(Policy)
+
+
+class Command(BaseCommand):
+    help = "Screen rows against protected items: one line a row with verdict, method, score and item."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        files = parser.add_argument_group("files (.jsonl, .jsonl.gz or .parquet, by their names)")
+        files.add_argument("--input", type=Path, required=True, help='{"id", "text"} or {"id", "prompt", "answer"}')
+        files.add_argument("--output", type=Path, required=True, help="the report: one record a row, in order")
+        files.add_argument(
+            "--items", type=Path, help='{"id", "question", "answer"}; default: the current epoch of the running stack'
+        )
+        files.add_argument(
+            "--background", type=Path, help="clean texts of the same kind: what is common weighs nothing"
+        )
+        how = parser.add_argument_group("how")
+        how.add_argument("--no-embeddings", action="store_true", help="n-grams only: do not load an embedding model")
+        how.add_argument("--fail-on-blocked", action="store_true", help=f"exit with {FOUND} if any row is blocked")
+        limits = parser.add_argument_group("limits (default: the policy's)")
+        for limit in POLICY:
+            limits.add_argument(f"--{limit.name.replace('_', '-')}", type=float, metavar="X", help=str(limit.default))
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            tally = self.screen(options)
+        except BadFile as problem:
+            raise CommandError(f"{problem} Nothing was written.", returncode=BAD_INPUT) from problem
+        if options["fail_on_blocked"] and tally.blocked:
+            sys.exit(FOUND)
+
+    def screen(self, options: dict[str, Any]) -> batch.Tally:
+        source, target = options["input"], options["output"]
+        check_paths(source, target)
+        began = time.monotonic()
+        encoder = None if options["no_embeddings"] else embeddings()
+        if options["items"]:
+            registry, ids = throw_away(options["items"], options["background"], policy_of(options), encoder)
+        elif options["background"]:
+            raise BadFile("--background: it belongs to --items; an epoch has a clean reference of its own.")
+        else:
+            registry, ids = current(options, encoder), None
+        shown = Progress(self.stderr)
+        tally = batch.screen_file(source, target, registry, ids=ids, progress=shown.show)
+        shown.clear()
+        for line in summary(tally, registry, ids, time.monotonic() - began):
+            self.stderr.write(line, self.style.NOTICE if "Not checked" in line else None)
+        return tally
+
+
+def check_paths(source: Path, target: Path) -> None:
+    """Complain before the work about what can be known before it."""
+    rowfiles.format_of(target)
+    if not target.parent.is_dir():
+        raise BadFile(f"{target}: there is no folder {target.parent}: make it, or write elsewhere.")
+    next(rowfiles.read_rows(source), None)
+
+
+def policy_of(options: Mapping[str, Any]) -> Policy:
+    """The policy with the limits of the command line in it."""
+    given = {limit.name: options[limit.name] for limit in POLICY if options.get(limit.name) is not None}
+    return changed(Policy(), given)
+
+
+def changed(policy: Policy, given: Mapping[str, float]) -> Policy:
+    for name, value in given.items():
+        if not 0 <= value <= 1:
+            raise BadFile(f"--{name.replace('_', '-')}: {value:g} is no limit: give a number from 0 to 1.")
+    return dataclasses.replace(policy, **given)
+
+
+def embeddings() -> "Encoder | None":
+    """The configured embedding model, None where it is switched off."""
+    try:
+        from curation.engine.encoder import Encoder
+
+        return Encoder.default(getattr(settings, "CFT_EMBEDDING_MODEL", ""))
+    except (ImportError, OSError) as problem:
+        raise BadFile(
+            f"The embedding model cannot be loaded ({problem}). Install the extra `ml`, name another in"
+            " CFT_EMBEDDING_MODEL, or give --no-embeddings."
+        ) from problem
+
+
+def throw_away(
+    items: Path, background: Path | None, policy: Policy, encoder: "Encoder | None"
+) -> tuple["Registry", dict[str, Id]]:
+    """A registry of these items under a random key, and what its item ids are called in the file."""
+    from curation.registry import Registry
+
+    numbered, ids = batch.protect(rowfiles.read_items(items))
+    clean = list(rowfiles.read_background(background)) if background else []
+    key = secrets.token_bytes(32)
+    content = Registry.build(numbered, key, clean, policy=policy, encoder=encoder)
+    return Registry.from_bytes(content, key, encoder=encoder), ids
+
+
+def current(options: Mapping[str, Any], encoder: "Encoder | None") -> "Registry":
+    """The current epoch's registry. Only the screener, the evaluator and the owner hold its key."""
+    from curation import registry
+
+    try:
+        opened = registry.current()
+    except registry.BadRegistry as problem:
+        raise BadFile(f"{problem} Or give --items.") from problem
+    if opened is None:
+        raise BadFile("No epoch has been published yet: publish a benchmark, or give --items.")
+    return opened
+
+
+class Progress:
+    """Rows and rows a second, on a terminal only."""
+
+    EVERY = 0.5
+
+    def __init__(self, stream: Any) -> None:
+        self._stream, self._began, self._due = stream, time.monotonic(), 0.0
+
+    def show(self, tally: batch.Tally) -> None:
+        now = time.monotonic()
+        if self._stream.isatty() and now >= self._due:
+            self._due = now + self.EVERY
+            rate = tally.rows / max(now - self._began, 1e-9)
+            self._stream.write(f"\r{tally.rows:,} rows, {rate:,.0f} a second, {tally.blocked:,} blocked", ending="")
+            self._stream.flush()
+
+    def clear(self) -> None:
+        if self._stream.isatty():
+            self._stream.write("\r\x1b[K", ending="")
+
+
+def summary(
+    tally: batch.Tally, registry: "Registry", ids: Mapping[str, Id] | None, seconds: float
+) -> list[str]:
+    """What was found, and what nobody looked for."""
+    lines = [f"{tally.rows:,} rows against {len(registry):,} items in {seconds:.1f} s: {tally}."]
+    unseen = [] if batch.meaning_of(registry) else ["meaning (embeddings are off), so rewording may pass"]
+    lines.append(f"Not checked: {'; '.join([*unseen, OTHER_LANGUAGES])}.")
+    if weak := [str(ids[name]) if ids else name for name in registry.unprotected]:
+        some = ", ".join(weak[:5]) + (", …" if len(weak) > 5 else "")
+        lines.append(f"Without enough rare n-grams, so found word for word only: {len(weak)} items ({some}).")
+    return lines
