@@ -29,6 +29,7 @@ SECTIONS: dict[str, tuple[str, list[tuple[str, str]]]] = {
         [
             ("Pairs", "curation:pairs"),
             ("Datasets", "curation:datasets"),
+            ("Batch screening", "curation:batches"),
             ("Check a text", "curation:check"),
             ("Check alerts", "curation:check_alerts"),
         ],
@@ -50,6 +51,8 @@ PARENTS = {
     "curation:dataset": "curation:datasets",
     "curation:freeze": "curation:datasets",
     "curation:checked": "curation:check",
+    "curation:batch": "curation:batches",
+    "curation:queue_batch": "curation:batches",
     "training:run": "training:runs",
     "evaluation:gate": "evaluation:gates",
     "evaluation:benchmark": "evaluation:benchmarks",

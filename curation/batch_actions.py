@@ -7,7 +7,6 @@ change of its state, so the log tells of the batch alone.
 import os
 import socket
 import uuid
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import PurePosixPath
@@ -21,12 +20,11 @@ from django.utils import timezone
 
 from audit.actions import record
 from audit.refusal import Refused
-from curation.models import BatchPart, BatchScreening
+from curation.batches import RANGE_ROWS, BatchPart, BatchScreening
 from curation.rowfiles import BadFile, Mark, format_of
 
 LEASE = timedelta(seconds=60)
 MOST_ATTEMPTS = 5
-RANGE_ROWS = 2_000
 MOST_RANGE_ROWS = 100_000
 
 State, PartState, Kind = BatchScreening.State, BatchPart.State, BatchPart.Kind
@@ -158,7 +156,7 @@ def start_batch(plan: BatchPart, *, input_sha256: str, marks: Sequence[Mark], ro
 @transaction.atomic
 def repeat_ranges(merge: BatchPart, epoch: int, *, by: object) -> int:
     """Another epoch was adopted meanwhile: ranges of older ones are screened again. Returns how many. Raises Stale."""
-    outdated = merge.batch.parts.filter(kind=Kind.RANGE).exclude(epoch=epoch)
+    outdated = merge.batch.parts.ranges().exclude(epoch=epoch)
     repeated = outdated.update(state=PartState.QUEUED, lease_expires_at=None, epoch=None, sha256="", attempt=0)
     if repeated:
         renew_part(merge)
@@ -189,17 +187,9 @@ def finish_batch(
 def fail_batch(batch_id: int, reason: str, *, by: object) -> bool:
     """End a batch without a report; False if it had ended already. The reason is for people, not for the log."""
     batch = BatchScreening.objects.select_for_update().get(pk=batch_id)
-    if batch.state in (State.FINISHED, State.FAILED):
+    if batch.ended:
         return False
     BatchScreening.objects.filter(pk=batch_id).update(state=State.FAILED, error=reason, ended_at=timezone.now())
-    done = batch.parts.filter(kind=Kind.RANGE, state=PartState.DONE).count()
+    done = batch.parts.done_ranges().count()
     record("batch.failed", by=by, used=[("batch", batch_id)], detail={"ranges_done": done})
     return True
-
-
-def blocked_so_far(batch: BatchScreening) -> Counter[str]:
-    """Blocked rows by method, of the ranges that are done."""
-    total: Counter[str] = Counter()
-    for counts in batch.parts.filter(kind=Kind.RANGE, state=PartState.DONE).values_list("blocked", flat=True):
-        total.update(counts)
-    return total

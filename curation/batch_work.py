@@ -20,7 +20,7 @@ from curation import batch as batching
 from curation import batch_actions, registry, reportfiles, rowfiles
 from curation.batch import Tally
 from curation.batch_actions import Stale
-from curation.models import BatchPart, BatchScreening
+from curation.batches import BatchPart, BatchScreening
 from curation.registry import Registry
 from curation.rowfiles import BadFile, Distinct, Mark, Record
 
@@ -172,7 +172,7 @@ def merge(part: BatchPart, by: str) -> list[int]:
 
 def verdicts(batch: BatchScreening, alive: Callable[[], object]) -> Iterator[list[Record]]:
     """All verdicts in the order of the rows, from the files that PostgreSQL names. Raises BadFile for any other."""
-    for part in batch.parts.filter(kind=BatchPart.Kind.RANGE).order_by("number").select_related("batch").iterator():
+    for part in batch.parts.ranges().order_by("number").select_related("batch").iterator():
         path = verdicts_of(part, part.sha256)
         content = path.read_bytes() if path.is_file() else b""
         if hashlib.sha256(content).hexdigest() != part.sha256:
@@ -188,7 +188,7 @@ def reconcile(batch: BatchScreening, tally: Tally) -> None:
     """Every row of the file has its verdict, and no more. Raises BadFile."""
     if tally.rows != batch.rows:
         raise BadFile(f"{batch.input_name}: {batch.rows:,} rows, but {tally.rows:,} verdicts: nothing was reported.")
-    if tally.methods != batch_actions.blocked_so_far(batch):
+    if tally.methods != batch.parts.done_ranges().blocked_rows():
         raise BadFile(f"{batch.input_name}: the ranges and the report do not count the same blocked rows.")
 
 

@@ -1,12 +1,15 @@
 """A batch: a file of rows to screen, and its parts, which are the work. Models of their own, like `curation.twins`."""
 
+from collections import Counter
 from typing import Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
-from django.db.models.functions import Now
+from django.db.models import Exists, OuterRef, Q, Sum
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
+
+RANGE_ROWS = 2_000
 
 
 class BatchPartQuerySet(models.QuerySet):
@@ -22,6 +25,19 @@ class BatchPartQuerySet(models.QuerySet):
 
     def ranges(self) -> Self:
         return self.filter(kind="range")
+
+    def done_ranges(self) -> Self:
+        return self.ranges().filter(state="done")
+
+    def row_count(self) -> int:
+        return int(self.aggregate(rows=Coalesce(Sum("rows"), 0))["rows"])
+
+    def blocked_rows(self) -> Counter[str]:
+        """Blocked rows by method."""
+        total: Counter[str] = Counter()
+        for counts in self.values_list("blocked", flat=True):
+            total.update(counts)
+        return total
 
     def held(self, part: "BatchPart") -> Self:
         """The part's row, as long as the lease that it was claimed with is in force; otherwise nothing."""
@@ -70,6 +86,10 @@ class BatchScreening(models.Model):
                 fields=["output_name"], condition=Q(state__in=["queued", "running"]), name="one_batch_writes_a_report"
             ),
         ]
+
+    @property
+    def ended(self) -> bool:
+        return self.state in (self.State.FINISHED, self.State.FAILED)
 
 
 class BatchPart(models.Model):

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from curation import bench, inquiry_views, views
+from curation import batch_views, bench, inquiry_views, views
 
 app_name = "curation"
 urlpatterns = [
@@ -17,6 +17,10 @@ urlpatterns = [
     path("datasets/freeze/", views.freeze, name="freeze"),
     path("datasets/<int:pk>/", views.dataset, name="dataset"),
     path("datasets/<int:pk>/report.json", views.report, name="report"),
+    path("batches/", batch_views.batches, name="batches"),
+    path("batches/queue/", batch_views.queue, name="queue_batch"),
+    path("batches/<int:pk>/", batch_views.batch, name="batch"),
+    path("batches/<int:pk>/progress/", batch_views.batch_progress, name="batch_progress"),
     path("check/", inquiry_views.check, name="check"),
     path("check/<uuid:pk>/", inquiry_views.checked, name="checked"),
     path("check/alerts/", inquiry_views.alerts, name="check_alerts"),

@@ -1,7 +1,8 @@
 """`manage.py screen --items ITEMS.jsonl --input ROWS.jsonl --output REPORT.jsonl`: is this exam in this data?
 
 With `--items` it needs no database, no Redis and no key: a registry is built under a random key and thrown away.
-Without, it screens against the current epoch of the stack under CFT_VAR.
+Without, it screens against the current epoch of the stack under CFT_VAR; with `--chord`, the stack's screener processes
+do the work, on files below CFT_VAR/batches, and this command only follows.
 """
 
 import dataclasses
@@ -9,6 +10,7 @@ import secrets
 import sys
 import time
 from argparse import ArgumentParser
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from curation import batch, rowfiles
+from curation.batches import RANGE_ROWS, BatchScreening
 from curation.overlap import Policy
 from curation.rowfiles import BadFile, Id
 
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from curation.registry import Registry
 
 BAD_INPUT, FOUND = 2, 1
+LOOK_EVERY = 0.5  # seconds
 OTHER_LANGUAGES = "translations (no multilingual model is configured)"
 POLICY = dataclasses.fields(Policy)
 
@@ -45,6 +49,8 @@ class Command(BaseCommand):
         )
         how = parser.add_argument_group("how")
         how.add_argument("--no-embeddings", action="store_true", help="n-grams only: do not load an embedding model")
+        how.add_argument("--chord", action="store_true", help="let the running screener processes share the work")
+        how.add_argument("--range-rows", type=int, default=RANGE_ROWS, metavar="N", help="rows of one task of --chord")
         how.add_argument("--fail-on-blocked", action="store_true", help=f"exit with {FOUND} if any row is blocked")
         limits = parser.add_argument_group("limits (default: the policy's)")
         for limit in POLICY:
@@ -52,7 +58,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            tally = self.screen(options)
+            tally = self.follow(options) if options["chord"] else self.screen(options)
         except BadFile as problem:
             raise CommandError(f"{problem} Nothing was written.", returncode=BAD_INPUT) from problem
         if options["fail_on_blocked"] and tally.blocked:
@@ -75,6 +81,51 @@ class Command(BaseCommand):
         for line in summary(tally, registry, ids, time.monotonic() - began):
             self.stderr.write(line, self.style.NOTICE if "Not checked" in line else None)
         return tally
+
+    def follow(self, options: dict[str, Any]) -> batch.Tally:
+        """Queue a batch and wait for its end. Interrupted, it goes on without us."""
+        queued = queue(options)
+        self.stderr.write(f"Batch {queued.pk} is queued; its page is /curation/batches/{queued.pk}/.")
+        shown = Progress(self.stderr)
+        while not queued.ended:
+            done = queued.parts.done_ranges()
+            shown.show(batch.Tally(done.row_count(), done.blocked_rows()))
+            time.sleep(LOOK_EVERY)
+            queued.refresh_from_db()
+        shown.clear()
+        if queued.state == queued.State.FAILED:
+            raise BadFile(queued.error)
+        tally = batch.Tally(queued.rows or 0, Counter(queued.blocked))
+        self.stderr.write(f"{tally.rows:,} rows against epoch {queued.epoch}: {tally}.")
+        return tally
+
+
+def queue(options: Mapping[str, Any]) -> BatchScreening:
+    """The batch that these options ask for. Raises BadFile."""
+    from audit.refusal import Refused
+    from curation import batch_actions
+
+    idle = [
+        name for name in ("items", "background", "no_embeddings", *(limit.name for limit in POLICY)) if options[name]
+    ]
+    if idle:
+        raise BadFile(
+            f"--chord: the screener uses the current epoch as it is: leave out --{idle[0].replace('_', '-')}."
+        )
+    names = [below_batches(options[name]) for name in ("input", "output")]
+    try:
+        return batch_actions.queue_batch(names[0], names[1], range_rows=options["range_rows"], by="process:owner")
+    except Refused as refused:
+        raise BadFile(refused.words) from refused
+
+
+def below_batches(path: Path) -> str:
+    """The file's name below CFT_VAR/batches. Raises BadFile for a file elsewhere."""
+    root = (Path(settings.CFT_VAR) / "batches").resolve()
+    try:
+        return path.resolve().relative_to(root).as_posix()
+    except ValueError as problem:
+        raise BadFile(f"{path}: with --chord it must lie below {root}: the screener reads nothing else.") from problem
 
 
 def check_paths(source: Path, target: Path) -> None:
@@ -158,9 +209,7 @@ class Progress:
             self._stream.write("\r\x1b[K", ending="")
 
 
-def summary(
-    tally: batch.Tally, registry: "Registry", ids: Mapping[str, Id] | None, seconds: float
-) -> list[str]:
+def summary(tally: batch.Tally, registry: "Registry", ids: Mapping[str, Id] | None, seconds: float) -> list[str]:
     """What was found, and what nobody looked for."""
     lines = [f"{tally.rows:,} rows against {len(registry):,} items in {seconds:.1f} s: {tally}."]
     unseen = [] if batch.meaning_of(registry) else ["meaning (embeddings are off), so rewording may pass"]
