@@ -319,9 +319,10 @@ def adopt_epoch(
 ) -> RegistryEpoch:
     """Make a registry snapshot, under the newest policy, the current epoch: from now on only rows screened under it are
     claimable and train. `snapshot_number`: the snapshot's, where it is another than the epoch's. `comparable_since`:
-    the oldest epoch that measured alike, where there is one: rows screened since then meet the newer items only.
+    the oldest epoch that measured alike, where there is one: rows screened since then meet the newer items only. A
+    policy that was saved meanwhile measures otherwise.
     """
-    current = RegistryEpoch.objects.current()
+    current, policy = RegistryEpoch.objects.current(), ScreeningPolicy.objects.first()
     if current is not None and number <= current.number:
         raise Refused.because(
             "number", f"Epoch {number} does not follow epoch {current.number}.", f"At least {current.number + 1}."
@@ -329,8 +330,8 @@ def adopt_epoch(
     epoch = RegistryEpoch.objects.create(
         number=number,
         snapshot_number=snapshot_number,
-        comparable_since=comparable_since,
-        policy=ScreeningPolicy.objects.first(),
+        comparable_since=comparable_since if current and current.policy == policy else None,
+        policy=policy,
         sha256=sha256,
         items=items,
         unprotected_items=unprotected,

@@ -26,16 +26,6 @@ class EpochQuerySet(models.QuerySet):
         """The epoch that every row must be screened under to train; None until a benchmark is published."""
         return self.order_by("-number").first()  # type: ignore[return-value]
 
-    def already_seen(self, screened: int | None) -> int:
-        """The snapshot whose items a row screened under epoch `screened` was compared with, by the policy now in force.
-
-        Only items first protected by a later snapshot are new to the row; all of them (0) if another policy judged it.
-        """
-        then, now = self.filter(number=screened).first(), self.current()
-        if then is None or now is None or then.policy_id != now.policy_id:
-            return 0
-        return int(then.snapshot_number)
-
 
 def current_epoch_number() -> models.QuerySet[Any, Any]:
     """The current epoch's number, for use inside another query."""
