@@ -26,6 +26,7 @@ DEBUG: bool = env.bool("CFT_DEBUG", default=False)
 CFT_VAR = Path(env.str("CFT_VAR", default=str(BASE_DIR / "var")))
 CFT_URL: str = env.str("CFT_URL", default="http://127.0.0.1:8000")
 CFT_BASE_MODEL: str = env.str("CFT_BASE_MODEL", default=str(BASE_DIR / "training" / "engine" / "base"))
+CFT_EMBEDDING_MODEL: str = env.str("CFT_EMBEDDING_MODEL", default="")  # empty: the one in the wheel; "off": none
 CFT_MODEL_SERVER_URL: str = env.str("CFT_MODEL_SERVER_URL", default="http://127.0.0.1:8001")
 CFT_VAULT_NAME: str = env.str("CFT_VAULT_NAME", default="vault")  # each run asks for it, and must be refused
 CFT_TRAINING_DEVICE: str = env.str("CFT_TRAINING_DEVICE", default="auto")  # auto, cpu or cuda

@@ -71,7 +71,16 @@ def screen_waiting(limit: int, registry: "Registry", *, by: object) -> int:
 
     Rows that another worker holds are skipped, so several screeners share the work.
     """
-    cases = screener.lock_waiting(limit, registry.number)
+    return _screen_batch(screener.lock_waiting(limit, registry.number), registry, by)
+
+
+@transaction.atomic
+def screen_freed(limit: int, registry: "Registry", *, by: object) -> int:
+    """Screen again a batch of duplicates whose kept one does not train any more. Returns how many."""
+    return _screen_batch(screener.lock_freed(limit), registry, by)
+
+
+def _screen_batch(cases: Sequence[Case], registry: "Registry", by: object) -> int:
     if not cases:
         return 0
     blocked = screener.screen(cases, registry)
@@ -111,6 +120,15 @@ def rescan_cases(limit: int, registry: "Registry", *, by: object) -> int:
         },
     )
     return len(cases)
+
+
+@transaction.atomic
+def sign_cases(after: int, limit: int, *, by: object) -> int | None:
+    """Make the signatures that corrections behind `after` lack: the last case looked at, None behind the last one."""
+    signed = screener.sign_unsigned(after, limit)
+    if signed:
+        record("cases.signed", by=by, detail={"signed": len(signed), "first": signed[0], "last": signed[-1]})
+    return signed[-1] if signed else None
 
 
 @transaction.atomic

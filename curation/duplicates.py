@@ -10,7 +10,7 @@ lesson, however alike the rest is. A false duplicate costs a lesson; a missed on
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cached_property
@@ -19,6 +19,7 @@ from hashlib import blake2b
 from curation.normalise import strong, words
 
 VERSION = "twins-1"
+METHODS = ("exact", "near", "semantic")
 PERMUTATIONS, BANDS, BAND_ROWS = 128, 32, 4
 GRAM = 5
 SHARED_LEAST = 3  # bands: at Jaccard .8 fewer than three of 32 agree once in 10,000 pairs, at .3 more do once in 1,000
@@ -100,6 +101,31 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Twin:
+    """Another case that is like this one: by which method, how much; `differs` names the fact that tells them apart."""
+
+    case: int
+    method: str
+    score: float
+    limit: float
+    differs: str = ""
+
+
+@dataclass(frozen=True)
+class Twins:
+    """What was found among all other rows.
+
+    kept: the one that is kept instead of this row; close: one that is alike but for a fact; other_answers: accepted
+    cases that answer the same question otherwise; checked: the methods that took part.
+    """
+
+    kept: Twin | None = None
+    close: Twin | None = None
+    other_answers: tuple[int, ...] = ()
+    checked: tuple[str, ...] = METHODS
+
+
+@dataclass(frozen=True)
 class Likeness:
     """How alike two rows are: `score` by the method, and whether they are the same lesson (`why` if they are not)."""
 
@@ -159,7 +185,7 @@ def near(one: Row, other: Row, limit: float) -> Likeness:
     if score < limit:
         return Likeness(score, False)
     if least < PART_LEAST:
-        return Likeness(score, False, "another answer" if one.parts[0] == other.parts[0] else "one part is another")
+        return Likeness(score, False, "the question or the answer is another")
     differing = differing_facts(one, other, CONTRASTS) or exchanged(one, other, SHORT)
     return Likeness(score, not differing, differing)
 
@@ -175,7 +201,7 @@ def semantic(one: Row, other: Row, cosine: float, limit: float) -> Likeness:
 
 
 def differing_facts(one: Row, other: Row, telling: frozenset[str], *, mentions: bool = False) -> str:
-    """Where two rows do not state the same facts in the same order, in words; empty if they do.
+    """Where two rows do not state the same facts in the same order; empty if they do. Never the words themselves.
 
     Facts are numbers, names and the words in `telling`.
     With `mentions` a name or word counts where it is first mentioned, for texts that repeat themselves differently.
@@ -186,9 +212,7 @@ def differing_facts(one: Row, other: Row, telling: frozenset[str], *, mentions: 
         if mentions:
             ours, theirs = first_mentions(ours), first_mentions(theirs)
         if ours != theirs:
-            left = [word for word in ours if word not in theirs] or ours
-            right = [word for word in theirs if word not in ours] or theirs
-            return f"its {part} says {', '.join(left[:3]) or 'nothing'} for {', '.join(right[:3]) or 'nothing'}"
+            return f"a fact in the {part} differs"
     return ""
 
 
@@ -248,21 +272,20 @@ def exchanged(one: Row, other: Row, short: int, facts_least: int = 0) -> str:
     Not in a part of `short` or more words with `facts_least` facts: there one word of many is a matter of style.
     """
     known = one.names | other.names | DENIALS
-    for a, b, text in zip(one.parts, other.parts, (one.prompt, one.answer), strict=True):
+    named = zip(("question", "answer"), one.parts, other.parts, (one.prompt, one.answer), strict=True)
+    for part, a, b, text in named:
         if max(len(a), len(b)) >= short and len(first_mentions(facts(text, known))) >= facts_least:
             continue
-        if found := first_exchange(a, b):
-            return found
+        if any(not same_word(*pair) for pair in exchanges(a, b)):
+            return f"a word in the {part} is another"
     return ""
 
 
-def first_exchange(a: Sequence[str], b: Sequence[str]) -> str:
+def exchanges(a: Sequence[str], b: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Words of content that stand in each other's place."""
     for kind, start, end, first, last in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
         if kind == "replace":
-            for ours, theirs in zip(content(a[start:end]), content(b[first:last]), strict=False):
-                if not same_word(ours, theirs):
-                    return f"it says {ours} for {theirs}"
-    return ""
+            yield from zip(content(a[start:end]), content(b[first:last]), strict=False)
 
 
 def content(found: Sequence[str]) -> list[str]:

@@ -30,6 +30,17 @@ class FreezeForm(forms.Form):
     preset = forms.ChoiceField(
         choices=[(key, text) for key, (text, _) in PRESETS.items()], initial="standard", widget=forms.RadioSelect
     )
+    duplicates = forms.ChoiceField(
+        required=False,
+        label="Duplicates",
+        help_text="Of lessons that are the same, one is kept.",
+        choices=[
+            ("", "As the preset"),
+            ("exact", "Drop the same words"),
+            ("near", "Also nearly the same words"),
+            ("semantic", "Also the same in other words"),
+        ],
+    )
     exclude = forms.CharField(
         required=False,
         label="Leave out",
@@ -70,7 +81,7 @@ class FreezeForm(forms.Form):
         return ids
 
     def advanced(self) -> list[forms.BoundField]:
-        return [*(self[name] for name in EXPLAINED), self["exclude"]]
+        return [*(self[name] for name in EXPLAINED), self["duplicates"], self["exclude"]]
 
     def weights(self) -> list[forms.BoundField]:
         return [self[name] for name in self.fields if name.startswith("weight_")]
@@ -91,6 +102,8 @@ class FreezeForm(forms.Form):
             for name, value in self.cleaned_data.items()
             if name.startswith("weight_") and value is not None
         }
+        if self.cleaned_data.get("duplicates"):
+            given["duplicates"] = self.cleaned_data["duplicates"]
         excluded = self.cleaned_data.get("exclude", [])
         return given | ({"weights": weights} if weights else {}) | ({"exclude": excluded} if excluded else {})
 

@@ -16,13 +16,7 @@ from curation.models import Blocker, Dataset, DatasetRow, Pair, RegistryEpoch, R
 from curation.recipe import BadRecipe, Recipe, moment, parse
 from curation.rows import row_hash
 from curation.screener import consented
-from curation.selection import Known, Lesson
-
-LISTED_DROPS = 10_000
-NOT_CHECKED = [
-    "meaning: rewordings that share no n-grams with an item (no embedding model took part)",
-    "translations of an item into another language",
-]
+from curation.selection import Known, Lesson, Link
 
 
 @dataclass(frozen=True)
@@ -96,6 +90,7 @@ def plan(recipe: Recipe, *, lock: bool = False) -> Plan:
     lessons = trainable(pairs, made)
     taken, left_out = selection.select_pairs(lessons, recipe)
     made.dropped |= {pk: (reason, {}) for pk, reason in left_out.items()}
+    made.dropped |= duplicates_of(lessons, recipe)
     made.subjects = Counter(one.subject for one in taken)
     replay = plan_replay(taken, made) if taken or recipe.replay_count else []
     for row in selection.order([*taken, *replay], recipe):
@@ -149,9 +144,13 @@ def trainable(pairs: Sequence[Pair], made: Plan) -> list[Lesson]:
     blockers: dict[Any, Blocker] = {}
     for one in findings.order_by("id").select_related("case"):
         blockers.setdefault(one.case.correction_id, one)
-    hashes = dict(
-        Pair.objects.filter(pk__in=[pair.pk for pair in pairs]).values_list("pk", "correction__case__text_hash")
+    hashes, cases = {}, {}
+    columns = Pair.objects.filter(pk__in=[pair.pk for pair in pairs]).values_list(
+        "pk", "correction__case__text_hash", "correction__case__id"
     )
+    for pk, text_hash, case in columns:
+        hashes[pk], cases[pk] = text_hash, case
+    twins = links_of(pairs)
     lessons = []
     for pair in pairs:
         blocker = blockers.get(pair.correction_id)
@@ -171,13 +170,31 @@ def trainable(pairs: Sequence[Pair], made: Plan) -> list[Lesson]:
                     rejected=pair.rejected,
                     text_hash=hashes[pair.pk],
                     row_hash=pair.row_hash,
+                    case=cases[pair.pk],
+                    twin=twins.get(pair.correction_id),
                 )
             )
     return lessons
 
 
+def links_of(pairs: Sequence[Pair]) -> dict[Any, Link]:
+    """What screening found to be the same lesson, by correction."""
+    found = Duplicate.objects.filter(case__correction__pair__in=[pair.pk for pair in pairs])
+    columns = found.values_list("case__correction_id", "kept_id", "method", "score")
+    return {correction: Link(kept, method, score) for correction, kept, method, score in columns}
+
+
+def duplicates_of(lessons: Sequence[Lesson], recipe: Recipe) -> dict[str, tuple[str, dict[str, Any]]]:
+    """The lessons dropped as duplicates, with the pair that is kept instead."""
+    doubles = selection.duplicates_among(selection.offered(lessons, recipe)[0], recipe)
+    return {
+        pk: ("duplicate", {"method": one.method, "score": one.score, "case": one.kept.case, "kept": one.kept.id})
+        for pk, one in doubles.items()
+    }
+
+
 def evidence_of(blocker: Blocker) -> dict[str, Any]:
-    kept = {key: blocker.evidence[key] for key in ("method", "item", "benchmark") if key in blocker.evidence}
+    kept = {key: blocker.evidence[key] for key in ("method", "item", "benchmark", "case") if key in blocker.evidence}
     return {"score": blocker.score, "limit": blocker.limit, **kept}
 
 

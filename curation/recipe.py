@@ -26,6 +26,8 @@ class Recipe:
     - replay: `replay_count` rows, or else as many as make up `replay_share` of the dataset, but no fewer than
       `replay_floor`: a few pairs with a few replay rows forget the most. Of them `refusal_share` are refusals, and
       every skill has at least `skill_floor` of them (as far as there are any).
+    - duplicates: of rows that teach the same, one is kept: of those in the same words ("exact"), also of those in
+      nearly the same ("near"), also of those that say it in other words ("semantic").
     - seed: decides every draw and the order. exclude: ids of pairs to leave out.
     """
 
@@ -42,6 +44,7 @@ class Recipe:
     replay_floor: int = 1500
     refusal_share: float = 0.1
     skill_floor: float = 0.02
+    duplicates: str = "near"
     seed: int = 0
     exclude: list[str] = field(default_factory=list)
 
@@ -74,6 +77,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "skill_floor": (0, 1),
     "seed": (0, 2**31 - 1),
 }
+REACH = {"exact": {"exact"}, "near": {"exact", "near"}, "semantic": {"exact", "near", "semantic"}}
 WHOLE = {"window_days", "max_pairs", "per_subject", "subject_free", "replay_count", "replay_floor", "seed"}
 
 
@@ -106,6 +110,8 @@ def check(name: str, value: Any) -> str:
         return (
             "" if moment(value) else f"{value!r} is not a date and time with a zone, such as 2026-11-20T00:00:00+00:00"
         )
+    if name == "duplicates":
+        return "" if value in REACH else f"{value!r} is none of {', '.join(REACH)}"
     if name == "weights":
         good = isinstance(value, Mapping) and all(
             isinstance(w, int | float) and not isinstance(w, bool) and w >= 0 for w in value.values()

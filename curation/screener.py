@@ -11,7 +11,8 @@ from django.db import connection
 from django.utils import timezone
 
 from audit.refusal import Refused
-from curation import rescanning, screening
+from curation import rescanning, screening, signatures
+from curation.duplicates import Row, Twins
 from curation.models import KINDS, Blocker, Case, Pair
 from curation.overlap import Overlap
 from curation.rows import text_hash
@@ -116,6 +117,7 @@ def screen(cases: Sequence[Case], registry: "Registry") -> dict[int, list[Findin
     """Screen locked cases, store findings and epoch; returns the blocking findings by case."""
     found = {case.pk: screening.screen(facts) for case, facts in gather(cases, registry)}
     store(cases, found, registry.number)
+    signatures.keep_found(found)
     blocking = {pk: [one for one in findings if one.blocking] for pk, findings in found.items()}
     return {pk: findings for pk, findings in blocking.items() if findings}
 
@@ -136,7 +138,7 @@ def gather(cases: Sequence[Case], registry: "Registry") -> Iterable[tuple[Case, 
     told = {case.pk: case.correction.interaction for case in corrections}  # type: ignore[union-attr]
     origins = origins_of(told.values())
     consents = consented({origin[0] for origin in origins.values()})
-    originals = first_of_their_text(corrections)
+    twins = twins_of(corrections, registry)
     authors, all_pairs = pairs_by_author({case.subject_id for case in corrections})
     overlaps = compared(corrections, registry)
     for case in cases:
@@ -158,7 +160,7 @@ def gather(cases: Sequence[Case], registry: "Registry") -> Iterable[tuple[Case, 
                 origin_environment=environment,
                 consented=subject in consents,
                 overlap=overlaps.get(case.pk),
-                duplicate_of=originals.get(case.pk),
+                twins=twins.get(case.pk),
                 author_pairs=authors.get(subject, 0) - (case.verdict == Case.Verdict.ACCEPTED),
                 all_pairs=all_pairs,
             ),
@@ -185,24 +187,31 @@ def consented(subjects: set[UUID]) -> set[UUID]:
         return {row[0] for row in cursor.fetchall()}
 
 
-def first_of_their_text(cases: Sequence[Case]) -> dict[int, int]:
-    """Case → the earlier case with the same text that stays, where there is one.
+def twins_of(corrections: Iterable[Case], registry: "Registry") -> dict[int, Twins]:
+    """Other rows that are like each of the corrections; those that are too long are left out."""
+    rows = {}
+    for case in corrections:
+        row = Row(case.correction.interaction.prompt, case.correction.replacement)  # type: ignore[union-attr]
+        if len(row.prompt) + len(row.answer) <= screening.LONGEST_ROW:
+            rows[case.pk] = row
+    encoder = signatures.configured_encoder()
+    signatures.sign(rows, encoder)
+    return signatures.twins_of(rows, registry.policy, encoder)
 
-    An earlier case stays if it waits or may still be accepted, or was; one that was turned down, or that something
-    other than its text blocks, makes room for the next.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            SELECT c.id, min(e.id) FROM curation_case c
-            JOIN curation_case e ON e.text_hash = c.text_hash AND e.text_hash <> '' AND e.id < c.id
-            WHERE c.id = ANY(%s) AND e.verdict IN ('', 'accepted')
-              AND NOT EXISTS (SELECT FROM curation_blocker b WHERE b.case_id = e.id AND b.blocking)
-            GROUP BY c.id
-            """,
-            [[case.pk for case in cases]],
-        )
-        return dict(cursor.fetchall())
+
+def sign_unsigned(after: int, limit: int) -> list[int]:
+    """Sign up to `limit` corrections that train or wait for review, in order; those that are too long are passed."""
+    encoder = signatures.configured_encoder()
+    cases = signatures.unsigned(after, limit, encoder)
+    rows = signatures.texts_of(cases)
+    short = {case: row for case, row in rows.items() if len(row.prompt) + len(row.answer) <= screening.LONGEST_ROW}
+    signatures.sign(short, encoder)
+    return cases
+
+
+def lock_freed(limit: int) -> list[Case]:
+    """Up to `limit` duplicates whose kept one does not train any more: the first of them takes its place."""
+    return lock(signatures.freed(limit))
 
 
 def pairs_by_author(subjects: set[UUID]) -> tuple[dict[UUID, int], int]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from curation import commentary, personal_data, secrets_scan
+from curation.duplicates import METHODS, Twins
 from curation.overlap import Overlap
 
 AUTHOR_MOST = 500  # pairs of one subject, however many there are
@@ -29,7 +30,7 @@ class Facts:
     origin_environment: str = "production"
     consented: bool = False
     overlap: Overlap | None = None
-    duplicate_of: int | None = None
+    twins: Twins | None = None
     author_pairs: int = 0
     all_pairs: int = 0
 
@@ -62,6 +63,7 @@ def correction_findings(facts: Facts) -> Iterator[Finding]:
     yield secret(facts)
     yield overlap(facts)
     yield duplicate(facts)
+    yield other_answer(facts)
     yield author_share(facts)
     yield reads_like_commentary(facts)
 
@@ -127,10 +129,41 @@ def overlap(facts: Facts) -> Finding:
 
 
 def duplicate(facts: Facts) -> Finding:
-    if facts.duplicate_of is None:
-        return Finding("duplicate", False, 0.0, 1.0)
-    message = f"The same correction came before, as case {facts.duplicate_of}; the first one stays."
-    return Finding("duplicate", True, 1.0, 1.0, message, {"case": facts.duplicate_of})
+    """Another row that teaches the same. One that says it in other words is named, and blocks nothing."""
+    twins = facts.twins
+    if twins is None:
+        return Finding("duplicate", False, message="Not compared with other corrections.")
+    unchecked = [method for method in METHODS if method not in twins.checked]
+    evidence: dict[str, Any] = {"not_checked": unchecked} if unchecked else {}
+    if twins.kept is None and twins.close is None:
+        return Finding("duplicate", False, 0.0, 1.0, evidence=evidence)
+    if twins.kept is None:
+        close = twins.close
+        assert close is not None
+        evidence |= {"close": close.case, "method": close.method, "differs": close.differs}
+        message = f"Close to case {close.case} ({close.score:.0%} of {close.limit:.0%}), but {close.differs}."
+        return Finding("duplicate", False, 0.0, 1.0, message, evidence)
+    kept = twins.kept
+    evidence |= {"case": kept.case, "method": kept.method}
+    message = DUPLICATE[kept.method].format(case=kept.case)
+    return Finding("duplicate", kept.method != "semantic", kept.score, kept.limit, message, evidence)
+
+
+DUPLICATE = {
+    "exact": "The same correction came before, as case {case}; the first one stays.",
+    "near": "Nearly the same correction came before, as case {case}; the first one stays.",
+    "semantic": "Case {case} says the same in other words. A freeze that drops such rows keeps only that one.",
+}
+
+
+def other_answer(facts: Facts) -> Finding:
+    """Accepted corrections that answer the same question otherwise: they may contradict this one."""
+    cases = list(facts.twins.other_answers) if facts.twins else []
+    if not cases:
+        return Finding("other_answer", False)
+    named = ", ".join(map(str, cases))
+    message = f"Another answer to the same question was accepted: case{'s' if len(cases) > 1 else ''} {named}."
+    return Finding("other_answer", False, message=message, evidence={"cases": cases})
 
 
 def author_limit(all_pairs: int) -> int:

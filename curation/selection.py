@@ -4,11 +4,28 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from curation.normalise import words
-from curation.recipe import Recipe
+from curation.recipe import REACH, Recipe
 
 LEAST_ANSWER_WORDS = 3  # a shorter answer ("yes", "14") is shared by rows that have nothing else in common
+
+
+class Link(NamedTuple):
+    """What screening found: the case that is kept instead, by which method, how alike the two are."""
+
+    kept: int
+    method: str
+    score: float
+
+
+class Dropped(NamedTuple):
+    """A duplicate: the lesson that is kept instead of it, by which method, how alike the two are."""
+
+    kept: "Lesson"
+    method: str
+    score: float
 
 
 @dataclass(frozen=True)
@@ -22,6 +39,8 @@ class Lesson:
     rejected: str
     text_hash: str
     row_hash: str
+    case: int = 0
+    twin: Link | None = None
 
 
 @dataclass(frozen=True)
@@ -38,20 +57,10 @@ class Known:
 
 def select_pairs(lessons: Sequence[Lesson], recipe: Recipe) -> tuple[list[Lesson], dict[str, str]]:
     """The lessons taken, and why each of the others was not (id → reason). `lessons` come oldest first."""
-    left_out: dict[str, str] = {}
-    seen: set[str] = set()
-    candidates = []
-    for one in lessons:
-        if one.id in recipe.exclude:
-            left_out[one.id] = "excluded"
-        elif recipe.weights.get(one.reason, 1.0) == 0:
-            left_out[one.id] = "weight"
-        elif one.text_hash in seen:
-            left_out[one.id] = "duplicate"
-        else:
-            seen.add(one.text_hash)
-            candidates.append(one)
-    drawn = weighted_order(candidates, recipe)
+    candidates, left_out = offered(lessons, recipe)
+    doubles = duplicates_among(candidates, recipe)
+    left_out |= dict.fromkeys(doubles, "duplicate")
+    drawn = weighted_order([one for one in candidates if one.id not in doubles], recipe)
     cap = subject_cap(Counter(one.subject for one in drawn), recipe)
     taken: list[Lesson] = []
     held: Counter[str] = Counter()
@@ -64,6 +73,50 @@ def select_pairs(lessons: Sequence[Lesson], recipe: Recipe) -> tuple[list[Lesson
             held[one.subject] += 1
             taken.append(one)
     return taken, left_out
+
+
+def offered(lessons: Iterable[Lesson], recipe: Recipe) -> tuple[list[Lesson], dict[str, str]]:
+    """The lessons that the recipe does not leave out by name or weight, and why the others are (id → reason)."""
+    candidates, left_out = [], {}
+    for one in lessons:
+        if one.id in recipe.exclude:
+            left_out[one.id] = "excluded"
+        elif recipe.weights.get(one.reason, 1.0) == 0:
+            left_out[one.id] = "weight"
+        else:
+            candidates.append(one)
+    return candidates, left_out
+
+
+def duplicates_among(lessons: Sequence[Lesson], recipe: Recipe) -> dict[str, Dropped]:
+    """The lessons that another of these makes superfluous. `lessons` come oldest first; the first of a text is kept.
+
+    Of a link that screening found the kept one must be among the lessons itself, or nothing is dropped for it.
+    """
+    dropped: dict[str, Dropped] = {}
+    first: dict[str, Lesson] = {}
+    for one in lessons:
+        if first.setdefault(one.text_hash, one) is not one:
+            dropped[one.id] = Dropped(first[one.text_hash], "exact", 1.0)
+    by_case = {one.case: one for one in first.values()}
+    for one in sorted(first.values(), key=lambda lesson: lesson.case):
+        kept = by_case.get(one.twin.kept) if one.twin and one.twin.method in REACH[recipe.duplicates] else None
+        if one.twin is None or kept is None or kept.id in dropped:
+            continue
+        if kept.case > one.case and kept.twin is not None:
+            continue  # which of the two goes is not decided yet: it will be the later one
+        dropped[one.id] = Dropped(kept, one.twin.method, one.twin.score)
+    return dropped
+
+
+def duplicate_groups(dropped: Iterable[tuple[str, str, Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """From (pair, reason, evidence): each kept case with the pairs dropped for it, how they were found, how alike."""
+    groups: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    for pair, reason, more in dropped:
+        if reason == "duplicate" and "case" in more:
+            found = {"method": more.get("method", "exact"), "score": more.get("score", 1.0)}
+            groups[more["case"]].append({"pair": pair, **found})
+    return [{"kept_case": case, "dropped": rows} for case, rows in sorted(groups.items())]
 
 
 def weighted_order(lessons: Sequence[Lesson], recipe: Recipe) -> list[Lesson]:

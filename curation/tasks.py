@@ -90,7 +90,12 @@ def screen_all() -> None:
     epoch = opened_registry()
     if epoch is None:
         return
-    for action in (actions.screen_waiting, actions.screen_replay_rows):
+    for action, rows in (
+        (actions.screen_waiting, BATCH),
+        (actions.screen_freed, BATCH),
+        (actions.rescan_cases, RESCAN_BATCH),
+        (actions.screen_replay_rows, RESCAN_BATCH),
+    ):
         for _ in range(MOST_BATCHES):
             if action(BATCH, epoch, by=SCREENER) == 0:
                 break

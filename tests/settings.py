@@ -33,5 +33,6 @@ os.environ["CFT_LOG_FORMAT"] = "console"
 from cftapp.settings import *  # noqa: E402, F403
 from cftapp.settings import STORAGES  # noqa: E402
 
+CFT_EMBEDDING_MODEL = "off"  # a test of meaning asks for it
 STORAGES = STORAGES | {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
