@@ -20,7 +20,7 @@ STAGES: dict[str, tuple[str, ...]] = {
         *("source", "api_key", "subject", "consent", "interaction"),
         *("bug_report", "taste_note", "correction", "comment", "receipt"),
     ),
-    "Curation": ("case", "override", "epoch", "pair", "proposal"),
+    "Curation": ("case", "override", "epoch", "pair", "proposal", "reverse_check"),
     "Dataset": ("dataset",),
     "Run": ("run", "adapter"),
     "Gate": ("benchmark_version", "gate", "waiver"),

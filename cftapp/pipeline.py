@@ -39,6 +39,11 @@ def consenting(event: Announcement) -> list[Arguments]:
     return [[*event.about("subject")]] if event.about("consent") else []
 
 
+def frozen(event: Announcement) -> list[Arguments]:
+    """One call, if a row that overlaps with an exam is frozen into a dataset already."""
+    return [[]] if event.detail.get("frozen") else []
+
+
 Step = tuple[str, str, Callable[[Announcement], list[Arguments]]]
 
 NEXT: dict[str, list[Step]] = {
@@ -61,7 +66,18 @@ NEXT: dict[str, list[Step]] = {
     "batch.queued": [("screening", "curation.tasks.start_batch", ids("batch"))],
     "epoch.adopted": [("screening", "curation.tasks.rescreen", once)],
     "inquiry.asked": [("screening", "curation.tasks.answer", ids("inquiry"))],
-    "benchmark.published": [("screening", "curation.tasks.rescreen", once)],
+    "benchmark.published": [
+        ("screening", "curation.tasks.rescreen", once),
+        ("evaluation", "evaluation.tasks.label", once),
+    ],
+    "policy.saved": [("evaluation", "evaluation.tasks.adopt_policy", ids("policy"))],
+    "case.screened": [("curation", "serving.tasks.mark_contamination", frozen)],
+    "cases.screened": [("curation", "serving.tasks.mark_contamination", frozen)],
+    "cases.rescanned": [("curation", "serving.tasks.mark_contamination", frozen)],
+    "replay.screened": [("curation", "serving.tasks.mark_contamination", frozen)],
+    "items.offered": [("screening", "curation.tasks.compare_items", ids("reverse_check"))],
+    "items.compared": [("evaluation", "evaluation.tasks.import_checked", ids("reverse_check"))],
+    "proposal.decided": [("evaluation", "evaluation.tasks.import_proposed", ids("proposal"))],
     "benchmark.proposed": [("evaluation", "evaluation.tasks.import_proposed", ids("proposal"))],
     "run.queued": [("training", "training.tasks.train", ids("run"))],
     "run.resumed": [("training", "training.tasks.train", ids("run"))],

@@ -10,14 +10,15 @@ import structlog
 from celery import chord, shared_task
 from django.utils import timezone
 
-from curation import actions, batch_actions, batch_work, inquiry_actions, registry
-from curation.models import Inquiry
+from curation import actions, batch_actions, batch_work, inquiry_actions, registry, reverse, reverse_actions
+from curation.models import Inquiry, ReverseCheck
 from curation.registry import Registry
 
 log = structlog.get_logger(__name__)
 
 SCREENER = "process:screener"
 BATCH = 200
+RESCAN_BATCH = 2_000  # of a few columns and a few items each
 MOST_BATCHES = 50  # a sweep makes room for others after so many; the next one goes on
 
 
@@ -83,10 +84,14 @@ def sweep() -> None:
     gaps.close(timezone.now())
     actions.withdraw_unconsented(by=SCREENER)
     screen_all()
+    for check_id in ReverseCheck.objects.filter(state=ReverseCheck.State.ASKED).values_list("pk", flat=True):
+        compare_items(str(check_id))
 
 
 def screen_all() -> None:
-    """Screen batches of cases, then of replay rows, until nothing is left or the next sweep's turn has come."""
+    """Batches of cases, of those that meet newer items only, of replay rows: until nothing is left or the next sweep's
+    turn has come.
+    """
     epoch = opened_registry()
     if epoch is None:
         return
@@ -97,8 +102,28 @@ def screen_all() -> None:
         (actions.screen_replay_rows, RESCAN_BATCH),
     ):
         for _ in range(MOST_BATCHES):
-            if action(BATCH, epoch, by=SCREENER) == 0:
+            if action(rows, epoch, by=SCREENER) == 0:
                 break
+
+
+@shared_task(name="curation.tasks.compare_items")
+def compare_items(check_id: str) -> None:
+    """Compare items that may be published with every stored row; goes on where another worker was killed.
+
+    After so many rows the others have their turn: the rest is another message's, or the next sweep's.
+    """
+    check = ReverseCheck.objects.filter(pk=check_id, state=ReverseCheck.State.ASKED).first()
+    if check is None:
+        return
+    try:
+        items = reverse.open_offer(check)
+    except reverse.NoOffer as problem:
+        log.warning("screening.no_offer", check=check_id, problem=str(problem))
+        return
+    for _ in range(MOST_BATCHES):
+        if not reverse_actions.scan_rows(check.pk, items, RESCAN_BATCH, by=SCREENER):
+            return
+    compare_items.apply_async((check_id,), queue="screening", retry=False)
 
 
 def opened_registry() -> Registry | None:

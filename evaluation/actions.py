@@ -5,14 +5,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import structlog
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from audit.actions import Blocked, Refused, record
+from curation import reverse
 from curation.actions import adopt_epoch
 from curation.freezing import refuse_exam
-from curation.models import RegistryEpoch
-from evaluation import registering
+from curation.models import RegistryEpoch, ReverseCheck
+from evaluation import offering, registering
 from evaluation.items import check_margin, read_lines, read_rows, version_sha256
 from evaluation.models import Benchmark, BenchmarkVersion, Gate, GateResult, Proposal, Scorer, Verdict, Waiver
 from evaluation.vault import actions as vault
@@ -20,7 +22,14 @@ from feedback import mailbox
 from training import jobs
 from training.models import Job, Run
 
+log = structlog.get_logger(__name__)
+
 EVALUATOR = "process:evaluator"
+
+
+class Overtaken(RuntimeError):
+    """Another epoch was adopted while a registry was built: build it again."""
+
 
 # --- benchmarks -------------------------------------------------------------------------------------------------------
 
@@ -34,6 +43,7 @@ def import_benchmark(
     scorer: str,
     margin: float,
     background: Iterable[str] = (),
+    overlapping: offering.Overlapping = "publish",
     proposal: Proposal | None = None,
     by: Any,
 ) -> BenchmarkVersion:
@@ -41,16 +51,26 @@ def import_benchmark(
 
     A crash in between leaves vault rows that nothing refers to; importing again continues. What is published already,
     with the same margin, is returned as it is. `background`: clean texts that tell the registry which phrases are
-    common. Raises Refused, naming line and field.
+    common.
+
+    Before that, items that are new are compared with every stored row. `overlapping` says what becomes of those that
+    overlap: "publish" protects them too (the rows are then blocked, and what learnt them is marked; an exam that
+    leaves out what leaked would hide it, so this is what a caller gets who does not choose), "drop" leaves them out,
+    "refuse" raises Overlaps. A process that may not read rows leaves the comparison to the screener and raises
+    Unfinished until it is done: call again. Both are Refused, as is what is wrong with a line, naming its field.
     """
     drafts = read_rows(items, scorer)
     check_margin(margin)
     check_kind(name, title, kind, scorer)
+    vault.add_reference_texts(background)
+    told: dict[str, int] = {}
+    if not published_as(name, version_sha256(name, scorer, drafts), margin):
+        owner = f"proposal/{proposal.pk}" if proposal else "import"
+        drafts, told = offering.settle(name, scorer, drafts, overlapping, owner=owner, by=by)
     sha256 = version_sha256(name, scorer, drafts)
     with vault.one_import_at_a_time():
         if published := published_as(name, sha256, margin):
             return settle_unchanged(proposal, published, by=by)
-        vault.add_reference_texts(background)
         vault.write_items(name, sha256, drafts)
         protected = registering.protected_versions()
         snapshot = registering.build_snapshot({sha256: registering.next_label(name)} | protected)
@@ -60,6 +80,7 @@ def import_benchmark(
             kind=kind,
             facts={"items": len(drafts), "sha256": sha256, "scorer": scorer, "margin": margin},
             snapshot=snapshot,
+            compared=told,
             proposal=proposal,
             by=by,
         )
@@ -106,17 +127,28 @@ def publish(
     kind: str,
     facts: dict[str, Any],
     snapshot: registering.Snapshot,
+    compared: dict[str, int],
     proposal: Proposal | None,
     by: Any,
 ) -> BenchmarkVersion:
-    """The half of an import that is in the default database: version, epoch, proposal, event."""
+    """The half of an import that is in the default database: version, epoch, proposal, event. Raises Overtaken."""
+    current = RegistryEpoch.objects.order_by("-number").first()
+    if (current.number if current else 0) != snapshot.follows:
+        raise Overtaken(f"The registry follows epoch {snapshot.follows}, which is not the current one any more.")
     benchmark, _ = Benchmark.objects.get_or_create(name=name, defaults={"title": title, "kind": kind})
     newest = benchmark.versions.order_by("-number").first()
     number = newest.number + 1 if newest else 1
     version = BenchmarkVersion.objects.create(benchmark=benchmark, number=number, published_by=by, **facts)
-    current = RegistryEpoch.objects.order_by("-number").first()
-    if current is None or current.number < snapshot.number:
-        adopt_epoch(snapshot.number, snapshot.sha256, snapshot.items, snapshot.unprotected, snapshot.normaliser, by=by)
+    if snapshot.number > snapshot.follows:
+        adopt_epoch(
+            snapshot.number,
+            snapshot.sha256,
+            snapshot.items,
+            snapshot.unprotected,
+            snapshot.normaliser,
+            comparable_since=snapshot.comparable_since,
+            by=by,
+        )
     if proposal is not None:
         settle(proposal, version)
     record(
@@ -124,13 +156,13 @@ def publish(
         by=by,
         used=[("proposal", proposal.pk)] if proposal else [],
         generated=[("benchmark_version", version.pk)],
-        detail={"number": number, "epoch": snapshot.number, "kind": kind, **facts},
+        detail={"number": number, "epoch": snapshot.number, "kind": kind, "compared": compared, **facts},
     )
     return version
 
 
 def settle(proposal: Proposal, version: BenchmarkVersion) -> None:
-    Proposal.objects.filter(pk=proposal.pk, state=Proposal.State.WAITING).update(
+    Proposal.objects.unsettled().filter(pk=proposal.pk).update(
         state=Proposal.State.PUBLISHED, version=version, settled_at=Now()
     )
 
@@ -163,10 +195,67 @@ def propose_benchmark(name: str, title: str, kind: str, text: str, *, scorer: st
 def refuse_proposal(proposal: Proposal, reasons: Sequence[Blocked], *, by: str = EVALUATOR) -> None:
     """Close a proposal that cannot be published, with its reasons."""
     told = [asdict(one) for one in reasons]
-    waiting = Proposal.objects.filter(pk=proposal.pk, state=Proposal.State.WAITING)
+    waiting = Proposal.objects.unsettled().filter(pk=proposal.pk)
     if waiting.update(state=Proposal.State.REFUSED, reasons=told, settled_at=Now()):
         detail = {"reasons": len(told)}
         record("benchmark.refused", by=by, used=[("proposal", proposal.pk)], detail=detail)
+
+
+@transaction.atomic
+def note_check(proposal: Proposal, check: ReverseCheck, state: str, *, by: str = EVALUATOR) -> None:
+    """An upload is being compared with stored rows, or overlaps with some. The same again changes nothing."""
+    waiting = Proposal.objects.unsettled().filter(pk=proposal.pk).exclude(state=state, reverse_check=check)
+    if waiting.update(state=state, reverse_check=check):
+        used = [("proposal", proposal.pk), ("reverse_check", check.pk)]
+        record(f"benchmark.{state}", by=by, used=used, detail=reverse.figures(check))
+
+
+@transaction.atomic
+def decide_proposal(proposal: Proposal, decision: str, *, by: Any) -> Proposal:
+    """A person says what becomes of an upload that overlaps with stored rows. Raises Refused."""
+    if decision not in Proposal.Decision.values:
+        choice = ", ".join(Proposal.Decision.values)
+        raise Refused.because("decision", f"{decision[:20]!r} is no decision", f"one of {choice}")
+    held = Proposal.objects.select_for_update(of=("self",)).get(pk=proposal.pk)
+    if held.state != Proposal.State.OVERLAPPING:
+        raise Refused.because("state", f"The upload is {held.state}.", "Only one that overlaps waits for a decision.")
+    withdrawn = decision == Proposal.Decision.WITHDRAW
+    Proposal.objects.filter(pk=held.pk).update(
+        state=Proposal.State.WITHDRAWN if withdrawn else Proposal.State.WAITING,
+        decision=decision,
+        decided_by=by,
+        decided_at=Now(),
+        settled_at=Now() if withdrawn else None,
+    )
+    used = [("proposal", held.pk), ("reverse_check", held.reverse_check_id)]
+    record("proposal.decided", by=by, used=used, detail={"decision": decision})
+    held.refresh_from_db()
+    return held
+
+
+def adopt_policy(*, by: str = EVALUATOR) -> RegistryEpoch | None:
+    """Put the newest saved policy in force: an epoch of the same snapshot, under which every row is screened again.
+
+    None where it is in force already, where nothing is protected yet, and for one that this program cannot read.
+    """
+    with vault.one_import_at_a_time():
+        current, newest = RegistryEpoch.objects.current(), ScreeningPolicy.objects.first()
+        if current is None or newest is None or newest.version <= current.policy_version:
+            return None
+        try:
+            parse(newest.values)
+        except BadPolicy as bad:
+            log.error("policy.unreadable", version=newest.version, field=bad.field, problem=bad.message)
+            return None
+        return adopt_epoch(
+            current.number + 1,
+            current.sha256,
+            current.items,
+            current.unprotected_items,
+            current.normaliser,
+            snapshot_number=current.snapshot_number,
+            by=by,
+        )
 
 
 # --- gates ------------------------------------------------------------------------------------------------------------

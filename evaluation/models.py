@@ -56,6 +56,12 @@ class BenchmarkVersion(models.Model):
         return f"{self.benchmark.name} v{self.number}"
 
 
+class ProposalQuerySet(models.QuerySet["Proposal"]):
+    def unsettled(self) -> "ProposalQuerySet":
+        """The evaluator has something to do, now or when the rows are compared."""
+        return self.filter(state__in=["waiting", "checking"])
+
+
 class Proposal(models.Model):
     """A benchmark uploaded by an examiner. Its text went to the vault's mailbox under this id."""
 
@@ -94,6 +100,8 @@ class Proposal(models.Model):
     proposed_at = models.DateTimeField(auto_now_add=True)
     settled_at = models.DateTimeField(null=True)
 
+    objects = ProposalQuerySet.as_manager()
+
     class Meta:
         indexes = [models.Index(fields=["proposed_at"], condition=Q(state="waiting"), name="proposal_waiting")]
         constraints = [
@@ -104,7 +112,7 @@ class Proposal(models.Model):
             ),
             models.CheckConstraint(
                 condition=~(Q(state="published") ^ Q(version__isnull=False)), name="published_proposal_has_a_version"
-            )
+            ),
         ]
 
 

@@ -2,25 +2,37 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import structlog
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from curation.registry import Registry
+from curation import registry
+from curation.models import RegistryEpoch, ScreeningPolicy
+from curation.registry import BadRegistry, Registry
+from evaluation.items import Draft
 from evaluation.models import BenchmarkVersion
 from evaluation.vault import actions as vault
 from evaluation.vault.models import Item, ReferenceText
 
+log = structlog.get_logger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A stored registry: its number is that of the epoch which adopts it."""
+    """A stored registry: its number is that of the epoch which adopts it, after the epoch `follows` (0: the first).
+
+    `comparable_since`: the oldest epoch that measured alike; rows screened since then meet the newer items only.
+    """
 
     number: int
     sha256: str
     items: int
     unprotected: int
     normaliser: str
+    follows: int = 0
+    comparable_since: int | None = None
 
 
 def protected_versions() -> dict[str, str]:
@@ -43,12 +55,64 @@ def next_label(benchmark: str) -> str:
 
 def build_snapshot(labels: Mapping[str, str]) -> Snapshot:
     """Fingerprint all items of the versions (hash to label) under the registry key; store the result in the vault."""
-    key = registry_key()
-    content = Registry.build(protected_items(labels), key, reference_texts())
-    registry = Registry.from_bytes(content, key)
-    stored = vault.store_snapshot(content)
-    unprotected = len(registry.unprotected)
-    return Snapshot(stored.number, stored.sha256, len(registry), unprotected, registry.header["normaliser"])
+    epoch, before = RegistryEpoch.objects.current(), current_registry()
+    if epoch and before and not differs(before, labels):
+        return Snapshot(
+            epoch.number, epoch.sha256, epoch.items, epoch.unprotected_items, epoch.normaliser, epoch.number
+        )
+    key, follows = registry_key(), epoch.number if epoch else 0
+    content = Registry.build(protected_items(labels), key, reference_texts(), number=follows + 1, previous=before)
+    built = Registry.from_bytes(content, key)
+    stored = vault.store_snapshot(content, after=follows)
+    return Snapshot(
+        number=stored.number,
+        sha256=stored.sha256,
+        items=len(built),
+        unprotected=len(built.unprotected),
+        normaliser=built.header["normaliser"],
+        follows=follows,
+        comparable_since=comparable_since(epoch, before, built),
+    )
+
+
+def current_registry() -> Registry | None:
+    """The current epoch's registry, where there is one that this program can still read."""
+    try:
+        return registry.current()
+    except BadRegistry as problem:
+        log.warning("registry.unreadable", problem=str(problem))
+        return None
+
+
+def differs(before: Registry, labels: Mapping[str, str]) -> bool:
+    """Whether a registry of these versions would hold other items, or weigh them by other clean texts."""
+    texts = before.header["background_documents"] + before.header.get("background_set_aside", 0)
+    return set(before.header["benchmarks"]) != set(labels.values()) or texts != ReferenceText.objects.count()
+
+
+def comparable_since(epoch: RegistryEpoch | None, before: Registry | None, built: Registry) -> int | None:
+    """The oldest epoch that measures as the new registry does; None if already the current one does not.
+
+    It does if nothing but the items changed: the same normaliser, parameters, clean texts, encoder and policy.
+    """
+    newest_policy = ScreeningPolicy.objects.values_list("pk", flat=True).first()
+    if epoch is None or before is None or epoch.policy_id != newest_policy or measure(before) != measure(built):
+        return None
+    return epoch.number if epoch.comparable_since is None else epoch.comparable_since
+
+
+ABOUT_ITEMS = {"items", "benchmarks", "unprotected", "arrays", "sha256", "number"}
+
+
+def measure(built: Registry) -> dict[str, Any]:
+    """All that a registry's header says but what its items make of it; what is not known here counts as a change."""
+    return {name: value for name, value in built.header.items() if name not in ABOUT_ITEMS}
+
+
+def build_offer(label: str, items: Mapping[int, Draft]) -> bytes:
+    """A throw-away registry of items that may be published; the id of each is its place in the upload."""
+    texts = ((str(place), label, item.question, item.answer) for place, item in items.items())
+    return Registry.build(texts, registry_key(), reference_texts(), number=1)
 
 
 def registry_key() -> bytes:

@@ -1,17 +1,26 @@
 """The evaluator's queue: each task takes an id, claims the row and calls actions. One that comes twice does nothing."""
 
+from datetime import timedelta
 from typing import Any
 
 from celery import shared_task
 from django.contrib.auth import get_user_model
+from django.db.models import Q
+from django.utils import timezone
 
 from audit.actions import Blocked, Refused
-from evaluation import grading
-from evaluation.actions import EVALUATOR, import_benchmark, queue_gate, refuse_proposal, sweep_gates
+from curation.models import ReverseCheck
+from evaluation import actions, grading, labelling
+from evaluation.actions import EVALUATOR, import_benchmark, note_check, queue_gate, refuse_proposal, sweep_gates
 from evaluation.champion import champion_run
-from evaluation.models import Proposal
-from evaluation.vault.models import MailboxEntry
+from evaluation.models import Gate, Proposal
+from evaluation.offering import Overlaps, Unfinished
+from evaluation.vault import actions as vault
+from evaluation.vault.models import MailboxEntry, Offer
 from training.models import Job, Run
+
+Decision = Proposal.Decision
+OFFER_KEPT = timedelta(hours=1)
 
 
 @shared_task(name="evaluation.tasks.open_gate")
@@ -36,14 +45,27 @@ def grade(gate_id: int | str) -> None:
 
 @shared_task(name="evaluation.tasks.import_proposed")
 def import_proposed(proposal_id: str) -> None:
-    """Publish an uploaded benchmark from the mailbox, or close it with the reasons."""
-    proposal = Proposal.objects.filter(pk=proposal_id).first()
-    if proposal is None or proposal.state != Proposal.State.WAITING:
+    """Take an upload from the mailbox one step on: have it compared with stored rows, publish it, or close it with the
+    reasons. What overlaps waits for a person's decision.
+    """
+    proposal = Proposal.objects.unsettled().filter(pk=proposal_id).first()
+    if proposal is None:
         return
     try:
         publish_proposal(proposal, mail(proposal))
+    except Unfinished as unfinished:
+        note_check(proposal, unfinished.check, Proposal.State.CHECKING)
+    except Overlaps as overlaps:
+        note_check(proposal, overlaps.check, Proposal.State.OVERLAPPING)
     except Refused as refused:
         refuse_proposal(proposal, refused.blockers)
+
+
+@shared_task(name="evaluation.tasks.import_checked")
+def import_checked(check_id: str) -> None:
+    """The screener has compared an upload's items with every row: go on with it."""
+    for proposal_id in Proposal.objects.unsettled().filter(reverse_check=check_id).values_list("pk", flat=True):
+        import_proposed(str(proposal_id))
 
 
 def mail(proposal: Proposal) -> list[dict[str, Any]]:
@@ -62,18 +84,47 @@ def publish_proposal(proposal: Proposal, items: list[dict[str, Any]]) -> None:
         items,
         scorer=proposal.scorer,
         margin=proposal.margin,
+        overlapping="drop" if proposal.decision == Decision.DROP else "publish" if proposal.decision else "refuse",
         proposal=proposal,
         by=get_user_model()(pk=proposal.proposed_by_id),  # the evaluator may not read accounts
     )
+
+
+def take_back_offers() -> None:
+    """Offers that were compared, or that a crash left without a check."""
+    offered = list(Offer.objects.filter(offered_at__lt=timezone.now() - OFFER_KEPT).values_list("pk", flat=True))
+    needed = set(
+        ReverseCheck.objects.filter(pk__in=offered, state=ReverseCheck.State.ASKED).values_list("pk", flat=True)
+    )
+    vault.take_back(pk for pk in offered if pk not in needed)
+
+
+@shared_task(name="evaluation.tasks.adopt_policy")
+def adopt_policy(version: int | str | None = None) -> None:
+    """A policy was saved: put the newest one in force."""
+    actions.adopt_policy()
+
+
+@shared_task(name="evaluation.tasks.label")
+def label() -> None:
+    """Make the next part of the labelled set, unless a gate waits for this worker; and ring for the part after it."""
+    if Gate.objects.filter(state__in=(Job.State.QUEUED, Job.State.RUNNING)).exists():
+        return
+    if labelling.label_next(by=EVALUATOR):
+        label.apply_async(queue="evaluation")
 
 
 @shared_task(name="evaluation.tasks.sweep")
 def sweep() -> None:
     """Whatever a lost message, a killed worker or a flushed Redis left waiting."""
     grading.clear_scratch()
-    for proposal_id in Proposal.objects.filter(state=Proposal.State.WAITING).values_list("pk", flat=True):
+    compared = Q(reverse_check__isnull=True) | Q(reverse_check__state=ReverseCheck.State.FINISHED)
+    for proposal_id in Proposal.objects.unsettled().filter(compared).values_list("pk", flat=True):
         import_proposed(str(proposal_id))
+    take_back_offers()
     for run in Run.objects.filter(state=Job.State.FINISHED, gates__isnull=True):
         open_for(run)
+    actions.adopt_policy()
     for gate_id in sweep_gates():
         grade.apply_async((gate_id,), queue="evaluation")
+    label.apply_async(queue="evaluation")

@@ -8,11 +8,13 @@ from django.db.models import Max
 
 from audit.actions import Ref, actor_name, record
 from audit.refusal import Blocked, Refused
+from curation.freezing import refuse_exam
 from curation.models import Dataset, Pair
 from evaluation.models import Gate, Waiver
 from serving import champion as alias
-from serving import withdrawal
+from serving import contamination, withdrawal
 from serving.champion import Ticket
+from serving.contamination import Spread
 from serving.models import Promotion, Release
 from serving.withdrawal import Reach, SubjectId
 from training.models import Run
@@ -81,9 +83,11 @@ def promote(release: Release, ticket: Gate | Waiver, *, by: object) -> Promotion
     else:
         ticket.refresh_from_db(fields=["state", "verdict", "champion_run"])
         shown = Ticket(ticket)
-    release.refresh_from_db(fields=["learnt_from_withdrawn_at"])
+    release.refresh_from_db(fields=["learnt_from_withdrawn_at", "contamination"])
     if blockers := alias.obstacles(release, shown, alias.champion()):
         raise Refused(*blockers)
+    if release.run is not None:
+        refuse_exam(release.run.dataset)  # rows that nobody has marked, or compared, yet
     used: list[Ref] = [("gate", shown.gate.pk)]
     if shown.waiver:
         used.append(("waiver", shown.waiver.pk))
@@ -196,3 +200,29 @@ def mark_withdrawal(subject_id: SubjectId, *, by: object) -> Reach:
     used += [(kind, pk) for kind, marked in kinds.items() for pk in marked]
     record("withdrawal.marked", by=by, used=used, detail={kind: len(marked) for kind, marked in kinds.items()})
     return reach
+
+
+@transaction.atomic
+def mark_contamination(dataset_id: int, *, by: object) -> Spread | None:
+    """Mark a dataset that holds rows which are an exam's items today, and the runs, gates and releases on it.
+
+    Where none are left (the item left the exam, or two people overrode the finding) the mark is taken off. Idempotent:
+    a call that finds nothing new writes and records nothing. Rows that come later are born marked by triggers.
+    """
+    dataset = Dataset.objects.select_for_update().filter(pk=dataset_id).first()
+    if dataset is None:
+        return None
+    spread = contamination.spread_of(dataset, contamination.found_now().get(dataset_id))
+    if not spread:
+        return None
+    places = contamination.places(spread)
+    for model, ids in places.values():
+        model._default_manager.filter(pk__in=ids).update(contamination=spread.mark)
+    mark = spread.mark or {}
+    used: list[Ref] = [("epoch", mark["epoch"])] if mark else []
+    used += [("pair", pk) for pk in spread.pairs]
+    used += [(kind, pk) for kind, (_, ids) in places.items() for pk in ids or ([dataset_id] * (kind == "dataset"))]
+    detail = {kind: len(ids) for kind, (_, ids) in places.items()}
+    told = {"rows": mark.get("rows", 0), "benchmarks": mark.get("benchmarks", {})}
+    record("contamination.found" if mark else "contamination.cleared", by=by, used=used, detail={**detail, **told})
+    return spread

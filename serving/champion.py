@@ -67,7 +67,7 @@ def obstacles(release: Release, ticket: Ticket | None, now: Release | None) -> l
     """Why `release` may not become champion on this ticket; empty if it may.
 
     A PASS counts against the champion it was measured against, and no other. A waiver confirmed by a second person
-    takes the place of the verdict, not of consent.
+    takes the place of the verdict, not of consent, and not of an exam that the candidate has not learnt.
     """
     if now == release:
         return [Blocked("release", f"{release} is the champion already.")]
@@ -77,8 +77,8 @@ def obstacles(release: Release, ticket: Ticket | None, now: Release | None) -> l
         return [Blocked("gate", f"No gate has examined {release}.", "Open a gate for its run.")]
     if ticket.waiver:
         foreign = [] if ticket.waiver.gate_id == ticket.gate.pk else [_foreign_waiver(ticket)]
-        return [*foreign, *_consent_obstacles(release)]
-    return [*_gate_obstacles(ticket.gate, now), *_consent_obstacles(release)]
+        return [*foreign, *_consent_obstacles(release), *_exam_obstacles(release)]
+    return [*_gate_obstacles(ticket.gate, now), *_consent_obstacles(release), *_exam_obstacles(release)]
 
 
 def _foreign_waiver(ticket: Ticket) -> Blocked:
@@ -111,5 +111,17 @@ def _consent_obstacles(release: Release) -> list[Blocked]:
             "release",
             f"{release} learnt from rows whose consent was withdrawn since.",
             "Freeze the dataset anew without them and train again.",
+        )
+    ]
+
+
+def _exam_obstacles(release: Release) -> list[Blocked]:
+    if release.contamination is None:
+        return []
+    return [
+        Blocked(
+            "release",
+            f"{release} learnt {release.contamination['rows']} rows of an exam: its gate proves nothing.",
+            "Freeze the dataset anew, which leaves them out, and train again.",
         )
     ]

@@ -5,7 +5,7 @@ from django.db.models import Exists, OuterRef
 
 from audit.refusal import Refused
 from evaluation.models import Gate
-from serving import actions, withdrawal
+from serving import actions, contamination, withdrawal
 from serving.models import Release
 from training.models import Run
 
@@ -26,9 +26,18 @@ def mark_withdrawal(subject_id: str) -> int:
     return len(actions.mark_withdrawal(subject_id, by=BY))
 
 
+@shared_task(name="serving.tasks.mark_contamination")
+def mark_contamination() -> int:
+    """Frozen rows were found to overlap with an exam: mark what learnt them. Returns how many rows were marked."""
+    suspects = contamination.to_look_at(contamination.found_now())
+    return sum(len(spread) for pk in suspects if (spread := actions.mark_contamination(pk, by=BY)))
+
+
 @shared_task(name="serving.tasks.sweep")
 def sweep() -> dict[str, int]:
-    """Whatever a lost message left undone: judged runs without a release, withdrawals that have not reached all."""
+    """Whatever a lost message left undone: judged runs without a release; withdrawals, and rows that became an exam,
+    that have not reached all.
+    """
     created = 0
     for run in judged_without_release():
         try:
@@ -37,7 +46,7 @@ def sweep() -> dict[str, int]:
         except Refused:
             continue
     marked = [mark_withdrawal(subject_id) for subject_id in withdrawal.subjects_with_unmarked_reach(MOST)]
-    return {"created": created, "marked": sum(marked)}
+    return {"created": created, "marked": sum(marked) + mark_contamination()}
 
 
 def judged_without_release() -> list[Run]:

@@ -14,7 +14,7 @@ from django.db import connections, transaction
 from django.db.models import Max
 
 from evaluation.items import Draft
-from evaluation.vault.models import Item, ItemScore, ReferenceText, RegistrySnapshot
+from evaluation.vault.models import Item, ItemScore, Offer, ReferenceText, RegistrySnapshot
 
 VAULT = "vault"
 IMPORT_LOCK = 0x63667465  # "cfte"
@@ -62,15 +62,35 @@ def add_reference_texts(texts: Iterable[str]) -> None:
         )
 
 
-def store_snapshot(content: bytes) -> RegistrySnapshot:
-    """Keep a registry under the next number; the same bytes as the newest one are not stored twice."""
+def store_snapshot(content: bytes, *, after: int = 0) -> RegistrySnapshot:
+    """Keep a registry under the next number, above that of the epoch `after`.
+
+    The same bytes as the newest one, which no epoch has adopted, are not stored twice.
+    """
     sha256 = hashlib.sha256(content).hexdigest()
     with transaction.atomic(using=VAULT):
         newest = RegistrySnapshot.objects.defer("content").order_by("number").last()
-        if newest is not None and newest.sha256 == sha256:
+        if newest is not None and newest.sha256 == sha256 and newest.number > after:
             return newest
-        number = (RegistrySnapshot.objects.aggregate(Max("number"))["number__max"] or 0) + 1
-        return RegistrySnapshot.objects.create(number=number, sha256=sha256, content=content)
+        highest = RegistrySnapshot.objects.aggregate(Max("number"))["number__max"] or 0
+        return RegistrySnapshot.objects.create(number=max(highest, after) + 1, sha256=sha256, content=content)
+
+
+def offer(check_id: UUID, content: bytes) -> str:
+    """Let the screener have a registry of items that may be published; returns the SHA-256 of what is on offer.
+
+    What is on offer under this id already stays.
+    """
+    with transaction.atomic(using=VAULT):
+        fresh = Offer(id=check_id, sha256=hashlib.sha256(content).hexdigest(), content=content)
+        Offer.objects.bulk_create([fresh], ignore_conflicts=True)
+        return Offer.objects.values_list("sha256", flat=True).get(pk=check_id)
+
+
+def take_back(check_ids: Iterable[UUID]) -> int:
+    """Remove offers that nobody needs any more; returns how many there were."""
+    with transaction.atomic(using=VAULT):
+        return Offer.objects.filter(pk__in=list(check_ids)).delete()[0]
 
 
 def store_scores(model_sha256: str, scores: Iterable[Mapping[str, Any]], known: Mapping[str, UUID]) -> None:
