@@ -30,6 +30,7 @@ NUMBERS, WORDS = 0.2, 0.15  # the most that different numbers, and missing words
 UNKNOWN = 0.5  # agreement where neither text has a number
 CANDIDATES = 16  # items a passage is compared with in detail
 LONGEST, WINDOW, STRIDE, MOST_WINDOWS = 180, 120, 80, 8  # words; and passages of one text
+MOST_CHARACTERS = 4_000  # of a passage: more than an encoder reads
 REFERENCE_TEXTS = 2_000  # that items are calibrated on, at most
 ROWS_AT_ONCE = 256
 
@@ -100,14 +101,17 @@ def passages(row: int, text: str) -> Iterable[Passage]:
     places = [match.span() for match in re.finditer(r"\S+", text)]
     if len(places) <= LONGEST:
         if places:
-            yield Passage(row, readable(text), 0, len(text))
+            yield passage(row, text, 0, len(text))
         return
-    starts = np.arange(0, len(places) - WINDOW + STRIDE, STRIDE)
-    if len(starts) > MOST_WINDOWS:
-        starts = np.linspace(0, len(places) - WINDOW, MOST_WINDOWS).astype(int)
-    for first in starts:
-        start, end = places[first][0], places[min(first + WINDOW, len(places)) - 1][1]
-        yield Passage(row, readable(text[start:end]), start, end)
+    count = min(MOST_WINDOWS, math.ceil((len(places) - WINDOW) / STRIDE) + 1)
+    for number in range(count):
+        first = (len(places) - WINDOW) * number // (count - 1)
+        yield passage(row, text, places[first][0], places[first + WINDOW - 1][1])
+
+
+def passage(row: int, text: str, start: int, end: int) -> Passage:
+    end = min(end, start + MOST_CHARACTERS)
+    return Passage(row, readable(text[start:end]), start, end)
 
 
 def passages_of(row: int, prompt: str, answer: str) -> list[Passage]:
@@ -120,7 +124,7 @@ def passages_of(row: int, prompt: str, answer: str) -> list[Passage]:
 
 
 def terms(text: str) -> tuple[set[str], Counter[str]]:
-    """The stems of a text's words, and its numbers in digits: "3,000" is 3000, and two, 2nd, twice and half hold a 2."""
+    """The stems of a text's words, and its numbers as digits: "3,000" is 3000; two, 2nd, twice and half are 2."""
     stems: set[str] = set()
     numbers: Counter[str] = Counter()
     for word in normalise.words(_GROUPED.sub("", text)):

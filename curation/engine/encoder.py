@@ -30,7 +30,7 @@ class Encoder:
         self._model.eval()
         self.name = IN_THE_WHEEL if source == weights_in_the_wheel() else Path(source).name
         self.revision = revision_of(self._model)
-        self.dimensions = int(self._model.get_embedding_dimension())
+        self.dimensions = len(self.encode([""])[0])
 
     @classmethod
     def default(cls, source: str = "") -> "Encoder | None":
