@@ -1,78 +1,95 @@
-"""The registry of protected items: one immutable file an epoch, keyed fingerprints and numbers, never text.
+"""The registry of protected items, opened: compares rows with every item; says nothing without its key.
 
-Layout: `CFTREG01`, the length of a JSON header (8 bytes, little-endian), the header, then the arrays it names, each
-aligned to 64 bytes. The header says the normaliser, the parameters, a fingerprint of the key (so that a wrong key is
-refused, not silently blind) and the SHA-256 of all arrays. A file is opened by mmap: workers share its pages.
+See `snapshot` for the file, `building` for its content, `engine.kernel` for the comparison, `overlap` for the measures.
 """
 
+import copy
 import hashlib
-import json
 import mmap
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from curation import normalise
+from curation import building, normalise, snapshot
 from curation import overlap as ov
-from curation.building import Item, build_arrays
-from curation.overlap import Hasher, Overlap, Span
+from curation.building import Item
+from curation.overlap import Overlap, Policy, Span
+from curation.snapshot import Array, BadRegistry, Data, derived
 
-MAGIC = b"CFTREG01"
-FORMAT = 1
-ALIGNMENT = 64
+__all__ = ["BadRegistry", "Registry", "current"]
 
-QUESTION, ANSWER, WHOLE = range(3)
+FORMAT = 2
+Row = tuple[str, str]
+"""Prompt and answer."""
 
-
-class BadRegistry(ValueError):
-    """The file is no registry, is damaged, or was made with another key or normaliser."""
+ROWS_AT_ONCE, CHARACTERS_AT_ONCE = 4_096, 8_000_000
+PARAMETERS = {
+    "gram": ov.GRAM,
+    "long_gram": ov.LONG_GRAM,
+    "kept": "half (h mod 2)",
+    "least_grams": ov.MIN_GRAMS,
+    "common_in_background": ov.COMMON_IN_BACKGROUND,
+    "common_in_registry": ov.COMMON_IN_REGISTRY,
+    "fingerprint": "siphash-2-4",
+}
 
 
 class Registry:
     """An opened snapshot. `number` is its epoch, where it has one."""
 
-    def __init__(self, data: bytes | mmap.mmap, key: bytes, number: int = 0) -> None:
+    def __init__(self, data: Data, key: bytes, number: int = 0) -> None:
         self.number = number
-        self.header = read_header(data)
-        self._hasher = Hasher(key)
-        if self.header["key_check"] != f"{self._hasher.of('check', ['registry']):016x}":
+        self.header, start = snapshot.read_header(data)
+        if self.header["key_check"] != key_check(key):
             raise BadRegistry("This registry was made with another key: set CFT_REGISTRY_KEY to the key of its epoch.")
         if self.header["normaliser"] != normalise.VERSION:
             raise BadRegistry(
                 f"This registry was made by the normaliser {self.header['normaliser']}, this program has"
                 f" {normalise.VERSION}: publish a new epoch."
             )
-        arrays = {name: array_at(data, *place) for name, place in self.header["arrays"].items()}
-        self._a: dict[str, Any] = arrays
-        self._widths = np.maximum(ov.WINDOW_LEAST, np.ceil(ov.WINDOW_SLACK * arrays["field_words"])).astype(np.int64)
+        self.policy = Policy.of(self.header["policy"])
+        self.arrays: dict[str, Any] = snapshot.read_arrays(data, self.header, start, key)
+        self._keys = kernel_keys(key)
+        self._tables = tables_of(self.arrays)
 
     @staticmethod
-    def build(items: Iterable[Item], key: bytes, background: Iterable[str] = ()) -> bytes:
+    def build(
+        items: Iterable[Item],
+        key: bytes,
+        background: Iterable[str] = (),
+        *,
+        number: int = 0,
+        previous: "Registry | None" = None,
+        policy: Policy | None = None,
+        encoder: Any = None,
+    ) -> bytes:
         """The bytes of a registry of `items` (id, benchmark, question, answer).
 
         `background`: texts of the same kind that are certainly clean; n-grams common in them carry no weight. Take it
-        from a frozen reference, never from the stream that is screened: a repeated leak would make itself common.
+        from a frozen reference, never from the stream that is screened: a repeated leak would make itself common. Texts
+        that overlap with an item all the same are set aside, and counted in the header.
+        `number` and `previous`: the epoch to be, and the registry of the one before, which says since when an item is
+        protected (see `screen`). The same input gives the same bytes.
         """
-        hasher = Hasher(key)
-        arrays, facts = build_arrays(list(items), hasher, background)
+        policy = policy or Policy()
+        made = Build(list(items), list(background), key, policy)
+        arrays = made.finished(number, comparable(previous, key))
+        sealed: dict[str, Array] = {}  # meaning: arrays of vectors join here
         header = {
             "format": FORMAT,
+            "number": number,
             "normaliser": normalise.VERSION,
-            "key_check": f"{hasher.of('check', ['registry']):016x}",
-            "parameters": {
-                "gram": ov.GRAM,
-                "long_gram": ov.LONG_GRAM,
-                "containment_limit": ov.CONTAINMENT_LIMIT,
-                "jaccard_limit": ov.JACCARD_LIMIT,
-                "kept": "half (h mod 2)",
-            },
-            **facts,
+            "key_check": key_check(key),
+            "parameters": PARAMETERS,
+            "policy": asdict(policy),
+            **made.facts(),
         }
-        return encode(header, arrays)
+        return snapshot.encode(header, arrays, sealed, key)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], key: bytes, number: int = 0) -> "Registry":
@@ -92,173 +109,216 @@ class Registry:
         """Ids of items without enough rare n-grams: found when copied word for word, not when reworded."""
         return list(self.header["unprotected"])
 
-    def check(self, prompt: str, answer: str = "") -> Overlap:
+    def with_policy(self, policy: Policy) -> "Registry":
+        """The same snapshot under other limits; the arrays are shared."""
+        other = copy.copy(self)
+        other.policy = policy
+        return other
+
+    def check(self, prompt: str, answer: str = "", since: int = 0) -> Overlap:
         """Compare a row with every item; the strongest match, with the row's own matching spans."""
-        row = Row(prompt, answer, self._hasher)
-        scores: dict[str, float] = {}
-        for method in (self._exact, self._sequence, self._containment, self._jaccard):
-            found = method(row, scores)
-            if found is not None:
-                return self._evidence(row, *found, scores)
-        share = scores.get("containment", 0.0)
-        return Overlap(min(share, ov.CONTAINMENT_LIMIT - 1e-6), ov.CONTAINMENT_LIMIT, "containment", scores=scores)
+        return self.screen([(prompt, answer)], since)[0]
 
-    def _exact(self, row: "Row", scores: dict[str, float]) -> "Match | None":
-        """The prompt, the answer or both are a field of an item, word for word."""
-        parts = [(0, row.prompt_words), (row.prompt_words, len(row.words)), (0, len(row.words))]
-        ranges = [(start, end) for start, end in parts if end > start]
-        hashes = [self._hasher.of("exact", row.words[start:end]) for start, end in ranges]
-        at = ov.lookup(self._a["exact_keys"], np.array(hashes, np.uint64))
-        for i in np.flatnonzero(at >= 0):
-            scores["exact"] = 1.0
-            return "exact", 1.0, 1.0, int(self._a["exact_field"][at[i]]), [ranges[i]]
-        scores["exact"] = 0.0
-        return None
+    def screen(self, rows: Sequence[Row], since: int = 0, spans: bool = True) -> list[Overlap]:
+        """Compare many rows with every item, or with those that are first protected in an epoch after `since`."""
+        clean = self._overlap(CLEAN, None)
+        found: list[Overlap] = []
+        for some in batches(rows):
+            integers, floats, scores = self._measured(some, since)
+            for row in range(len(some)):
+                if row not in scores:
+                    found.append(clean)
+                    continue
+                decided = ov.decide(scores[row], self.policy)
+                one = self._overlap(scores[row], decided, self._field(decided, integers[row]))
+                if decided and spans:
+                    one.spans.extend(self._spans(some[row], decided[0], integers[row], since))
+                found.append(one)
+        return found
 
-    def _sequence(self, row: "Row", scores: dict[str, float]) -> "Match | None":
-        """A field too short or too common for weighted n-grams stands in the row, word for word."""
-        starts = ov.lookup(self._a["anchor_keys"], row.anchors())
-        for position in np.flatnonzero(starts >= 0):
-            lengths, _ = ov.expand(self._a["anchor_start"], starts[position : position + 1])
-            for length in self._a["anchor_length"][lengths]:
-                run = row.words[position : position + length]
-                at = ov.lookup(self._a["exact_keys"], np.array([self._hasher.of("exact", run)], np.uint64))
-                if len(run) == length and at[0] >= 0:
-                    matched = [(int(position), int(position + length))]
-                    return "sequence", 1.0, 1.0, int(self._a["exact_field"][at[0]]), matched
-        return None
+    def _measured(self, rows: Sequence[Row], since: int) -> tuple[Array, Array, dict[int, dict[str, float]]]:
+        """The kernel's two results, and the measures of the rows that share anything with an item."""
+        from curation.engine import kernel as k
 
-    def _containment(self, row: "Row", scores: dict[str, float]) -> "Match | None":
-        grams = row.grams(ov.GRAM)
-        at = ov.lookup(self._a["gram_keys"], grams)
-        positions = np.flatnonzero(at >= 0)
-        flat, owner = ov.expand(self._a["gram_start"], at[positions])
-        fields, rows = self._a["gram_field"][flat].astype(np.int64), positions[owner]
-        best: tuple[float, int, list[int]] = (0.0, -1, [])
-        if len(fields):
-            weights = self._a["gram_idf"][at[rows]]
-            masses = self._a["field_mass"]
-            for number, hit in ov.containments(fields, rows, at[rows], weights, masses, self._widths):
-                if hit.positions and hit.share > best[0]:
-                    best = (hit.share, number, hit.positions)
-        share, number, matched = best
-        scores["containment"] = round(min(share, 1.0), 4)
-        if share < ov.CONTAINMENT_LIMIT:
-            return None
-        return "containment", share, ov.CONTAINMENT_LIMIT, number, [(p, p + ov.GRAM) for p in matched]
+        integers, floats = scanned(rows, self._keys, self._tables, since)
+        shared = (integers[:, (k.EXACT_FIELD, k.RUN_FIELD)] >= 0).any(axis=1) | (floats > 0).any(axis=1)
+        scores = {}
+        for row in np.flatnonzero(shared).tolist():
+            scores[row] = {
+                "exact": float(integers[row, k.EXACT_FIELD] >= 0),
+                "sequence": float(integers[row, k.RUN_FIELD] >= 0),
+                "containment": round(min(float(floats[row, k.SHARE]), 1.0), 4),
+                "jaccard": round(float(floats[row, k.JACCARD]), 4),
+            }
+        return integers, floats, scores
 
-    def _jaccard(self, row: "Row", scores: dict[str, float]) -> "Match | None":
-        """Word 5-grams of the prompt against questions, and of the whole row against whole items."""
-        grams = row.grams(ov.LONG_GRAM)
-        best: tuple[float, int] = (0.0, -1)
-        for kind, end in ((QUESTION, row.prompt_words), (WHOLE, len(row.words))):
-            own = grams[: max(0, end - ov.LONG_GRAM + 1)]
-            own = np.unique(own[ov.kept(own)])
-            at = ov.lookup(self._a["long_keys"], own)
-            flat, _ = ov.expand(self._a["long_start"], at[at >= 0])
-            fields, shared = np.unique(self._a["long_field"][flat], return_counts=True)
-            right = self._a["field_kind"][fields] == kind
-            fields, shared = fields[right], shared[right]
-            values = ov.jaccard(shared, self._a["field_long"][fields].astype(np.int64), len(own))
-            if len(values) and values.max() > best[0]:
-                best = (float(values.max()), int(fields[values.argmax()]))
-        scores["jaccard"] = round(best[0], 4)
-        if best[0] < ov.JACCARD_LIMIT:
-            return None
-        return "jaccard", best[0], ov.JACCARD_LIMIT, best[1], [(0, len(row.words))]
+    def _field(self, decided: tuple[str, float, float] | None, integers: Array) -> int:
+        """The number of the field that a row was decided by; -1 for none."""
+        from curation.engine import kernel as k
 
-    def _evidence(
-        self,
-        row: "Row",
-        method: str,
-        score: float,
-        limit: float,
-        number: int,
-        ranges: list[tuple[int, int]],
-        scores: dict[str, float],
-    ) -> Overlap:
-        item = int(self._a["field_item"][number])
+        columns = {"exact": k.EXACT_FIELD, "sequence": k.RUN_FIELD, "containment": k.WINDOW_FIELD}
+        columns["jaccard"] = k.JACCARD_FIELD
+        return int(integers[columns[decided[0]]]) if decided else -1
+
+    def _overlap(self, scores: dict[str, float], decided: tuple[str, float, float] | None, field: int = -1) -> Overlap:
+        if decided is None:
+            limit = self.policy.containment_limit
+            return Overlap(min(scores["containment"], limit - 1e-6), limit, "containment", scores=dict(scores))
+        method, score, limit = decided
+        item = field // 3
         return Overlap(
-            score=round(min(score, 1.0), 4),
+            score=score,
             limit=limit,
             method=method,
-            item_id=bytes(self._a["item_id"][item]).decode(),
-            benchmark=self.header["benchmarks"][int(self._a["item_benchmark"][item])],
-            spans=row.spans(ov.merged(ranges)),
+            item_id=bytes(self.arrays["item_id"][item]).decode(),
+            benchmark=self.header["benchmarks"][int(self.arrays["item_benchmark"][item])],
             scores=scores,
         )
 
+    def _spans(self, row: Row, method: str, integers: Array, since: int) -> Iterator[Span]:
+        """Where the match stands in the row's own texts."""
+        from curation.engine import kernel as k
 
-Match = tuple[str, float, float, int, list[tuple[int, int]]]
-"""Method, score, limit, field number, and the ranges of the row's words that matched."""
-
-
-class Row:
-    """One row's words and fingerprints, made when first asked for."""
-
-    def __init__(self, prompt: str, answer: str, hasher: Hasher) -> None:
-        self._texts = (("prompt", prompt), ("answer", answer))
-        first = normalise.words(prompt)
-        self.prompt_words = len(first)
-        self.words = first + normalise.words(answer)
-        self._hasher = hasher
-        self._grams: dict[int, ov.Hashes] = {}
-
-    def grams(self, n: int) -> ov.Hashes:
-        if n not in self._grams:
-            self._grams[n] = self._hasher.grams(self.words, n)
-        return self._grams[n]
-
-    def anchors(self) -> ov.Hashes:
-        """3-grams by position: the first words of short fields are looked up among them."""
-        return self.grams(ov.GRAM)
-
-    def spans(self, ranges: Iterable[tuple[int, int]]) -> list[Span]:
-        """Ranges of word numbers as ranges of characters of the prompt and of the answer."""
-        places = [
-            (part, start, end) for part, text in self._texts for _, start, end in normalise.words_with_spans(text)
-        ]
-        found = []
-        for first, last in ranges:
-            for part in ("prompt", "answer"):
-                inside = [place for place in places[first:last] if place[0] == part]
-                if inside:
-                    found.append(Span(part, inside[0][1], inside[-1][2]))
-        return found
+        split, end = int(integers[k.PROMPT_WORDS]), int(integers[k.WORDS])
+        if method == "exact":
+            ranges = [((0, split), (split, end), (0, end))[int(integers[k.EXACT_PART])]]
+        elif method == "sequence":
+            ranges = [(int(integers[k.RUN_START]), int(integers[k.RUN_START] + integers[k.RUN_LENGTH]))]
+        elif method == "containment":
+            trace = np.empty(end, np.int64)
+            traced = int(scanned([row], self._keys, self._tables, since, trace)[0][0, k.TRACED])
+            ranges = [(p, p + ov.GRAM) for p in trace[:traced].tolist()]
+        else:
+            ranges = [(0, end)]
+        yield from spans_of(row, ov.merged(ranges))
 
 
-def encode(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> bytes:
-    """A registry file: the header says where each array lies behind it."""
-    places: dict[str, tuple[str, int, int]] = {}
-    payload = bytearray()
-    for name, array in arrays.items():
-        payload += b"\0" * (-len(payload) % ALIGNMENT)
-        places[name] = (array.dtype.str, len(array), len(payload))
-        payload += array.tobytes()
-    whole = {**header, "arrays": places, "sha256": hashlib.sha256(payload).hexdigest()}
-    text = json.dumps(whole, sort_keys=True).encode()
-    text += b" " * (-(len(MAGIC) + 8 + len(text)) % ALIGNMENT)
-    return MAGIC + len(text).to_bytes(8, "little") + text + bytes(payload)
+CLEAN = {"exact": 0.0, "sequence": 0.0, "containment": 0.0, "jaccard": 0.0}
 
 
-def read_header(data: bytes | mmap.mmap) -> dict[str, Any]:
-    """The header, once the arrays are known to be the ones that were written."""
-    if data[: len(MAGIC)] != MAGIC:
-        raise BadRegistry("This is no registry file: it does not begin with CFTREG01.")
-    start = len(MAGIC) + 8
-    end = start + int.from_bytes(data[len(MAGIC) : start], "little")
-    try:
-        header: dict[str, Any] = json.loads(data[start:end])
-    except ValueError as problem:
-        raise BadRegistry("The registry's header is damaged.") from problem
-    header["arrays"] = {name: (kind, count, end + at) for name, (kind, count, at) in header["arrays"].items()}
-    if hashlib.sha256(memoryview(data)[end:]).hexdigest() != header["sha256"]:
-        raise BadRegistry("The registry is damaged: its arrays do not have the hash that its header names.")
-    return header
+class Build:
+    """A registry in the making: the fingerprints of the items and what their n-grams weigh against the background."""
+
+    def __init__(self, items: Sequence[Item], background: Sequence[str], key: bytes, policy: Policy) -> None:
+        self._keys, self._policy = kernel_keys(key), policy
+        self.items, prints = building.distinct_items(items, self._keys)
+        self.benchmarks = sorted({item[1] for item in self.items})
+        numbers = {name: number for number, name in enumerate(self.benchmarks)}
+        self._benchmark = np.array([numbers[item[1]] for item in self.items], np.uint16)
+        self._prints = prints.by_gram()
+        self._weights = building.counted(self._prints, self._benchmark)
+        self.background = building.Background(background, self._keys, self._weights.keys)
+        self._weights.weigh(self.background.frequency(), self.background.documents)
+        self.set_aside = self._leaks(background)
+        self.clean = [text for text, used in zip(background, self.background.used, strict=True) if used]
+
+    def _leaks(self, texts: Sequence[str]) -> int:
+        """Leave out the reference texts that hold a whole field, or much of one; returns how many there were."""
+        from curation.engine import kernel as k
+
+        if not self.background.documents or not len(self.items):
+            return 0
+        arrays = building.assemble(self._prints, self._weights, everywhere=True)
+        arrays["item_since"] = np.ones(len(self.items), np.int32)
+        building.exact(arrays, self._prints)
+        tables = tables_of(building.indexed(arrays))
+        leaks = np.zeros(len(texts), bool)
+        first = 0
+        for rows in batches([(text, "") for text in texts]):
+            integers, floats = scanned(rows, self._keys, tables)
+            word_for_word = (integers[:, (k.EXACT_FIELD, k.RUN_FIELD)] >= 0).any(axis=1)
+            leaks[first : first + len(rows)] = word_for_word | (floats[:, k.SHARE] >= self._policy.containment_limit)
+            first += len(rows)
+        leaks &= self.background.used
+        self.background.used &= ~leaks
+        if leaks.any():
+            self._weights.weigh(self.background.frequency(), self.background.documents)
+        return int(leaks.sum())
+
+    def finished(self, number: int, previous: Mapping[str, Array] | None) -> dict[str, Array]:
+        arrays = building.assemble(self._prints, self._weights)
+        building.dated(arrays, self._prints, number, previous)
+        building.exact(arrays, self._prints)
+        arrays["item_id"] = np.array([item[0].encode() for item in self.items], dtype=np.bytes_)
+        arrays["item_benchmark"] = self._benchmark
+        self._protected = np.isfinite(arrays["field_mass"].reshape(-1, 3)).any(axis=1)
+        return building.indexed(arrays)
+
+    def facts(self) -> dict[str, Any]:
+        """What the header says about the items and the background."""
+        return {
+            "items": len(self.items),
+            "benchmarks": self.benchmarks,
+            "background_documents": self.background.documents,
+            "background_set_aside": self.set_aside,
+            "unprotected": [self.items[i][0] for i in np.flatnonzero(~self._protected)],
+        }
 
 
-def array_at(data: bytes | mmap.mmap, kind: str, count: int, at: int) -> np.ndarray:
-    return np.frombuffer(data, dtype=np.dtype(kind), count=count, offset=at)
+def kernel_keys(key: bytes) -> Array:
+    """Keys of 3-grams, 5-grams and whole texts (128 bits each), the seed of words and the base of runs (odd)."""
+    parts = [derived(key, use, 16) for use in (f"gram-{ov.GRAM}", f"gram-{ov.LONG_GRAM}", "exact", "words")]
+    keys = np.frombuffer(b"".join(parts), "<u8").astype(np.uint64)
+    keys[7] |= np.uint64(1)
+    return keys
+
+
+def key_check(key: bytes) -> str:
+    return derived(key, "check", 8).hex()
+
+
+def comparable(previous: Registry | None, key: bytes) -> Mapping[str, Array] | None:
+    """The arrays of the epoch before, if its fingerprints mean the same as those made now."""
+    if previous is None or previous.header["key_check"] != key_check(key):
+        return None
+    return previous.arrays if previous.header["parameters"] == PARAMETERS else None
+
+
+def tables_of(arrays: Mapping[str, Array]) -> Any:
+    """The arrays for the kernel: read-only, so that it is compiled once for those just made and those mapped."""
+    from curation.engine.kernel import Tables
+
+    views = [arrays[name].view() for name in Tables._fields]
+    for view in views:
+        view.flags.writeable = False
+    return Tables(*views)
+
+
+def scanned(
+    rows: Sequence[Row], keys: Array, tables: Any, since: int = 0, trace: Array | None = None
+) -> tuple[Array, Array]:
+    """The kernel's two results for some rows; see `kernel.scan`."""
+    from curation.engine import hashing, kernel
+
+    data, offsets = hashing.pack(normalise.packed([text for row in rows for text in row]))
+    integers = np.empty((len(rows), kernel.INTEGERS), np.int64)
+    floats = np.empty((len(rows), kernel.FLOATS), np.float64)
+    trace = np.empty(0, np.int64) if trace is None else trace
+    kernel.scan(data, offsets, hashing.FOLD, keys, tables, since, integers, floats, trace)
+    return integers, floats
+
+
+def batches(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    """Rows in order, in batches that bound the memory of one call of the kernel."""
+    first = characters = 0
+    for i, (prompt, answer) in enumerate(rows):
+        characters += len(prompt) + len(answer)
+        if i + 1 - first == ROWS_AT_ONCE or characters >= CHARACTERS_AT_ONCE:
+            yield rows[first : i + 1]
+            first, characters = i + 1, 0
+    if first < len(rows):
+        yield rows[first:]
+
+
+def spans_of(row: Row, ranges: Iterable[tuple[int, int]]) -> Iterator[Span]:
+    """Ranges of word numbers as ranges of characters of the prompt and of the answer."""
+    texts = zip(("prompt", "answer"), row, strict=True)
+    places = [(part, start, end) for part, text in texts for _, start, end in normalise.words_with_spans(text)]
+    for first, last in ranges:
+        for part in ("prompt", "answer"):
+            inside = [place for place in places[first:last] if place[0] == part]
+            if inside:
+                yield Span(part, inside[0][1], inside[-1][2])
 
 
 # --- the current epoch, for the screener ------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.db import connections
 from django.utils import timezone
 
-from curation import actions, registry
+from curation import actions, normalise, registry
 from curation.models import Case, Pair
 from curation.registry import Registry
 from feedback.actions import record_interaction, register_source, submit_correction
@@ -151,7 +151,7 @@ def store(number: int, items: Any = EXAM) -> tuple[bytes, str]:
 def publish(number: int, items: Any = EXAM) -> None:
     """Put a registry of these items into the vault, and adopt it as the current epoch."""
     _, digest = store(number, items)
-    actions.adopt_epoch(number, digest, len(items), 0, "strong-1", by=TEST)
+    actions.adopt_epoch(number, digest, len(items), 0, normalise.VERSION, by=TEST)
 
 
 @pytest.fixture

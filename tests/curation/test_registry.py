@@ -5,7 +5,7 @@ import random
 import numpy as np
 import pytest
 
-from curation import overlap
+from curation import building
 from curation.registry import BadRegistry, Registry
 from tests.curation.conftest import EXAM, KEY
 
@@ -14,6 +14,10 @@ FILLER = (
     "The committee met on Tuesday to talk about the garden. Nobody had watered the beans, and the slugs had come back."
     " It was agreed that a rota would help, if somebody wrote it down and hung it in the shed beside the door. "
 )
+
+
+def opened(items, background=(), key=KEY, **more):
+    return Registry.from_bytes(Registry.build(items, key, background, **more), key)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +57,7 @@ def test_a_clean_row_learns_nothing(exam, prompt):
     found = exam.check(prompt, "Twenty.")
     assert not found.blocked
     assert (found.item_id, found.benchmark, found.spans) == ("", "", [])
-    assert set(found.scores) == {"exact", "containment", "jaccard"}
+    assert set(found.scores) == {"exact", "sequence", "containment", "jaccard"}
 
 
 def test_evidence_points_at_the_rows_own_words(exam):
@@ -62,23 +66,22 @@ def test_evidence_points_at_the_rows_own_words(exam):
     assert prompt[span.start : span.end] == "Who owns the red kettle"
 
 
-def test_the_window_tells_a_leak_from_scattered_phrases(exam):
-    words = LONG[2].split()
-    pieces = [" ".join(words[i : i + 4]) for i in range(0, len(words) - 4, 5)]
-    scattered = (" " + FILLER * 3).join(pieces)
-    assert not exam.check(scattered, "x").blocked
-    assert exam.check(" and ".join(pieces), "x").blocked
+def test_the_window_tells_a_leak_from_scattered_phrases():
+    words = [f"w{n}" for n in range(80)]
+    registry = opened([("i", "b v1", " ".join(words), "")])
+    pieces = [" ".join(words[i : i + 6]) for i in range(0, 80, 7)]
+    assert not registry.check((" " + FILLER * 4).join(pieces), "x").blocked
+    assert registry.check(" and ".join(pieces), "x").blocked
 
 
 def test_a_common_phrase_weighs_nothing():
-    items = [
-        (f"i{n}", "b v1", f"Please tell me in one short sentence what the town of {n}{n} is called", "") for n in "abc"
-    ]
-    row = "Please tell me in one short sentence what the town of zz is called"
-    bare = Registry.from_bytes(Registry.build(items, KEY), KEY)
-    assert bare.check(row).blocked
-    clean = [f"Please tell me in one short sentence what the town of q{n} is called" for n in range(20)]
-    aware = Registry.from_bytes(Registry.build(items, KEY, clean), KEY)
+    phrase = (
+        "Please tell me in short what the town of {0} is called now and why the people who built {0} left it so soon"
+    )
+    items = [(f"i{n}", "b v1", phrase.format(n + n), "") for n in "abc"]
+    row = phrase.format("zz")
+    assert opened(items).check(row).blocked
+    aware = opened(items, [phrase.format(f"q{n}") for n in range(20)])
     assert not aware.check(row).blocked
     assert aware.unprotected == ["ia", "ib", "ic"]
     assert aware.check("Well: " + items[1][2]).method == "sequence"
@@ -115,8 +118,8 @@ def test_no_word_of_an_item_is_in_the_file():
 
 
 def test_half_of_the_grams_are_never_kept(exam):
-    for name in ("gram_keys", "long_keys"):
-        assert not (exam._a[name] & np.uint64(1)).any()
+    assert len(exam.arrays["gram_keys"]) > 10
+    assert not (exam.arrays["gram_keys"] & np.uint64(1)).any()
 
 
 def test_an_empty_registry_blocks_nothing():
@@ -124,18 +127,8 @@ def test_an_empty_registry_blocks_nothing():
     assert len(empty) == 0 and not empty.check("Anything at all?", "Yes.").blocked
 
 
-def test_best_window_by_hand():
-    # n-grams 7 and 8 (weights 2, 3) stand within 10 words twice, 9 (weight 5) alone; mass 20
-    hit = overlap.best_window([0, 5, 40, 44, 49, 90], [7, 8, 7, 8, 7, 9], [2, 3, 2, 3, 2, 5], 20.0, 10)
-    assert hit.share == pytest.approx(5 / 20)
-
-
-def test_jaccard_by_hand():
-    assert overlap.jaccard(np.array([4]), np.array([6]), 5)[0] == pytest.approx(4 / 7)
-
-
 def test_idf_by_hand():
-    weights = overlap.idf(np.array([0, 9, 10]), 98)
+    weights = building.idf(np.array([0, 9, 10]), 98)
     assert weights.tolist() == pytest.approx([np.log(100), np.log(10), 0.0], rel=1e-6)
 
 

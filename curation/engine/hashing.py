@@ -1,0 +1,180 @@
+"""Words and keyed fingerprints of many texts at once, compiled. Bytes in, numbers out.
+
+A row is two segments of packed bytes, prompt and answer (see `pack`). Its words are the runs of ASCII letters, digits
+and bytes from 128 on, hashed under a key; SipHash-2-4 over word hashes makes the fingerprints of n-grams and of whole
+texts. All is linear in the row; a run of words is fingerprinted in the logarithm of its length.
+
+SipHash: Aumasson and Bernstein, "SipHash: a fast short-input PRF" (2012).
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+if "NUMBA_CACHE_DIR" not in os.environ and not os.access(Path(__file__).parent, os.W_OK):
+    os.environ["NUMBA_CACHE_DIR"] = str(Path(os.environ.get("CFT_VAR", "var")).absolute() / "numba")
+
+from numba import njit  # noqa: E402
+
+Array = np.ndarray[Any, Any]
+U = np.uint64
+
+QUESTION, ANSWER, WHOLE = range(3)
+
+FOLD = np.array(
+    [code if code >= 128 else ord(chr(code).lower()) if chr(code).isalnum() else 0 for code in range(256)], np.uint8
+)
+
+
+def pack(texts: Sequence[str]) -> tuple[Array, Array]:
+    """UTF-8 of texts, one behind the other, and where each begins (one more for the end)."""
+    joined = "".join(texts)
+    if joined.isascii():
+        lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+        data = joined.encode()
+    else:
+        pieces = [text.encode() for text in texts]
+        lengths = np.fromiter(map(len, pieces), np.int64, len(pieces))
+        data = b"".join(pieces)
+    offsets = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return np.frombuffer(data, np.uint8), offsets
+
+
+@njit(cache=True)
+def sip_round(a, b, c, d):
+    a += b
+    c += d
+    b = ((b << U(13)) | (b >> U(51))) ^ a
+    d = ((d << U(16)) | (d >> U(48))) ^ c
+    a = (a << U(32)) | (a >> U(32))
+    a += d
+    c += b
+    d = ((d << U(21)) | (d >> U(43))) ^ a
+    b = ((b << U(17)) | (b >> U(47))) ^ c
+    c = (c << U(32)) | (c >> U(32))
+    return a, b, c, d
+
+
+@njit(cache=True)
+def siphash(blocks, start, count, k0, k1):
+    """SipHash-2-4 of the little-endian bytes of blocks[start : start + count]."""
+    a, b = k0 ^ U(0x736F6D6570736575), k1 ^ U(0x646F72616E646F6D)
+    c, d = k0 ^ U(0x6C7967656E657261), k1 ^ U(0x7465646279746573)
+    for i in range(count):
+        block = blocks[start + i]
+        a, b, c, d = sip_round(a, b, c, d ^ block)
+        a, b, c, d = sip_round(a, b, c, d)
+        a ^= block
+    last = U(count * 8) << U(56)
+    a, b, c, d = sip_round(a, b, c, d ^ last)
+    a, b, c, d = sip_round(a, b, c, d)
+    a ^= last
+    c ^= U(0xFF)
+    for _ in range(4):
+        a, b, c, d = sip_round(a, b, c, d)
+    return a ^ b ^ c ^ d
+
+
+@njit(cache=True)
+def split(data, start, end, fold, seed, words, count):
+    """Append the hash of each word of data[start:end] to `words`; returns how many it holds then."""
+    h, inside = seed, False
+    for i in range(start, end):
+        letter = fold[data[i]]
+        if letter != 0:
+            h = (h ^ U(letter)) * U(0x9E3779B97F4A7C15)
+            h ^= h >> U(29)
+            inside = True
+        elif inside:
+            words[count] = h
+            count += 1
+            h, inside = seed, False
+    if inside:
+        words[count] = h
+        count += 1
+    return count
+
+
+@njit(cache=True)
+def print_of_run(prefix, start, end, keys, pair):
+    """Fingerprint of the words start..end: SipHash of their polynomial under a secret base, and of their number."""
+    power, base, left = U(1), keys[7], end - start
+    while left:
+        if left & 1:
+            power *= base
+        base *= base
+        left >>= 1
+    pair[0] = prefix[end] - prefix[start] * power
+    pair[1] = U(end - start)
+    return siphash(pair, 0, 2, keys[4], keys[5])
+
+
+@njit(cache=True)
+def accumulate(words, count, base, prefix):
+    """Values of the polynomials of all first words."""
+    prefix[0] = U(0)
+    for i in range(count):
+        prefix[i + 1] = prefix[i] * base + words[i]
+
+
+@njit(cache=True, nogil=True)
+def fingerprint(
+    data, offsets, fold, keys, least_answer, lengths, prints, anchors, grams, owners, masks, halves, half_of
+):
+    """Fingerprints of items (or of clean texts: no answer). Returns how many n-grams and how many halves there are.
+
+    By item and kind of field: `lengths` (words; 0: no such field), `prints` of the whole, `anchors` (first 3-gram).
+    Then the different kept 3-grams of each item with the bits of the kinds that hold them, and the upper halves of the
+    different kept 5-grams of questions and wholes with the number of their field. The outputs have room for a number
+    for each word, the last two for two.
+    """
+    rows = (len(offsets) - 1) // 2
+    longest = 0
+    for row in range(rows):
+        longest = max(longest, offsets[2 * row + 2] - offsets[2 * row])
+    longest = longest // 2 + 2
+    words, prefix, pair = np.empty(longest, np.uint64), np.empty(longest + 1, np.uint64), np.empty(2, np.uint64)
+    own, own_mask = np.empty(longest, np.uint64), np.empty(longest, np.uint8)
+    long_own = np.empty(longest, np.uint32)
+    count, long_count = 0, 0
+    for row in range(rows):
+        n0 = split(data, offsets[2 * row], offsets[2 * row + 1], fold, keys[6], words, 0)
+        n = split(data, offsets[2 * row + 1], offsets[2 * row + 2], fold, keys[6], words, n0)
+        accumulate(words, n, keys[7], prefix)
+        for kind in range(3):
+            start, end = (n0 if kind == ANSWER else 0), (n0 if kind == QUESTION else n)
+            exists = end > start and not (kind == WHOLE and n == n0) and not (kind == ANSWER and n - n0 < least_answer)
+            lengths[row, kind] = end - start if exists else 0
+            prints[row, kind] = print_of_run(prefix, start, end, keys, pair)
+            anchors[row, kind] = siphash(words, start, 3, keys[0], keys[1]) if end - start >= 3 else U(0)
+        m = 0
+        for i in range(n - 2):
+            h = siphash(words, i, 3, keys[0], keys[1])
+            if h & U(1) == U(0):
+                bits = (lengths[row, QUESTION] > 0 and i + 3 <= n0) + 2 * (lengths[row, ANSWER] > 0 and i >= n0)
+                own[m], own_mask[m] = h, bits + 4 * (lengths[row, WHOLE] > 0)
+                m += 1
+        order = np.argsort(own[:m])
+        for j in range(m):
+            if j and own[order[j]] == own[order[j - 1]]:
+                masks[count - 1] |= own_mask[order[j]]
+            else:
+                grams[count], owners[count], masks[count] = own[order[j]], row, own_mask[order[j]]
+                count += 1
+        for kind in (QUESTION, WHOLE):
+            m = 0
+            for i in range((n0 if kind == QUESTION else n) - 4 if lengths[row, kind] else 0):
+                h = siphash(words, i, 5, keys[2], keys[3])
+                if h & U(1) == U(0):
+                    long_own[m] = np.uint32(h >> U(32))
+                    m += 1
+            ordered = np.sort(long_own[:m])
+            for j in range(m):
+                if j == 0 or ordered[j] != ordered[j - 1]:
+                    halves[long_count], half_of[long_count] = ordered[j], 3 * row + kind
+                    long_count += 1
+    return count, long_count

@@ -1,0 +1,120 @@
+"""The file of a registry: one immutable file an epoch, keyed fingerprints and numbers, never text.
+
+Layout: `CFTREG02`, the length of a JSON header (8 bytes, little-endian), the header, then the arrays it names, each
+aligned to 64 bytes. The header says how each array is stored and its SHA-256; `sha256` is that of this list. Arrays
+that tell something without the key (vectors of items) are sealed: AES-256-GCM, the nonce derived from key and content,
+so that the same content gives the same bytes. Everything else is used where it lies: processes share the pages of a file.
+"""
+
+import hashlib
+import json
+import mmap
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+Data = bytes | mmap.mmap
+
+MAGIC = b"CFTREG02"
+ALIGNMENT = 64
+PIECE = 64 * 2**20  # bytes sealed at once
+
+
+class BadRegistry(ValueError):
+    """The file is no registry, is damaged, or was made with another key or normaliser."""
+
+
+def derived(key: bytes, use: str, size: int) -> bytes:
+    """A key for one use. Raises ValueError for a registry key of less than 16 bytes."""
+    if len(key) < 16:
+        raise ValueError(f"a registry key has at least 16 bytes, not {len(key)}")
+    return hashlib.blake2b(key=key[:64], digest_size=size, person=use.encode()).digest()
+
+
+def encode(header: Mapping[str, Any], arrays: Mapping[str, Array], sealed: Mapping[str, Array], key: bytes) -> bytes:
+    """A registry file of arrays as they are and arrays that only the key opens."""
+    manifest: dict[str, dict[str, Any]] = {}
+    payload = bytearray()
+    for name, array in {**arrays, **sealed}.items():
+        content = np.ascontiguousarray(array).tobytes()
+        if name in sealed:
+            content = seal(content, name, key)
+        payload += b"\0" * (-len(payload) % ALIGNMENT)
+        manifest[name] = {
+            "dtype": array.dtype.str,
+            "shape": list(array.shape),
+            "at": len(payload),
+            "bytes": len(content),
+            "sealed": name in sealed,
+            "sha256": hashlib.sha256(content).hexdigest(),
+        }
+        payload += content
+    text = json.dumps({**header, "arrays": manifest, "sha256": digest(manifest)}, sort_keys=True).encode()
+    text += b" " * (-(len(MAGIC) + 8 + len(text)) % ALIGNMENT)
+    return MAGIC + len(text).to_bytes(8, "little") + text + bytes(payload)
+
+
+def digest(manifest: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
+
+
+def read_header(data: Data) -> tuple[dict[str, Any], int]:
+    """The header, and where the arrays begin."""
+    if data[: len(MAGIC)] != MAGIC:
+        raise BadRegistry(f"This is no registry file of this program: it does not begin with {MAGIC.decode()}.")
+    start = len(MAGIC) + 8
+    end = start + int.from_bytes(data[len(MAGIC) : start], "little")
+    try:
+        header: dict[str, Any] = json.loads(data[start:end])
+        whole = header["sha256"] == digest(header["arrays"])
+    except (ValueError, KeyError, TypeError) as problem:
+        raise BadRegistry("The registry's header is damaged.") from problem
+    if not whole:
+        raise BadRegistry("The registry is damaged: its list of arrays does not have the hash that its header names.")
+    return header, end
+
+
+def read_arrays(data: Data, header: Mapping[str, Any], start: int, key: bytes) -> dict[str, Array]:
+    """The arrays, once known to be those that were written. Sealed ones are opened, others are not copied."""
+    arrays = {}
+    view = memoryview(data)
+    for name, entry in header["arrays"].items():
+        content: Any = view[start + entry["at"] : start + entry["at"] + entry["bytes"]]
+        if hashlib.sha256(content).hexdigest() != entry["sha256"]:
+            raise BadRegistry(
+                f"The registry is damaged: its array {name} does not have the hash that its header names."
+            )
+        if entry["sealed"]:
+            content = unseal(bytes(content), name, key)
+        arrays[name] = np.frombuffer(content, dtype=np.dtype(entry["dtype"])).reshape(entry["shape"])
+    return arrays
+
+
+def seal(content: bytes, name: str, key: bytes) -> bytes:
+    """Encrypt and authenticate: for each piece its nonce (12 bytes) and its ciphertext with tag."""
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    cipher, mac = AESGCM(derived(key, "seal", 32)), derived(key, "nonce", 32)
+    out = bytearray()
+    for number in range(0, len(content), PIECE):
+        piece, label = content[number : number + PIECE], f"{name}/{number}".encode()
+        nonce = hashlib.blake2b(label + b"\0" + piece, key=mac, digest_size=12).digest()
+        out += nonce + cipher.encrypt(nonce, piece, label)
+    return bytes(out)
+
+
+def unseal(content: bytes, name: str, key: bytes) -> bytes:
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    cipher, size = AESGCM(derived(key, "seal", 32)), PIECE + 28
+    out = bytearray()
+    for number in range(0, len(content), size):
+        piece, label = content[number : number + size], f"{name}/{number // size * PIECE}".encode()
+        try:
+            out += cipher.decrypt(piece[:12], piece[12:], label)
+        except InvalidTag as problem:
+            raise BadRegistry(f"The array {name} of the registry was not sealed with this key.") from problem
+    return bytes(out)
