@@ -25,7 +25,7 @@ class Encoder:
         from sentence_transformers import SentenceTransformer
         from transformers.utils.logging import disable_progress_bar
 
-        disable_progress_bar()
+        disable_progress_bar()  # type: ignore[no-untyped-call]
         self._model: Any = SentenceTransformer(source, device=os.environ.get("CFT_EMBEDDING_DEVICE") or "cpu")
         self._model.eval()
         self.name = IN_THE_WHEEL if source == weights_in_the_wheel() else Path(source).name
