@@ -28,7 +28,9 @@ SECTIONS: dict[str, tuple[str, list[tuple[str, str]]]] = {
         "Curation",
         [
             ("Pairs", "curation:pairs"),
+            ("Overrides", "curation:overrides"),
             ("Datasets", "curation:datasets"),
+            ("Thresholds", "curation:thresholds"),
             ("Batch screening", "curation:batches"),
             ("Check a text", "curation:check"),
             ("Check alerts", "curation:check_alerts"),
@@ -57,6 +59,7 @@ PARENTS = {
     "evaluation:gate": "evaluation:gates",
     "evaluation:benchmark": "evaluation:benchmarks",
     "evaluation:propose": "evaluation:benchmarks",
+    "evaluation:proposal": "evaluation:benchmarks",
     "audit:event": "audit:log",
     "audit:lineage": "audit:log",
 }
@@ -98,6 +101,9 @@ def feedback_status(now: Counts, roles: frozenset[str]) -> Status:
 
 
 def curation_status(now: Counts, roles: frozenset[str]) -> Status:
+    if now.overrides and "lead" in roles:
+        what = "override" if now.overrides == 1 else "overrides"
+        return Status(f"{now.overrides:,} {what} to answer", f"{now.overrides:,}", "due")
     tone = "due" if now.new_pairs and "engineer" in roles else ""
     count, what = (now.new_pairs, "to freeze") if now.new_pairs else (now.pairs, "accepted")
     return Status(f"{count:,} pair{'' if count == 1 else 's'} {what}", f"{count:,}", tone)
@@ -280,6 +286,10 @@ def lead_work(now: Counts) -> list[Todo]:
         what = "waiver to confirm" if now.waivers == 1 else "waivers to confirm"
         why = "A second person takes responsibility for a candidate that did not pass."
         work.append(Todo(f"{now.waivers}", what, why, link("evaluation:gates"), urgent=True))
+    if now.overrides:
+        what = "override to answer" if now.overrides == 1 else "overrides to answer"
+        why = "A reviewer says that a blocked case may train all the same."
+        work.append(Todo(f"{now.overrides}", what, why, link("curation:overrides"), urgent=True))
     if now.to_triage > 100:
         why = "The queue grows faster than it is triaged."
         work.append(Todo(f"{now.to_triage:,}", "cases in the queue", why, link("curation:bench")))

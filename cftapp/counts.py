@@ -23,6 +23,7 @@ SELECT
   (SELECT count(*) FROM curation_pair WHERE state = 'accepted') AS pairs,
   (SELECT count(*) FROM curation_pair WHERE state = 'accepted'
      AND accepted_at > coalesce((SELECT max(frozen_at) FROM curation_dataset), '-infinity')) AS new_pairs,
+  (SELECT count(*) FROM curation_override WHERE state = 'requested') AS overrides,
   (SELECT count(*) FROM curation_dataset) AS datasets,
   (SELECT max(d.id) FROM curation_dataset d
      WHERE NOT EXISTS (SELECT FROM training_run r WHERE r.dataset_id = d.id)) AS untrained_dataset,
@@ -65,6 +66,7 @@ class Counts:
     to_triage: int
     pairs: int
     new_pairs: int
+    overrides: int
     datasets: int
     untrained_dataset: int | None
     live_run: int | None

@@ -398,6 +398,11 @@ def _freeze(name: str, recipe: Mapping[str, Any], by: Any) -> Dataset:
         by=by,
         used=[*pairs, ("epoch", plan.epoch)],
         generated=[("dataset", dataset.pk)],
-        detail={"root": dataset.merkle_root, "pairs": dataset.pair_count, "replay": dataset.replay_count},
+        detail={
+            "root": dataset.merkle_root,
+            "pairs": dataset.pair_count,
+            "replay": dataset.replay_count,
+            "report_sha256": dataset.report_sha256,
+        },
     )
     return dataset

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Count, Q
+from django.db.models import Count, Prefetch, Q, prefetch_related_objects
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -12,14 +12,17 @@ from django.views.decorators.http import require_GET, require_POST
 
 from audit.refusal import Refused
 from cftapp.accounts import role_required
-from curation import actions
-from curation.diff import word_diff
-from curation.models import Blocker, Case
+from curation import actions, evidence, overriding, policies
+from curation.diff import folded, word_diff
+from curation.models import Blocker, Case, Override
+from curation.override_actions import request_override
 from curation.querysets import CaseQuerySet
 from curation.wording import shown_checks
 
 QUEUE = 40
 COUNTED = 10_000
+A_TITLE = 300  # characters: a longer question is shown as a text below its first words
+LONGEST_DIFF = 20_000  # characters: of a longer correction only the new text is shown until it is wanted whole
 SHORT = {"correction": "correction", "bug_report": "bug", "taste_note": "taste", "comment": "comment"}
 LONG = {short: kind for kind, short in SHORT.items()}
 DONE = {"accepted": "Accepted", "taste": "Filed as taste", "bug": "Filed as bug", "rejected": "Rejected"}
@@ -61,6 +64,19 @@ def decide(request: HttpRequest, case_id: int) -> HttpResponse:
         same, _ = _claim(request.user, case_id)
         return _answer(request, same or actions.claim_next_case(request.user, LONG.get(kind)), kind, refused)
     return _answer(request, actions.claim_next_case(request.user, LONG.get(kind), after=case_id), kind, gone=case_id)
+
+
+@require_POST
+@role_required("reviewer", "lead")
+def override(request: HttpRequest, case_id: int) -> HttpResponse:
+    """Ask a lead to let one finding pass; answers with the same case."""
+    kind, problem = _kind(request), None
+    try:
+        request_override(case_id, request.POST.get("check", ""), request.POST.get("reason", ""), by=request.user)
+    except Refused as refused:
+        problem = refused
+    same, taken = _claim(request.user, case_id)
+    return _answer(request, same, kind, problem or taken, requeue=True)
 
 
 @require_POST
@@ -148,50 +164,61 @@ def _answer(
 def _page(
     request: HttpRequest, found: Case | None, kind: str, problem: Refused | None, status: int = 200, words: str = ""
 ) -> HttpResponse:
-    context = _desk(request.user, found, kind, problem) | _queue(request.user, kind, found, words)
+    whole = "whole" in request.GET
+    context = _desk(request.user, found, kind, problem, whole=whole) | _queue(request.user, kind, found, words)
     context |= {"counts": _counts(), "words": words}
     return render(request, "curation/bench.html", context, status=status)
 
 
-def _desk(user: Any, found: Case | None, kind: str, problem: Refused | None) -> dict[str, Any]:
+def _desk(user: Any, found: Case | None, kind: str, problem: Refused | None, *, whole: bool = False) -> dict[str, Any]:
     """The case and its verdict pane."""
     context: dict[str, Any] = {"case": found, "kind": kind, "problem": problem, "last": _last(user)}
     if found is None:
         return context | {"waiting": Case.objects.waiting().capped_count(COUNTED)}
-    told = found.feedback.interaction
-    findings = list(found.findings.order_by("id"))
-    stopped = [finding for finding in findings if finding.blocking]
+    findings = list(Blocker.objects.with_substance().with_policy().filter(case=found).order_by("id"))
+    overrides = _overrides(found, findings)
+    limits = policies.limits(findings[0].policy_values if findings else None)
+    checks = shown_checks(findings, limits, overrides)
+    stopped = [one.finding for one in checks if one.finding.blocking and not one.covered]
     return context | {
         "short": SHORT[found.kind],
-        "told": told,
+        "told": found.feedback.interaction,
         "feedback": found.feedback,
-        "diff": word_diff(told.answer, found.correction.replacement) if found.correction else [],
-        "checks": shown_checks(findings),
+        **_texts(found, findings, whole),
+        "checks": checks,
         "stopped": stopped,
-        "evidence": [row for finding in stopped for row in _evidence(finding, found)],
+        "askable": [one for one in stopped if one.substance is not None and one.check_name not in overrides],
+        "overrides": [one for one in overrides.values() if one.state == Override.State.REQUESTED],
         "keys": KEYS,
         "may_accept": not stopped and found.correction is not None,
     }
 
 
-def _evidence(finding: Blocker, found: Case) -> list[dict[str, str]]:
-    """The row's own words that a check points at, never an exam's."""
-    texts = {"prompt": found.feedback.interaction.prompt}
+def _overrides(found: Case, findings: list[Blocker]) -> dict[str, Override]:
+    """Those asked for or confirmed, by check; where nothing stops the case there is nothing to ask the database."""
+    if not any(one.blocking for one in findings):
+        return {}
+    held = found.overrides.in_force().select_related("requested_by", "settled_by")
+    return overriding.by_finding(findings, held)
+
+
+def _texts(found: Case, findings: list[Blocker], whole: bool) -> dict[str, Any]:
+    """Question, answer and correction, long ones folded unless wanted whole, with what the checks point at marked."""
+    told = found.feedback.interaction
+    pointing = [(one.get_check_name_display(), one.evidence) for one in findings if one.blocking]
+    question = evidence.marked(folded(told.prompt, whole=whole), evidence.marks_of("prompt", pointing))
+    texts = {
+        "question": question,
+        "titled": len(told.prompt) <= A_TITLE and "\n" not in told.prompt.strip(),
+        "answer": evidence.marked(folded(told.answer, whole=whole), []),
+        "whole": f"{reverse('curation:bench')}?case={found.pk}&whole=1",
+    }
     if found.correction:
-        texts["answer"] = found.correction.replacement
-    rows = []
-    for span in finding.evidence.get("spans", [])[:5]:
-        text = texts.get(span["field"], "")
-        start, end = span["start"], span["end"]
-        rows.append(
-            {
-                "check": finding.get_check_name_display(),
-                "before": ("…" if start > 40 else "") + text[max(0, start - 40) : start],
-                "words": text[start:end],
-                "after": text[end : end + 40] + ("…" if end + 40 < len(text) else ""),
-            }
-        )
-    return rows
+        right = found.correction.replacement
+        long = not whole and max(len(told.answer), len(right)) > LONGEST_DIFF
+        parts = folded(right) if long else word_diff(told.answer, right, whole=whole)
+        texts["correction"] = evidence.marked(parts, evidence.marks_of("answer", pointing))
+    return texts
 
 
 def _last(user: User) -> dict[str, Any] | None:
@@ -204,18 +231,30 @@ def _queue(user: Any, kind: str, found: Case | None, words: str = "") -> dict[st
     """The next cases in order, the open one among them."""
     waiting = _waiting(user, kind, words)
     start = max(0, found.pk - 3) if found and not words else 0
-    rows = list(waiting.filter(pk__gt=start).order_by("id").prefetch_related("findings")[:QUEUE])
+    flags = Prefetch("findings", Blocker.objects.with_substance().filter(blocking=True).order_by("id"))
+    rows = list(waiting.filter(pk__gt=start).order_by("id").prefetch_related(flags)[:QUEUE])
     if found and found.pk not in [row.pk for row in rows]:
+        prefetch_related_objects([found], flags)
         rows = [found, *rows[: QUEUE - 1]]
-    shown = [{"case": row, "short": SHORT[row.kind], "flag": _flag(row)} for row in rows]
+    stopped = [row for row in rows if row.findings.all()]
+    prefetch_related_objects(stopped, Prefetch("overrides", Override.objects.in_force()))
+    shown = [{"case": row, "short": SHORT[row.kind], **_flag(row)} for row in rows]
     return {"rows": shown, "shown_to": max((row.pk for row in rows), default=0)}
 
 
-def _flag(row: Case) -> str:
-    blocking = [finding for finding in row.findings.all() if finding.blocking]
-    if row.correction_id is None or not blocking:
-        return ""
-    return blocking[0].get_check_name_display().lower()
+def _flag(row: Case) -> dict[str, str]:
+    """What stops a correction, in one word or two; muted where it waits for a lead or is let pass."""
+    findings = list(row.findings.all())
+    if row.correction_id is None or not findings:
+        return {}
+    overrides = overriding.by_finding(findings, row.overrides.all())
+    states = {one.check_name: overrides[one.check_name].state for one in findings if one.check_name in overrides}
+    open_ones = [one for one in findings if states.get(one.check_name) != Override.State.CONFIRMED]
+    if not open_ones:
+        return {"flag": "let pass", "tone": "mute"}
+    if all(one.check_name in states for one in open_ones):
+        return {"flag": "asked a lead", "tone": "mute"}
+    return {"flag": open_ones[0].get_check_name_display().lower(), "tone": ""}
 
 
 def _counts() -> list[dict[str, Any]]:

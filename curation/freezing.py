@@ -7,12 +7,14 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Value
 from django.utils import timezone
 
 from audit import merkle
 from audit.refusal import Blocked, Refused
-from curation import commentary, normalise, overlap, personal_data, secrets_scan, selection
-from curation.models import Blocker, Dataset, DatasetRow, Pair, RegistryEpoch, ReplayRow
+from curation import report_facts, reporting, selection
+from curation.models import Blocker, Dataset, DatasetRow, Duplicate, Pair, RegistryEpoch, ReplayRow
+from curation.querysets import covered
 from curation.recipe import BadRecipe, Recipe, moment, parse
 from curation.rows import row_hash
 from curation.screener import consented
@@ -178,8 +180,9 @@ def trainable(pairs: Sequence[Pair], made: Plan) -> list[Lesson]:
 
 
 def links_of(pairs: Sequence[Pair]) -> dict[Any, Link]:
-    """What screening found to be the same lesson, by correction."""
+    """What screening found to be the same lesson, by correction; not where two people said that it is another."""
     found = Duplicate.objects.filter(case__correction__pair__in=[pair.pk for pair in pairs])
+    found = found.exclude(covered("case_id", Value("duplicate")))
     columns = found.values_list("case__correction_id", "kept_id", "method", "score")
     return {correction: Link(kept, method, score) for correction, kept, method, score in columns}
 
@@ -214,58 +217,16 @@ def plan_replay(taken: Sequence[Lesson], made: Plan) -> list[Known]:
     return chosen
 
 
-def report(made: Plan) -> dict[str, Any]:
-    """The decontamination report: what was checked, by what, what fell out and why, what was not checked."""
-    epoch = RegistryEpoch.objects.get(pk=made.epoch)
-    dropped = sorted(made.dropped.items())
-    return {
-        "epoch": {
-            "number": epoch.number,
-            "sha256": epoch.sha256,
-            "items": epoch.items,
-            "unprotected_items": epoch.unprotected_items,
-        },
-        "rules": {
-            "normaliser": normalise.VERSION,
-            "personal_data": personal_data.VERSION,
-            "secrets": secrets_scan.VERSION,
-            "commentary": commentary.VERSION,
-        },
-        "methods": {
-            "exact": "keyed hash of a whole question, answer or both",
-            "sequence": "keyed hash of a short item inside a longer row",
-            "containment": f"rare 3-grams of a field in one window, IDF-weighted, limit {overlap.CONTAINMENT_LIMIT}",
-            "jaccard": f"word 5-grams, limit {overlap.JACCARD_LIMIT}",
-        },
-        "checked": {"pairs": made.considered, "replay_rows": made.replay_count + sum(made.replay_dropped.values())},
-        "kept": {"pairs": made.pair_count, "replay_rows": made.replay_count, "refusals": made.refusals},
-        "dropped": made.drops,
-        "dropped_rows": [{"pair": pk, "reason": reason, **more} for pk, (reason, more) in dropped[:LISTED_DROPS]],
-        "replay_dropped": made.replay_drops,
-        "replay_wanted": made.replay_wanted,
-        "skills": dict(sorted(made.skills.items())),
-        "subjects": {
-            "count": len(made.subjects),
-            "most": max(made.subjects.values(), default=0),
-            "effective": effective_authors(made.subjects),
-        },
-        "not_checked": NOT_CHECKED,
-    }
-
-
-def effective_authors(subjects: Counter[str]) -> float:
-    """1 / sum of squared shares: 10 subjects with equal parts count as 10, one with nearly all as 1."""
-    total = sum(subjects.values())
-    return round(total**2 / sum(count**2 for count in subjects.values()), 2) if total else 0.0
-
-
 def store(name: str, made: Plan, by: Any) -> Dataset:
     """Write the dataset and its rows, in order."""
+    root = root_of_hashes([row.row_hash for row in made.rows])
+    report = reporting.report(report_facts.facts(made, root))
     dataset = Dataset.objects.create(
         name=name,
         recipe=made.recipe.as_dict(),
-        report=report(made),
-        merkle_root=root_of_hashes([row.row_hash for row in made.rows]),
+        report=report,
+        report_sha256=reporting.digest(report),
+        merkle_root=root,
         pair_count=made.pair_count,
         replay_count=made.replay_count,
         epoch=made.epoch,
@@ -285,6 +246,17 @@ def store(name: str, made: Plan, by: Any) -> Dataset:
         batch_size=5000,
     )
     return dataset
+
+
+def refuse_changed_report(dataset: Dataset) -> None:
+    """Raise Refused where the stored report is not the one that the dataset was frozen with."""
+    if (found := reporting.digest(dataset.report)) != dataset.report_sha256:
+        raise Refused.because(
+            "dataset",
+            f"The decontamination report of dataset {dataset.pk} hashes to {found}, not to"
+            f" {dataset.report_sha256 or 'anything known'}: it was changed after the freeze.",
+            "Freeze a dataset again, and find out who changed it.",
+        )
 
 
 def refuse_exam(dataset: Dataset) -> None:

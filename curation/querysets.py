@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, Value
 from django.db.models.functions import Now
 
 from feedback.models import ConsentEntry
@@ -78,6 +78,11 @@ class CaseQuerySet(CountedQuerySet):
         return self.filter(decided_by=user, state="decided").order_by("-decided_at", "-id")[:count]
 
 
+def covered(case: str, check: F | Value) -> models.Func:
+    """Whether an override that a lead confirmed covers what a check found; PostgreSQL decides."""
+    return models.Func(F(case), check, function="curation_covered", output_field=models.BooleanField())
+
+
 class BlockerQuerySet(models.QuerySet):
     def with_substance(self) -> Self:
         """Annotated with what an override of each would cover; None where nobody may override it."""
@@ -87,12 +92,19 @@ class BlockerQuerySet(models.QuerySet):
             )
         )
 
+    def with_policy(self) -> Self:
+        """Annotated with the policy of the epoch that the case was screened under: its version and its values."""
+        from curation.models import RegistryEpoch
+
+        epoch = RegistryEpoch.objects.filter(pk=OuterRef("case__screened_epoch"))
+        return self.annotate(
+            policy_version=models.Subquery(epoch.values("policy")),
+            policy_values=models.Subquery(epoch.values("policy__values")),
+        )
+
     def stopping(self) -> Self:
         """Those that forbid training: no override that a lead confirmed covers them."""
-        covered = models.Func(
-            F("case_id"), F("check_name"), function="curation_covered", output_field=models.BooleanField()
-        )
-        return self.filter(blocking=True).exclude(covered)
+        return self.filter(blocking=True).exclude(covered("case_id", F("check_name")))
 
 
 class OverrideQuerySet(CountedQuerySet):

@@ -5,17 +5,17 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
 from audit.refusal import Refused
 from cftapp.accounts import ROLES, has_role, role_required
-from curation import actions, freezing
+from curation import actions, freezing, overriding, policies, reporting
 from curation.diff import word_diff
 from curation.forms import FreezeForm
-from curation.models import Dataset, DatasetRow, Pair
-from curation.wording import shown_checks
+from curation.models import Blocker, Case, Dataset, DatasetRow, Pair
+from curation.wording import Check, shown_checks
 from feedback.models import Subject
 
 A_PAGE = 25
@@ -60,10 +60,18 @@ def pair(request: HttpRequest, pk: UUID) -> HttpResponse:
             "diff": word_diff(shown.rejected, shown.chosen),
             "consented": Subject.objects.consented().filter(pk=shown.subject_id).exists(),
             "consent": shown.subject.consent_entries.order_by("-id").first(),
-            "checks": shown_checks(shown.correction.case.findings.order_by("id")),
+            "checks": checks_of(shown.correction.case),
             "uses": list(uses[:50]),
         },
     )
+
+
+def checks_of(case: Case) -> list[Check]:
+    """What screening found of a case, with the measures and what people let pass."""
+    findings = list(Blocker.objects.with_substance().with_policy().filter(case=case).order_by("id"))
+    held = case.overrides.in_force().select_related("requested_by", "settled_by")
+    limits = policies.limits(findings[0].policy_values if findings else None)
+    return shown_checks(findings, limits, overriding.by_finding(findings, held))
 
 
 @require_GET
@@ -101,9 +109,9 @@ def dataset(request: HttpRequest, pk: int) -> HttpResponse:
 @require_GET
 @role_required(*ROLES)
 def report(request: HttpRequest, pk: int) -> HttpResponse:
-    """The decontamination report as JSON."""
+    """The decontamination report as the very bytes whose SHA-256 stands in the dataset and in every manifest."""
     shown = get_object_or_404(Dataset, pk=pk)
-    return JsonResponse({"dataset": shown.pk, "merkle_root": shown.merkle_root, "recipe": shown.recipe, **shown.report})
+    return HttpResponse(reporting.encode(shown.report), content_type="application/json")
 
 
 @require_http_methods(["GET", "POST"])

@@ -1,9 +1,10 @@
 """The checks in words, the same ones wherever a case or its pair is shown."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from curation.models import Blocker
+from curation.models import Blocker, Override
 
 # A passed kind goes without saying: the case shows what it is.
 PASSED = {
@@ -17,6 +18,27 @@ PASSED = {
     "commentary": "no",
 }
 
+# How an overlap was found, in the order in which a reader meets them: what each measure says when it is the reason.
+METHODS = {
+    "exact": ("Word for word", "A whole question or answer of an item stands here word for word."),
+    "sequence": ("Short item inside", "A short item stands inside this row, word for word."),
+    "containment": ("Rare word sequences", "Rare sequences of three words of one item stand close together here."),
+    "jaccard": ("Shared word sequences", "Nearly all sequences of five words are those of one item."),
+    "meaning": ("Meaning", "It says what an item says, in other words."),
+}
+YES_OR_NO = ("exact", "sequence")
+NOT_CHECKED = "not checked"
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One measure of a row against the exam: what it was and from where on it blocks."""
+
+    name: str
+    value: str
+    limit: str
+    hit: bool = False
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -25,19 +47,58 @@ class Check:
     finding: Blocker
     words: str
     top: float | None = None
+    how: str = ""
+    measures: tuple[Measure, ...] = ()
+    override: Override | None = None
+
+    @property
+    def covered(self) -> bool:
+        """Whether two people let it pass."""
+        return self.override is not None and self.override.state == Override.State.CONFIRMED
+
+    @property
+    def tone(self) -> str:
+        """The class of its line: stopped, let pass, or nothing."""
+        if not self.finding.blocking:
+            return ""
+        return "warn" if self.covered else "stop"
 
 
-def shown_checks(findings: Iterable[Blocker]) -> list[Check]:
-    """The findings worth a line."""
-    return [check(finding) for finding in findings if finding.blocking or finding.check_name in PASSED]
+def shown_checks(
+    findings: Iterable[Blocker],
+    limits: Mapping[str, float] | None = None,
+    overrides: Mapping[str, Override] | None = None,
+) -> list[Check]:
+    """The findings worth a line. `limits`: the policy's thresholds by name; `overrides`: by check (`overriding`)."""
+    shown = [one for one in findings if one.blocking or one.check_name in PASSED]
+    return [check(one, limits or {}, (overrides or {}).get(one.check_name)) for one in shown]
 
 
-def check(finding: Blocker) -> Check:
+def check(finding: Blocker, limits: Mapping[str, float], override: Override | None = None) -> Check:
     score, limit = finding.score or 0.0, finding.limit or 0.0
     if finding.check_name == "overlap" and limit:
-        benchmark = finding.evidence.get("benchmark")
-        words = f"{score:.0%} of {limit:.0%}" + (f" · {benchmark}" if benchmark and finding.blocking else "")
-        return Check(finding, words, top=1.0)
+        evidence = finding.evidence
+        benchmark = evidence.get("benchmark") if finding.blocking else ""
+        words = f"{score:.0%} of {limit:.0%}" + (f" · {benchmark}" if benchmark else "")
+        how = METHODS.get(evidence.get("method", ""), ("", ""))[1] if finding.blocking else ""
+        return Check(finding, words, 1.0, how, tuple(measures(evidence, limits, finding.blocking)), override)
     if finding.check_name == "author_share" and limit:
         return Check(finding, f"{score:.0f} of {limit:.0f} pairs", top=1.25 * limit)
-    return Check(finding, "stopped" if finding.blocking else PASSED[finding.check_name])
+    words = "stopped" if finding.blocking else PASSED[finding.check_name]
+    return Check(finding, words, override=override)
+
+
+def measures(evidence: Mapping[str, Any], limits: Mapping[str, float], blocking: bool) -> Iterable[Measure]:
+    """Every measure of an overlap; one without a score did not run on this row."""
+    scores: Mapping[str, float] = evidence.get("scores", {})
+    for method, (name, _) in METHODS.items():
+        hit = blocking and evidence.get("method") == method
+        score, limit = scores.get(method), scores.get(f"{method}_limit", limits.get(f"{method}_limit"))
+        if score is None and not hit:
+            yield Measure(name, NOT_CHECKED, "")
+        elif method in YES_OR_NO:
+            yield Measure(name, "yes" if hit or score else "no", "", hit)
+        else:
+            shown = score if score is not None else 1.0
+            yield Measure(name, f"{shown:.0%}", "" if limit is None else f"{limit:.0%}", hit)
+    yield Measure("Other languages", "yes" if evidence.get("languages") else NOT_CHECKED, "")

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from audit.actions import Refused, record
-from curation.freezing import refuse_exam
+from curation.freezing import refuse_changed_report, refuse_exam
 from curation.models import Dataset
 from training import base, jobs
 from training.engine.digests import adapter_sha256, file_sha256
@@ -50,7 +50,12 @@ def queue_run(
         by=by,
         used=[("dataset", dataset.pk)],
         generated=[("run", run.pk)],
-        detail={"seed": seed, "base_sha256": run.base_sha256, "merkle_root": dataset.merkle_root},
+        detail={
+            "seed": seed,
+            "base_sha256": run.base_sha256,
+            "merkle_root": dataset.merkle_root,
+            "report_sha256": dataset.report_sha256,
+        },
     )
     return run
 
@@ -73,7 +78,9 @@ def checked_base(name: str) -> str:
 
 
 def refuse_unfit(dataset: Dataset) -> None:
-    """Raise Refused when a row of the dataset may no longer be learnt: consent ended, or it became part of an exam."""
+    """Raise Refused when a row of the dataset may no longer be learnt (consent ended, or it became part of an exam), or
+    when its report is not the one it was frozen with."""
+    refuse_changed_report(dataset)
     refuse_withdrawn(dataset)
     refuse_exam(dataset)
 

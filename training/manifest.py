@@ -30,7 +30,7 @@ def build(
     dtype: str,
     versions: Mapping[str, str],
 ) -> dict[str, Any]:
-    """The manifest as the engine reads it. `dataset` says merkle_root, pairs and replay.
+    """The manifest as the engine reads it. `dataset` says merkle_root, report_sha256, pairs and replay.
 
     `base_model` is the name of the link to the base model in the run folder (see `base_link`); `run` is a name that
     follows from all other values.

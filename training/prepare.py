@@ -80,7 +80,12 @@ def link_base(run: Run, folder: Path) -> str:
 
 def ask(run: Run, written: rows.Written, base_sha256: str) -> dict[str, Any]:
     return manifest.build(
-        dataset={"merkle_root": run.dataset.merkle_root, "pairs": written.pairs, "replay": written.replay},
+        dataset={
+            "merkle_root": run.dataset.merkle_root,
+            "report_sha256": run.dataset.report_sha256,
+            "pairs": written.pairs,
+            "replay": written.replay,
+        },
         rows_sha256=written.sha256,
         recipe=run.recipe,
         base_sha256=base_sha256,

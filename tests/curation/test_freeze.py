@@ -4,7 +4,7 @@ import pytest
 
 from audit import merkle
 from audit.refusal import Refused
-from curation import actions, freezing
+from curation import actions, freezing, reporting
 from curation.models import Dataset, DatasetRow, Pair
 from curation.recipe import Recipe
 from curation.rows import row_hash
@@ -162,8 +162,8 @@ def test_the_preview_is_what_is_frozen(world, rosa, erin):
 def test_effective_authors_by_hand():
     from collections import Counter
 
-    assert freezing.effective_authors(Counter(a=1, b=1, c=1, d=1)) == 4.0
-    assert freezing.effective_authors(Counter(a=9, b=1)) == pytest.approx(100 / 82, abs=0.01)
+    assert reporting.effective_authors(Counter(a=1, b=1, c=1, d=1)) == 4.0
+    assert reporting.effective_authors(Counter(a=9, b=1)) == pytest.approx(100 / 82, abs=0.01)
 
 
 def test_an_epoch_only_follows(world):

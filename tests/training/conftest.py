@@ -17,6 +17,7 @@ from audit.merkle import leaf_hash, root_of
 from audit.models import Event
 from cftapp.roles import environment_for
 from curation.models import Dataset, DatasetRow, Pair, ReplayRow
+from curation.reporting import digest
 from curation.rows import row_hash
 from tests.people import person
 from training import actions
@@ -107,6 +108,7 @@ def freeze(by: User) -> Dataset:
         name="Lockers",
         recipe={},
         report={},
+        report_sha256=digest({}),
         merkle_root=root_of(leaf_hash(bytes.fromhex(one)) for one in hashes).hex(),
         pair_count=len(pairs),
         replay_count=len(replay),

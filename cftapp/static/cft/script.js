@@ -165,6 +165,14 @@ function onFailed() {
   announce("That did not reach the server. Nothing was changed; try again.");
 }
 
+/* What opens to be filled in is filled in at once. */
+
+function onToggle(event) {
+  if (event.target.open) $("[data-first]", event.target)?.focus();
+}
+
+document.addEventListener("toggle", onToggle, true);
+
 /* Copy buttons. */
 
 async function copy(button) {
@@ -227,6 +235,13 @@ function onChartKey(event) {
   event.preventDefault();
   readAt(svg, chartOf(svg).at + step);
   announce(chartOf(svg).out.textContent);
+}
+
+/* A slider and a number that are one value: the one that moves takes the other along. */
+
+function onTwin(event) {
+  const twin = document.getElementById(event.target.dataset?.twin ?? "");
+  if (twin && event.target.validity.valid && event.target.value) twin.value = event.target.value;
 }
 
 /* The playground: the form is posted and its answer shown word by word; without this it is an ordinary form. */
@@ -337,6 +352,7 @@ document.addEventListener("keydown", onChartKey);
 document.addEventListener("keydown", onKey);
 document.addEventListener("keydown", onEnter);
 document.addEventListener("pointermove", onPointer);
+document.addEventListener("input", onTwin);
 document.addEventListener("htmx:beforeRequest", onRequest);
 document.addEventListener("htmx:afterRequest", onAnswered);
 document.addEventListener("htmx:beforeSwap", onBeforeSwap);
