@@ -150,7 +150,6 @@ def left_out(facts: Facts) -> dict[str, Any]:
         "dropped_rows": [{"pair": pair, "reason": reason, **more} for pair, reason, more in dropped[:LISTED]],
         "dropped_rows_not_listed": max(0, len(dropped) - LISTED),
         "duplicates": selection.duplicate_groups(dropped[:LISTED]),
-        "duplicates": duplicate_groups(dropped),
         "replay_dropped": dict(facts.replay_dropped),
         "replay_wanted": facts.replay_wanted,
     }
