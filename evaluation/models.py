@@ -115,6 +115,11 @@ class Proposal(models.Model):
             ),
         ]
 
+    @property
+    def in_work(self) -> bool:
+        """Whether the next step comes by itself."""
+        return self.state in (self.State.WAITING, self.State.CHECKING)
+
 
 class Verdict(models.TextChoices):
     PASS = "PASS", "Pass"

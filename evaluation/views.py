@@ -1,6 +1,7 @@
 """The exam room: what is examined, and what came of it. No page shows an item. Views validate, actions execute."""
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -12,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from audit.actions import Refused
 from cftapp.accounts import ROLES, has_role, role_required
-from evaluation import actions
+from evaluation import actions, reach
 from evaluation.champion import champion_run
 from evaluation.forms import ProposalForm, WaiverForm
 from evaluation.models import Benchmark, BenchmarkVersion, Gate, GateResult, Proposal, Waiver
@@ -53,7 +54,7 @@ def missing_kinds(published: list[Benchmark]) -> list[str]:
 
 def uploads() -> dict[str, Any]:
     newest = Proposal.objects.select_related("version__benchmark", "proposed_by").order_by("-proposed_at")[:8]
-    return {"proposals": newest, "waiting": any(one.state == Proposal.State.WAITING for one in newest)}
+    return {"proposals": newest, "waiting": any(one.in_work for one in newest)}
 
 
 @require_GET
@@ -76,6 +77,34 @@ def propose(request: HttpRequest) -> HttpResponse:
         messages.success(request, "The items are in the vault's mailbox; the evaluator publishes them.")
         return redirect("evaluation:benchmarks")
     return benchmarks_page(request, form, status=422)
+
+
+@require_GET
+@role_required(*ROLES)
+def proposal(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """An upload, what its items were compared with, and, if they overlap with stored rows, the decision about it."""
+    about = Proposal.objects.select_related("reverse_check", "version__benchmark", "proposed_by", "decided_by")
+    shown = get_object_or_404(about, pk=pk)
+    context = {
+        "proposal": shown,
+        "found": reach.reached(shown.reverse_check) if shown.reverse_check else None,
+        "may_decide": has_role(request.user, "examiner") and shown.state == Proposal.State.OVERLAPPING,
+    }
+    return render(request, "evaluation/proposal.html", context)
+
+
+@require_POST
+@role_required("examiner")
+def decide(request: HttpRequest, pk: UUID) -> HttpResponse:
+    try:
+        decided = actions.decide_proposal(
+            get_object_or_404(Proposal, pk=pk), request.POST.get("decision", ""), by=request.user
+        )
+    except Refused as refused:
+        messages.error(request, refused.words)
+    else:
+        messages.success(request, f"Decided: {decided.get_decision_display().lower()}.")
+    return redirect("evaluation:proposal", pk)
 
 
 def send(form: ProposalForm, by: Any) -> bool:

@@ -42,6 +42,7 @@ def releases(request: HttpRequest) -> HttpResponse:
         "history": history,
         "candidates": candidates(now),
         "marked": list(Release.objects.learnt_from_withdrawn().order_by("-number")[:MOST_ROWS]),
+        "learnt_exam": list(Release.objects.learnt_an_exam().order_by("-number")[:MOST_ROWS]),
         "may_move": has_role(request.user, "engineer"),
     }
     return render(request, "serving/releases.html", context)

@@ -34,6 +34,7 @@ WHOLE = {"rank", "epochs", "min_steps", "batch_size", "warmup_steps", "eval_ever
 class DatasetChoice(forms.ModelChoiceField):
     def label_from_instance(self, dataset: Any) -> str:
         marked = " · withdrawn rows, freeze again" if dataset.learnt_from_withdrawn_at else ""
+        marked += " · rows of an exam, freeze again" if dataset.contamination else ""
         counts = f"{dataset.pair_count} pairs + {dataset.replay_count} replay"
         return f"{dataset.name} · {counts} · {dataset.merkle_root[:6]}…{marked}"
 

@@ -16,8 +16,8 @@ register = template.Library()
 KINDS = {"bug": "Bug", "taste": "Taste", "correction": "Correction", "comment": "Comment"}
 GOOD = {"pass", "accepted", "finished", "promoted", "granted", "training", "champion", "verified", "published"}
 BAD = {"fail", "failed", "rejected", "withdrawn", "refused", "revoked", "broken"}
-WARN = {"inconclusive", "undone", "stopped", "rolled_back", "expired"}
-LIVE = {"running"}
+WARN = {"inconclusive", "undone", "stopped", "rolled_back", "expired", "overlapping"}
+LIVE = {"running", "checking"}
 
 
 @register.inclusion_tag("parts/gauge.html")
