@@ -50,7 +50,6 @@ _AS_DIGITS = {
 }
 _ORDINAL = re.compile(r"^(\d+)(?:st|nd|rd|th)$")
 _GROUPED = re.compile(r"(?<=\d),(?=\d{3})")
-_LETTER = re.compile(r"[^\W\d_]")
 _ENDINGS = ("ing", "ies", "ied", "es", "ed", "s", "ly", "er")
 
 
@@ -82,18 +81,18 @@ def readable(text: str) -> str:
     """Text as an encoder should see it: full-width, look-alike and invisible letters undone, other scripts left."""
     if text.isascii():
         return text if not ({"<", "&", "\\"} & set(text)) else normalise.strong(text)
-    plain = normalise.strong(text)
-    letters = len(_LETTER.findall(plain))
-    latin = sum(map(str.isalpha, plain.encode("ascii", "ignore").decode()))
-    return plain if 2 * latin >= letters else unicodedata.normalize("NFKC", text)
+    return unicodedata.normalize("NFKC", text) if is_foreign(text) else normalise.strong(text)
 
 
 def is_foreign(text: str) -> bool:
-    """Whether most letters are of another script than Latin: an English model says nothing about such a text."""
+    """Whether most words are of another script than Latin: an English model says nothing about such a text.
+
+    A word in disguise is plain once look-alike letters are folded; a word of another script is not.
+    """
     if text.isascii():
         return False
-    letters = _LETTER.findall(normalise.strong(text[:2_000]))
-    return 2 * sum(letter.isascii() for letter in letters) < len(letters)
+    found = [word for word in normalise.words(text[:4_000]) if not word.isdigit()]
+    return 2 * sum(not word.isascii() for word in found) > len(found)
 
 
 def passages(row: int, text: str) -> Iterable[Passage]:
