@@ -20,6 +20,7 @@ from curation.normalise import strong, words
 
 VERSION = "twins-1"
 METHODS = ("exact", "near", "semantic")
+BLOCKING = ("exact", "near")
 PERMUTATIONS, BANDS, BAND_ROWS = 128, 32, 4
 GRAM = 5
 SHARED_LEAST = 3  # bands: at Jaccard .8 fewer than three of 32 agree once in 10,000 pairs, at .3 more do once in 1,000
@@ -55,7 +56,7 @@ DENIALS = set_of(
 )
 CONTRASTS = DENIALS | set_of(
     "before after until since above below over under more less fewer most least highest lowest largest smallest"
-    " higher lower longer shorter older younger first last next previous left up down in out on off all any every"
+    " higher lower longer shorter older younger first last next previous left up down off"
     " always sometimes quarter increase decrease add subtract plus minus times divided open closed inside outside"
     " north south east west red orange yellow green blue purple violet pink brown black white grey gray silver gold"
     " day week month year hour minute second daily weekly monthly yearly annual annually weekday weekend"
@@ -66,8 +67,9 @@ NEGATED = re.compile(r"n['’]t$")
 FUNCTION = set_of(
     "a an the this that these those it its i you he she we they me him her us them my your his our their is are was"
     " were be been being am do does did done has have had having will would shall can could might of at by for from"
-    " to into with about as than then so if but and or because while when where what which who whom whose why how"
-    " there here also too very just please kindly tell give explain describe show let lets suppose given consider"
+    " in on out over to into with about as than then so if but and or because while"
+X here also too very just please kindly tell give explain describe show let lets"
+    " suppose given consider each every all any some"
     " assume know need want like hello hi dear thanks"
     " thank ok okay well now s t re ve ll d m"
 )

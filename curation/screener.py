@@ -190,7 +190,7 @@ def consented(subjects: set[UUID]) -> set[UUID]:
 def twins_of(corrections: Iterable[Case], registry: "Registry") -> dict[int, Twins]:
     """Other rows that are like each of the corrections; those that are too long are left out."""
     rows = {}
-    for case in corrections:
+    for case in sorted(corrections, key=lambda case: (case.verdict != Case.Verdict.ACCEPTED, case.pk)):
         row = Row(case.correction.interaction.prompt, case.correction.replacement)  # type: ignore[union-attr]
         if len(row.prompt) + len(row.answer) <= screening.LONGEST_ROW:
             rows[case.pk] = row

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from curation import commentary, personal_data, secrets_scan
-from curation.duplicates import METHODS, Twins
+from curation.duplicates import BLOCKING, METHODS, Twins
 from curation.overlap import Overlap
 
 AUTHOR_MOST = 500  # pairs of one subject, however many there are
@@ -114,7 +114,7 @@ def overlap(facts: Facts) -> Finding:
         return Finding("overlap", True, message=f"Longer than {LONGEST_ROW:,} characters: not compared with the exam.")
     if found is None:
         return Finding("overlap", True, message="Not compared with the exam yet.")
-    evidence: dict[str, Any] = {"method": found.method, "scores": found.scores}
+    evidence: dict[str, Any] = {"method": found.method, "scores": found.scores, "policy": found.policy}
     if not found.blocked:
         return Finding("overlap", False, found.score, found.limit, evidence=evidence)
     evidence |= {
@@ -146,7 +146,7 @@ def duplicate(facts: Facts) -> Finding:
     kept = twins.kept
     evidence |= {"case": kept.case, "method": kept.method}
     message = DUPLICATE[kept.method].format(case=kept.case)
-    return Finding("duplicate", kept.method != "semantic", kept.score, kept.limit, message, evidence)
+    return Finding("duplicate", kept.method in BLOCKING, kept.score, kept.limit, message, evidence)
 
 
 DUPLICATE = {

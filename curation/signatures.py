@@ -1,7 +1,8 @@
 """Finds the twins of corrections in PostgreSQL, by index: same hash, shared bands, neighbouring vectors.
 
 Called by the screener in its transaction; only its role may read a signature. A case precedes another if it is accepted
-and the other is not, or else if it came first; of two twins the preceding one is kept, as long as it may train.
+and the other is not, or else if it came first; of two twins the preceding one is kept, as long as it may train. What
+was found before about the cases of a batch does not count: they are decided anew, one after the other.
 """
 
 from collections import defaultdict
@@ -30,6 +31,7 @@ Found = dict[int, list[tuple[int, float]]]
 PRECEDES_AND_STAYS = """
     o.verdict IN ('', 'accepted') AND (o.verdict <> 'accepted', o.id) < (c.verdict <> 'accepted', c.id)
     AND NOT EXISTS (SELECT FROM curation_blocker b WHERE b.case_id = o.id AND b.blocking
+                    AND NOT (b.check_name = 'duplicate' AND b.case_id = ANY(%(cases)s::bigint[]))
                     AND NOT curation_covered(b.case_id, b.check_name::text))
     AND NOT EXISTS (SELECT FROM curation_pair p WHERE p.correction_id = o.correction_id AND p.state = 'withdrawn')
 """
@@ -134,41 +136,45 @@ def sign(rows: Mapping[int, Row], encoder: "Encoder | None") -> int:
 
 
 def twins_of(rows: Mapping[int, Row], policy: "Policy", encoder: "Encoder | None") -> dict[int, Twins]:
-    """For every case of `rows` (signed): what else there is like it. A few queries, however many cases."""
+    """For every case of `rows` (signed, preceding ones first): what else there is like it. A few queries for all."""
     cases = list(rows)
     bound_searches()
-    exact = {case: others[0][0] for case, others in asked(EXACT, cases=cases).items()}
-    left = [case for case in cases if case not in exact]
-    sharing = near_candidates(left)
-    nearby = neighbours(left, policy.semantic_duplicate_limit, encoder)
+    exact = asked(EXACT, cases=cases)
+    sharing = asked(SHARING, cases=cases, least=duplicates.SHARED_LEAST, most=CANDIDATES)
+    nearby = neighbours(cases, policy.semantic_duplicate_limit, encoder)
     texts = texts_of({other for found in (sharing, nearby) for others in found.values() for other, _ in others})
     answers = other_answers(cases)
-    found = {}
+    found: dict[int, Twins] = {}
+    gone: set[int] = set()
     for case, row in rows.items():
-        if case in exact:
-            best: list[Twin] = [Twin(exact[case], "exact", 1.0, 1.0)]
-        else:
-            best = verified(row, sharing.get(case, []), nearby.get(case, []), texts, policy)
+        left = [without(these.get(case, []), gone) for these in (exact, sharing, nearby)]
+        best = verified(row, left[0], left[1], left[2], texts, policy)
         kept = next((twin for twin in best if not twin.differs), None)
         close = next((twin for twin in best if twin.differs), None) if kept is None else None
         others = tuple(other for other in answers.get(case, ()) if kept is None or other != kept.case)
         found[case] = Twins(kept, close, others, duplicates.METHODS if encoder else duplicates.METHODS[:2])
+        if kept is not None and kept.method in duplicates.BLOCKING:
+            gone.add(case)
     return found
 
 
+Candidates = Sequence[tuple[int, float]]
+
+
+def without(candidates: Candidates, gone: set[int]) -> Candidates:
+    return [one for one in candidates if one[0] not in gone]
+
+
 def verified(
-    row: Row,
-    sharing: Sequence[tuple[int, float]],
-    nearby: Sequence[tuple[int, float]],
-    texts: Mapping[int, Row],
-    policy: "Policy",
+    row: Row, exact: Candidates, sharing: Candidates, nearby: Candidates, texts: Mapping[int, Row], policy: "Policy"
 ) -> list[Twin]:
-    """Twins at or above their limit: nearly equal before equal in meaning, those that differ in a fact last."""
-    found = []
-    for case, _ in sharing:
+    """Twins at or above their limit: equal before nearly equal before equal in meaning, those that differ last."""
+    found = [Twin(case, "exact", 1.0, 1.0) for case, _ in exact]
+    for case, _ in sharing if not found else ():
         alike = duplicates.near(row, texts[case], policy.duplicate_limit)
         found.append(Twin(case, "near", alike.score, policy.duplicate_limit, alike.why))
-    for case, cosine in nearby:
+    same = any(twin.score >= twin.limit and not twin.differs for twin in found)
+    for case, cosine in nearby if not same else ():
         alike = duplicates.semantic(row, texts[case], cosine, policy.semantic_duplicate_limit)
         found.append(Twin(case, "semantic", alike.score, policy.semantic_duplicate_limit, alike.why))
     reached = [twin for twin in found if twin.score >= twin.limit]
@@ -193,11 +199,6 @@ def bound_searches() -> None:
             " set_config('hnsw.iterative_scan', 'strict_order', true)",
             [str(MOST_SHARING)],
         )
-
-
-def near_candidates(cases: Sequence[int]) -> Found:
-    """Cases that share bands, the most first."""
-    return asked(SHARING, cases=list(cases), least=duplicates.SHARED_LEAST, most=CANDIDATES)
 
 
 def neighbours(cases: Sequence[int], least: float, encoder: "Encoder | None") -> Found:
@@ -226,7 +227,7 @@ def texts_of(cases: Iterable[int]) -> dict[int, Row]:
 def freed(limit: int) -> list[int]:
     """Open and accepted cases whose kept twin does not come before them any more, or may not train."""
     with connection.cursor() as cursor:
-        cursor.execute(FREED, {"most": limit})
+        cursor.execute(FREED, {"cases": [], "most": limit})
         return [case for (case,) in cursor.fetchall()]
 
 

@@ -60,6 +60,7 @@ def screen(kind: str, feedback_id: str) -> None:
 
 @shared_task(name="curation.tasks.rescreen")
 def rescreen() -> None:
+unsigned = Unsigned()
     """A new epoch was adopted: screen again what waits or trains."""
     screen_all()
 
@@ -95,6 +96,7 @@ def screen_all() -> None:
     epoch = opened_registry()
     if epoch is None:
         return
+    unsigned.sign()
     for action, rows in (
         (actions.screen_waiting, BATCH),
         (actions.screen_freed, BATCH),
