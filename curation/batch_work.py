@@ -43,7 +43,8 @@ def work(part_id: int, *, by: str) -> list[int]:
     try:
         return STEPS[part.kind](part, by)
     except BadFile as problem:
-        batch_actions.fail_batch(part.batch_id, str(problem), by=by)
+        reason = str(problem).replace(f"{folder().resolve()}/", "")
+        batch_actions.fail_batch(part.batch_id, reason, by=by)
         forget(part.batch)
     except Stale as late:
         log.warning("batch.part_lost", part=part.pk, reason=str(late))

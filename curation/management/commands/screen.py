@@ -172,7 +172,7 @@ def throw_away(
     clean = list(rowfiles.read_background(background)) if background else []
     key = secrets.token_bytes(32)
     content = Registry.build(numbered, key, clean, policy=policy, encoder=encoder)
-    return Registry.from_bytes(content, key, encoder=encoder), ids
+    return Registry.from_bytes(content, key), ids
 
 
 def current(options: Mapping[str, Any], encoder: "Encoder | None") -> "Registry":
