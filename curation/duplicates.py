@@ -68,7 +68,7 @@ FUNCTION = set_of(
     "a an the this that these those it its i you he she we they me him her us them my your his our their is are was"
     " were be been being am do does did done has have had having will would shall can could might of at by for from"
     " in on out over to into with about as than then so if but and or because while"
-X here also too very just please kindly tell give explain describe show let lets"
+    " when where what which who whom whose why how there here also too very just please kindly tell give explain describe show let lets"
     " suppose given consider each every all any some"
     " assume know need want like hello hi dear thanks"
     " thank ok okay well now s t re ve ll d m"

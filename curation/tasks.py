@@ -46,7 +46,21 @@ class Gaps:
             self.everything_due = now + self.EVERYTHING_EVERY
 
 
+class Unsigned:
+    """Corrections from before there were signatures, or before this embedding model: signed once after each start."""
+
+    def __init__(self) -> None:
+        self.after: int | None = 0
+
+    def sign(self) -> None:
+        """Sign the next of them; the rest is the next sweep's."""
+        for _ in range(MOST_BATCHES):
+            if self.after is not None:
+                self.after = actions.sign_cases(self.after, BATCH, by=SCREENER)
+
+
 gaps = Gaps()
+unsigned = Unsigned()
 
 
 @shared_task(name="curation.tasks.screen")
@@ -60,7 +74,6 @@ def screen(kind: str, feedback_id: str) -> None:
 
 @shared_task(name="curation.tasks.rescreen")
 def rescreen() -> None:
-unsigned = Unsigned()
     """A new epoch was adopted: screen again what waits or trains."""
     screen_all()
 
