@@ -66,6 +66,7 @@ class Overlap:
     benchmark: str = ""
     spans: list[Span] = field(default_factory=list)
     scores: dict[str, float] = field(default_factory=dict)
+    policy: int = 0  # version; 0: the built-in one
 
     @property
     def blocked(self) -> bool:

@@ -40,7 +40,9 @@ PARAMETERS = {
 
 
 class Registry:
-    """An opened snapshot. `number` is its epoch, where it has one."""
+    """An opened snapshot. `number` is its epoch, where it has one; `policy_version`: 0 is the built-in policy."""
+
+    policy_version = 0
 
     def __init__(self, data: Data, key: bytes, number: int = 0) -> None:
         self.number = number
@@ -109,10 +111,10 @@ class Registry:
         """Ids of items without enough rare n-grams: found when copied word for word, not when reworded."""
         return list(self.header["unprotected"])
 
-    def with_policy(self, policy: Policy) -> "Registry":
+    def with_policy(self, policy: Policy, version: int = 0) -> "Registry":
         """The same snapshot under other limits; the arrays are shared."""
         other = copy.copy(self)
-        other.policy = policy
+        other.policy, other.policy_version = policy, version
         return other
 
     def check(self, prompt: str, answer: str = "", since: int = 0) -> Overlap:
@@ -163,7 +165,8 @@ class Registry:
     def _overlap(self, scores: dict[str, float], decided: tuple[str, float, float] | None, field: int = -1) -> Overlap:
         if decided is None:
             limit = self.policy.containment_limit
-            return Overlap(min(scores["containment"], limit - 1e-6), limit, "containment", scores=dict(scores))
+            score, version = min(scores["containment"], limit - 1e-6), self.policy_version
+            return Overlap(score, limit, "containment", scores=dict(scores), policy=version)
         method, score, limit = decided
         item = field // 3
         return Overlap(
@@ -173,6 +176,7 @@ class Registry:
             item_id=bytes(self.arrays["item_id"][item]).decode(),
             benchmark=self.header["benchmarks"][int(self.arrays["item_benchmark"][item])],
             scores=scores,
+            policy=self.policy_version,
         )
 
     def _spans(self, row: Row, method: str, integers: Array, since: int) -> Iterator[Span]:
@@ -326,7 +330,7 @@ _opened: dict[tuple[int, str], Registry] = {}
 
 
 def current() -> Registry | None:
-    """The current epoch's snapshot, opened; None before the first. Only screener and evaluator can read it.
+    """The current epoch's snapshot, opened, under its policy; None before the first. Only screener and evaluator can.
 
     The epoch decides, not the newest snapshot in the vault: one whose import was killed before its epoch was adopted
     would otherwise leave every row screened under an epoch that does not exist.
@@ -338,18 +342,21 @@ def current() -> Registry | None:
 
     if not settings.CFT_REGISTRY_KEY:
         raise BadRegistry("CFT_REGISTRY_KEY is not set in this process: only the screener and the evaluator hold it.")
-    epoch = RegistryEpoch.objects.current()
+    epoch = RegistryEpoch.objects.select_related("policy").current()
     if epoch is None:
         return None
     number, sha256 = epoch.number, epoch.sha256
     if (number, sha256) not in _opened:
-        path = Path(settings.CFT_VAR) / "registry" / f"{number:06d}-{sha256[:16]}.cftreg"
+        path = Path(settings.CFT_VAR) / "registry" / f"{epoch.snapshot_number:06d}-{sha256[:16]}.cftreg"
         if not is_whole(path, sha256):
-            write_privately(path, content_of(number))
+            write_privately(path, content_of(epoch.snapshot_number))
         if not is_whole(path, sha256):
             raise BadRegistry(f"Epoch {number} in the vault does not have the SHA-256 it was adopted with.")
+        opened = Registry.open(path, settings.CFT_REGISTRY_KEY, number)
+        if epoch.policy is not None:
+            opened = opened.with_policy(Policy.of(epoch.policy.values), epoch.policy.version)
         _opened.clear()
-        _opened[number, sha256] = Registry.open(path, settings.CFT_REGISTRY_KEY, number)
+        _opened[number, sha256] = opened
     return _opened[number, sha256]
 
 

@@ -13,7 +13,8 @@ from audit.actions import Blocked, Refused, record
 from curation import reverse
 from curation.actions import adopt_epoch
 from curation.freezing import refuse_exam
-from curation.models import RegistryEpoch, ReverseCheck
+from curation.models import RegistryEpoch, ReverseCheck, ScreeningPolicy
+from curation.tuning import BadPolicy, parse
 from evaluation import offering, registering
 from evaluation.items import check_margin, read_lines, read_rows, version_sha256
 from evaluation.models import Benchmark, BenchmarkVersion, Gate, GateResult, Proposal, Scorer, Verdict, Waiver
