@@ -28,6 +28,7 @@ SECTIONS: dict[str, tuple[str, list[tuple[str, str]]]] = {
         "Curation",
         [
             ("Pairs", "curation:pairs"),
+            ("Duplicates", "curation:duplicates"),
             ("Overrides", "curation:overrides"),
             ("Datasets", "curation:datasets"),
             ("Thresholds", "curation:thresholds"),
@@ -51,6 +52,7 @@ PARENTS = {
     "feedback:give": "feedback:list",
     "curation:pair": "curation:pairs",
     "curation:dataset": "curation:datasets",
+    "curation:dataset_report": "curation:datasets",
     "curation:freeze": "curation:datasets",
     "curation:checked": "curation:check",
     "curation:batch": "curation:batches",

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from curation import batch_views, bench, inquiry_views, override_views, tuning_views, views
+from curation import batch_views, bench, duplicate_views, inquiry_views, override_views, tuning_views, views
 
 app_name = "curation"
 urlpatterns = [
@@ -16,9 +16,11 @@ urlpatterns = [
     path("overrides/<int:pk>/settle/", override_views.settle, name="settle"),
     path("pairs/", views.pairs, name="pairs"),
     path("pairs/<uuid:pk>/", views.pair, name="pair"),
+    path("duplicates/", duplicate_views.duplicates, name="duplicates"),
     path("datasets/", views.datasets, name="datasets"),
     path("datasets/freeze/", views.freeze, name="freeze"),
     path("datasets/<int:pk>/", views.dataset, name="dataset"),
+    path("datasets/<int:pk>/report/", views.dataset_report, name="dataset_report"),
     path("datasets/<int:pk>/report.json", views.report, name="report"),
     path("thresholds/", tuning_views.thresholds, name="thresholds"),
     path("thresholds/status/", tuning_views.policy_status, name="policy_status"),

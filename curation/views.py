@@ -108,6 +108,16 @@ def dataset(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_GET
 @role_required(*ROLES)
+def dataset_report(request: HttpRequest, pk: int) -> HttpResponse:
+    """The decontamination report, to be read and printed, and whether it is the one of the freeze."""
+    shown = get_object_or_404(Dataset.objects.select_related("frozen_by"), pk=pk)
+    found = reporting.digest(shown.report)
+    context = {"dataset": shown, "report": shown.report, "found": found, "intact": found == shown.report_sha256}
+    return render(request, "curation/dataset_report.html", context)
+
+
+@require_GET
+@role_required(*ROLES)
 def report(request: HttpRequest, pk: int) -> HttpResponse:
     """The decontamination report as the very bytes whose SHA-256 stands in the dataset and in every manifest."""
     shown = get_object_or_404(Dataset, pk=pk)
