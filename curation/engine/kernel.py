@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from curation.engine.hashing import QUESTION, WHOLE, Array, U, accumulate, print_of_run, siphash, split
+from curation.engine.hashing import QUESTION, WHOLE, Array, U, accumulate, print_of_run, siphash, split, trigrams
 
 MOST_POSTINGS = 16  # items that one n-gram leads to
 MOST_LENGTHS = 64  # lengths of short fields that begin with the same three words
@@ -98,6 +98,7 @@ def scan(data, offsets, fold, keys, t, since, integers, floats, trace):
     longest = longest // 2 + 2
     words, prefix, grams = np.empty(longest, np.uint64), np.empty(longest + 1, np.uint64), np.empty(longest, np.uint64)
     at, found, pair = np.empty(longest, np.int64), np.empty(longest, np.int64), np.empty(2, np.uint64)
+    bits, gram_keys, gram_bucket, anchor_bits = t.filter, t.gram_keys, t.gram_bucket, t.anchor_filter
     for row in range(rows):
         n0 = split(data, offsets[2 * row], offsets[2 * row + 1], fold, keys[6], words, 0)
         n = split(data, offsets[2 * row + 1], offsets[2 * row + 2], fold, keys[6], words, n0)
@@ -110,22 +111,21 @@ def scan(data, offsets, fold, keys, t, since, integers, floats, trace):
             start, end = (n0 if part == 1 else 0), (n0 if part == 0 else n)
             if end > start and whole[EXACT_FIELD] < 0 and not (part == 2 and n0 == n):
                 h = print_of_run(prefix, start, end, keys, pair)
-                place = find(t.exact_keys, t.exact_bucket, h) if probe(t.filter, h) else -1
+                place = find(t.exact_keys, t.exact_bucket, h) if probe(bits, h) else -1
                 if place >= 0 and t.item_since[t.exact_field[place] // 3] > since:
                     whole[EXACT_FIELD], whole[EXACT_PART] = t.exact_field[place], part
-        for i in range(n - 2):
-            grams[i] = siphash(words, i, 3, keys[0], keys[1])
+        trigrams(words, n, keys[0], keys[1], grams)
         hits = 0
         for i in range(n - 2):
             h = grams[i]
-            if h & U(1) == U(0) and probe(t.filter, h):
-                place = find(t.gram_keys, t.gram_bucket, h)
+            if h & U(1) == U(0) and probe(bits, h):
+                place = find(gram_keys, gram_bucket, h)
                 if place >= 0:
                     at[hits], found[hits] = i, place
                     hits += 1
-            if whole[RUN_FIELD] < 0 and probe(t.anchor_filter, h):
+            if whole[RUN_FIELD] < 0 and probe(anchor_bits, h):
                 run_from(i, n, h, prefix, keys, t, since, pair, whole)
-        if hits:
+        if hits >= MIN_HITS:
             match(words, n0, n, at[:hits], found[:hits], keys, t, since, whole, number, trace)
 
 
@@ -166,12 +166,15 @@ def match(words, n0, n, at, found, keys, t, since, whole, number, trace):
             distinct += 1
             entries += 3 * (np.int64(t.gram_start[found[i] + 1]) - np.int64(t.gram_start[found[i]]))
         local[i] = names[s]
+    if distinct < MIN_HITS:
+        return
     size = 4
     while size < 2 * entries:
         size *= 2
     table, names = np.full(size, -1, np.int64), np.empty(size, np.int64)
     fields, shared, total = np.empty(entries, np.int64), np.zeros(entries, np.int64), np.zeros(entries, np.float64)
     starts, owners, count, known = np.empty(distinct + 1, np.int64), np.empty(entries, np.int64), 0, 0
+    most = 0
     for g in range(distinct):
         starts[g] = count
         for j in range(np.int64(t.gram_start[place_of[g]]), np.int64(t.gram_start[place_of[g] + 1])):
@@ -186,9 +189,12 @@ def match(words, n0, n, at, found, keys, t, since, whole, number, trace):
                         table[s], names[s], fields[known] = field, known, field
                         known += 1
                     shared[names[s]] += 1
+                    most = max(most, shared[names[s]])
                     total[names[s]] += t.gram_idf[place_of[g]]
                     owners[count] = names[s]
                     count += 1
+    if most < MIN_HITS:
+        return
     starts[distinct] = count
     contain(n, at, local, starts, owners, place_of, fields[:known], shared, total, t, whole, number, trace)
     resemble(words, n0, n, distinct, fields[:known], shared, keys, t, whole, number)
@@ -226,14 +232,14 @@ def contain(n, at, local, starts, owners, place_of, fields, shared, total, t, wh
             gram = local[places[last]]
             if inside[gram] == 0:
                 weight += t.gram_idf[place_of[gram]]
-                different += 1
+                different += t.gram_idf[place_of[gram]] > 0
             inside[gram] += 1
             while at[places[last]] - at[places[first]] >= width:
                 old = local[places[first]]
                 inside[old] -= 1
                 if inside[old] == 0:
                     weight -= t.gram_idf[place_of[old]]
-                    different -= 1
+                    different -= t.gram_idf[place_of[old]] > 0
                 first += 1
             if weight > best + 1e-9:
                 best, best_first, best_last, best_different = weight, first, last + 1, different
@@ -254,7 +260,7 @@ def resemble(words, n0, n, distinct, fields, shared, keys, t, whole, number):
     for kind in (QUESTION, WHOLE):
         best, likely = np.full(CANDIDATES, -1, np.int64), np.zeros(CANDIDATES, np.float64)
         for f in range(len(fields)):
-            if fields[f] % 3 != kind or t.long_start[fields[f] + 1] == t.long_start[fields[f]]:
+            if fields[f] % 3 != kind or shared[f] < MIN_HITS or t.long_start[fields[f] + 1] == t.long_start[fields[f]]:
                 continue
             value = shared[f] / (t.field_rare[fields[f]] + distinct - shared[f] + 1.0)
             if value > likely[CANDIDATES - 1]:
