@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curation import normalise
+from curation.overlap import Policy, Span
 
 if TYPE_CHECKING:
     from curation.engine.encoder import Encoder
@@ -120,6 +121,16 @@ def passages_of(row: int, prompt: str, answer: str) -> list[Passage]:
     if prompt and len(answer.split()) > 3:
         found += passages(row, prompt)
     return found
+
+
+def spans_of(row: tuple[str, str], like: Likeness) -> Iterable[Span]:
+    """The passage that came nearest, as ranges of the prompt and of the answer."""
+    prompt, answer = row
+    shift = len(prompt) + 1 if prompt and answer else len(prompt)
+    if like.start < len(prompt):
+        yield Span("prompt", like.start, min(like.end, len(prompt)))
+    if answer and like.end > shift:
+        yield Span("answer", max(0, like.start - shift), like.end - shift)
 
 
 def terms(text: str) -> tuple[set[str], Counter[str]]:
@@ -238,6 +249,22 @@ class Meaning:
         sums = np.concatenate([[0.0], np.cumsum(self._a["meaning_weights"], dtype=np.float64)])
         starts = self._a["meaning_word_start"]
         return np.maximum(sums[starts[1:]] - sums[starts[:-1]], 1e-9)
+
+    def measure(
+        self,
+        rows: Sequence[tuple[str, str]],
+        chosen: Sequence[int],
+        encoder: "Encoder",
+        policy: Policy,
+        allowed: NDArray[np.bool_] | None = None,
+    ) -> tuple[list[int], dict[int, Likeness]]:
+        """The chosen rows (prompt, answer) that can be compared, and what they come nearest to; see `compare`."""
+        able = [row for row in chosen if not is_foreign("".join(rows[row]))]
+        found = [one for row in able for one in passages_of(row, *rows[row])]
+        vectors = encoder.encode([one.text for one in found])
+        return able, self.compare(
+            found, vectors, floor=policy.meaning_floor, margin=policy.meaning_margin, allowed=allowed
+        )
 
     def compare(
         self,

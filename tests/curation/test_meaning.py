@@ -12,7 +12,7 @@ from curation.meaning import Meaning, passages, passages_of, readable, terms
 KEY = b"a key of at least sixteen bytes"
 ITEMS = [
     (
-        "A baker sells 40 loaves in the morning and 25 in the afternoon at 3 dollars each. What does she earn that day?",
+        "A baker sells 40 loaves in the morning and 25 in the afternoon at 3 dollars each. What does she earn?",
         "She sells 40 + 25 = 65 loaves, so she earns 65 * 3 = 195 dollars.",
     ),
     ("Which treaty ended the war between the two kingdoms of the northern islands?", "The treaty of Vell."),
