@@ -58,9 +58,9 @@ class Check:
 
     @property
     def tone(self) -> str:
-        """The class of its line: stopped, let pass, or nothing."""
+        """The class of its line: stopped, let pass or only told, or nothing."""
         if not self.finding.blocking:
-            return ""
+            return "warn" if self.finding.message else ""
         return "warn" if self.covered else "stop"
 
 
@@ -70,7 +70,7 @@ def shown_checks(
     overrides: Mapping[str, Override] | None = None,
 ) -> list[Check]:
     """The findings worth a line. `limits`: the policy's thresholds by name; `overrides`: by check (`overriding`)."""
-    shown = [one for one in findings if one.blocking or one.check_name in PASSED]
+    shown = [one for one in findings if one.blocking or one.check_name in PASSED or one.message]
     return [check(one, limits or {}, (overrides or {}).get(one.check_name)) for one in shown]
 
 
@@ -84,8 +84,20 @@ def check(finding: Blocker, limits: Mapping[str, float], override: Override | No
         return Check(finding, words, 1.0, how, tuple(measures(evidence, limits, finding.blocking)), override)
     if finding.check_name == "author_share" and limit:
         return Check(finding, f"{score:.0f} of {limit:.0f} pairs", top=1.25 * limit)
+    if finding.check_name in ("duplicate", "other_answer") and finding.message:
+        return alike(finding, override)
     words = "stopped" if finding.blocking else PASSED[finding.check_name]
     return Check(finding, words, override=override)
+
+
+def alike(finding: Blocker, override: Override | None) -> Check:
+    """A duplicate, a row that comes close to one, or another answer to the question: which case, and how alike."""
+    cases = [finding.evidence.get("case"), finding.evidence.get("close"), *finding.evidence.get("cases", [])]
+    named = "case " + ", ".join(str(case) for case in cases if case)
+    how = "" if finding.blocking else finding.message
+    if not finding.score or finding.evidence.get("method") == "exact":
+        return Check(finding, named, how=how, override=override)
+    return Check(finding, f"{finding.score:.0%} of {finding.limit:.0%} · {named}", 1.0, how, override=override)
 
 
 def measures(evidence: Mapping[str, Any], limits: Mapping[str, float], blocking: bool) -> Iterable[Measure]:
