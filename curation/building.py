@@ -21,6 +21,10 @@ MARKERS = 8  # n-grams without weight by which a field of common phrases is foun
 AT_ONCE = 20_000  # texts fingerprinted in one go
 
 
+TELLING = ("anchor_length", "field_mass", "field_rare", "field_words")
+"""Arrays to seal: how long each field is picks an item out of a list of texts that it may be, without any key."""
+
+
 @dataclass(frozen=True)
 class Prints:
     """Fingerprints of items, one line each; see `hashing.fingerprint`. A field's number is 3 * item + kind."""

@@ -2,8 +2,9 @@
 
 Layout: `CFTREG02`, the length of a JSON header (8 bytes, little-endian), the header, then the arrays it names, each
 aligned to 64 bytes. The header says how each array is stored and its SHA-256; `sha256` is that of this list. Arrays
-that tell something without the key (vectors of items) are sealed: AES-256-GCM, the nonce derived from key and content,
-so that the same content gives the same bytes. Everything else is used where it lies: processes share the pages of a file.
+that tell something without the key (vectors of items, their lengths) are sealed: AES-256-GCM, the nonce derived from
+key and content, so that the same content gives the same bytes. Everything else is used where it lies: processes share
+the pages of a file.
 """
 
 import hashlib
