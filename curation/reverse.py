@@ -112,7 +112,7 @@ def keep(check: ReverseCheck, kind: str, found: Mapping[int, "Overlap"], **reach
 def frozen(kind: str, ids: Sequence[int]) -> set[Any]:
     """Which of these cases or replay rows a dataset holds."""
     path = "pair__correction__case" if kind == "case" else "replay_row"
-    return set(DatasetRow.objects.filter(**{f"{path}__in": ids}).values_list(path, flat=True))
+    return set(DatasetRow.objects.filter(**{f"{path}__in": ids}).order_by().values_list(path, flat=True))
 
 
 def advance(check: ReverseCheck, rows: int) -> int:
