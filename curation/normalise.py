@@ -65,11 +65,12 @@ _ALONE = re.compile(
 _FOREIGN = re.compile("[^\x00-\x7f]+")
 _UNIT = re.compile("[\u1100-\u1112]?[\u1161-\u1175][\u11a8-\u11c2]?|[^\x00-\x7f]")  # a Hangul syllable in parts, or one
 
-# A run of backslashes is taken whole, whatever follows, so that time is linear. All is lower case by then.
+# A run of backslashes is taken whole, whatever follows, so that time is linear. Each branch begins with
+# a literal, so that the search leaps to it. All is lower case by then.
 _CODED = re.compile(
-    r"""\\++(?: u(?P<high>d[89ab][0-9a-f]{2})\\++u(?P<low>d[c-f][0-9a-f]{2}) | u(?P<four>[0-9a-f]{4})
+    r"""\\\\*+(?: u(?P<high>d[89ab][0-9a-f]{2})\\++u(?P<low>d[c-f][0-9a-f]{2}) | u(?P<four>[0-9a-f]{4})
         | x(?P<two>[0-9a-f]{2}) | (?P<gap>[nrt"']?) )
-    | (?P<octets>(?:%[0-9a-f]{2})+)
+    | %(?P<octets>[0-9a-f]{2}(?:%[0-9a-f]{2})*)
     | &(?: \#(?P<decimal>[0-9]{1,7}) | \#x(?P<hexadecimal>[0-9a-f]{1,6}) | (?P<name>[a-z][a-z0-9]{1,30}) );""",
     re.VERBOSE,
 )
@@ -115,8 +116,7 @@ def packed(texts: Iterable[str]) -> list[str]:
         and "&" not in text
         and "\\" not in text
         and "%" not in text
-        and "-\n" not in text
-        and "-\r\n" not in text
+        and ("\n" not in text or ("-\n" not in text and "-\r\n" not in text))
         else strong(text)
         for text in texts
     ]
@@ -212,7 +212,7 @@ def _decoded(m: re.Match[str]) -> str:
     if kind == "gap":
         return " "
     if kind == "octets":
-        return _octets(m.group())
+        return _octets(m["octets"]) or m.group()
     if kind == "name":
         return html5.get(f"{m['name']};", m.group())
     if kind == "low":
@@ -225,4 +225,4 @@ def _octets(text: str) -> str:
     try:
         return bytes.fromhex(text.replace("%", "")).decode()
     except UnicodeDecodeError:
-        return text
+        return ""
