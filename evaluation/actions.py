@@ -15,7 +15,7 @@ from curation.actions import adopt_epoch
 from curation.freezing import refuse_exam
 from curation.models import RegistryEpoch, ReverseCheck, ScreeningPolicy
 from curation.tuning import BadPolicy, parse
-from evaluation import offering, registering
+from evaluation import offering, registering, weakness
 from evaluation.items import check_margin, read_lines, read_rows, version_sha256
 from evaluation.models import Benchmark, BenchmarkVersion, Gate, GateResult, Proposal, Scorer, Verdict, Waiver
 from evaluation.vault import actions as vault
@@ -139,7 +139,10 @@ def publish(
     benchmark, _ = Benchmark.objects.get_or_create(name=name, defaults={"title": title, "kind": kind})
     newest = benchmark.versions.order_by("-number").first()
     number = newest.number + 1 if newest else 1
-    version = BenchmarkVersion.objects.create(benchmark=benchmark, number=number, published_by=by, **facts)
+    version = BenchmarkVersion.objects.create(
+        benchmark=benchmark, number=number, published_by=by, encoder=snapshot.encoder, **facts
+    )
+    weakness.store(version, snapshot.weak)
     if snapshot.number > snapshot.follows:
         adopt_epoch(
             snapshot.number,

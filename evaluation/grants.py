@@ -12,6 +12,7 @@ EVERYTHING = (
     "evaluation_gateresult",
     "evaluation_proposal",
     "evaluation_waiver",
+    "evaluation_weakitem",
 )
 
 GRANTS = {
@@ -31,6 +32,7 @@ GRANTS = {
         "evaluation_gateresult": "SELECT, INSERT",
         "evaluation_proposal": "SELECT, UPDATE(state, reasons, version_id, reverse_check_id, settled_at)",
         "evaluation_waiver": "SELECT",
+        "evaluation_weakitem": "SELECT, INSERT",
         "curation_registryepoch": "SELECT, INSERT",
         # New items are compared with stored rows: asked for here, done by the screener. Ids and scores, no row's words.
         "curation_reversecheck": "SELECT, INSERT",

@@ -44,6 +44,9 @@ class BenchmarkVersion(models.Model):
     )
     published_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
     published_at = models.DateTimeField(auto_now_add=True)
+    encoder = models.CharField(
+        max_length=120, blank=True, db_default="", help_text="The model that compares rows with it by meaning, if any."
+    )
 
     class Meta:
         constraints = [
@@ -54,6 +57,23 @@ class BenchmarkVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.benchmark.name} v{self.number}"
+
+
+class WeakItem(models.Model):
+    """An item that n-grams cannot protect: found when copied word for word, not when reworded. Never its text."""
+
+    class Why(models.TextChoices):
+        SHORT = "short", "Too short"
+        COMMON = "common", "Only common phrases"
+
+    version = models.ForeignKey(BenchmarkVersion, on_delete=models.PROTECT, related_name="weak_items")
+    item = models.UUIDField(help_text="Its opaque id, as evidence shows it.")
+    position = models.PositiveIntegerField(help_text="Its line in the file, from 0.")
+    why = models.CharField(max_length=6, choices=Why)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["version", "position"], name="weak_item_once")]
+        ordering = ["version", "position"]
 
 
 class ProposalQuerySet(models.QuerySet["Proposal"]):

@@ -24,6 +24,7 @@ class Snapshot:
     """A stored registry: its number is that of the epoch which adopts it, after the epoch `follows` (0: the first).
 
     `comparable_since`: the oldest epoch that measured alike; rows screened since then meet the newer items only.
+    `weak`: ids of the items that n-grams cannot protect. `encoder`: what compares by meaning, empty if nothing does.
     """
 
     number: int
@@ -33,6 +34,8 @@ class Snapshot:
     normaliser: str
     follows: int = 0
     comparable_since: int | None = None
+    weak: frozenset[str] = frozenset()
+    encoder: str = ""
 
 
 def protected_versions() -> dict[str, str]:
@@ -58,7 +61,14 @@ def build_snapshot(labels: Mapping[str, str]) -> Snapshot:
     epoch, before = RegistryEpoch.objects.current(), current_registry()
     if epoch and before and not differs(before, labels):
         return Snapshot(
-            epoch.number, epoch.sha256, epoch.items, epoch.unprotected_items, epoch.normaliser, epoch.number
+            number=epoch.number,
+            sha256=epoch.sha256,
+            items=epoch.items,
+            unprotected=epoch.unprotected_items,
+            normaliser=epoch.normaliser,
+            follows=epoch.number,
+            weak=frozenset(before.unprotected),
+            encoder=before.header.get("encoder") or "",
         )
     key, follows = registry_key(), epoch.number if epoch else 0
     content = Registry.build(protected_items(labels), key, reference_texts(), number=follows + 1, previous=before)
@@ -72,6 +82,8 @@ def build_snapshot(labels: Mapping[str, str]) -> Snapshot:
         normaliser=built.header["normaliser"],
         follows=follows,
         comparable_since=comparable_since(epoch, before, built),
+        weak=frozenset(built.unprotected),
+        encoder=built.header.get("encoder") or "",
     )
 
 

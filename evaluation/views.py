@@ -16,12 +16,14 @@ from cftapp.accounts import ROLES, has_role, role_required
 from evaluation import actions, reach
 from evaluation.champion import champion_run
 from evaluation.forms import ProposalForm, WaiverForm
-from evaluation.models import Benchmark, BenchmarkVersion, Gate, GateResult, Proposal, Waiver
+from evaluation.models import Benchmark, BenchmarkVersion, Gate, GateResult, Proposal, Waiver, WeakItem
 from feedback.mailbox import MailboxClosed
 from training.models import Job, Run
 
 POLL_OVER = 286
 """htmx stops polling when it gets this status."""
+LISTED = 200
+"""Items that are listed one by one at most; the counts are of all."""
 WAIVERS = ("engineer", "lead")
 CONFIRMS = ("lead", "compliance")
 
@@ -145,7 +147,21 @@ def benchmark(request: HttpRequest, pk: int) -> HttpResponse:
     versions = shown.versions.select_related("published_by").annotate(exams=Count("gates")).order_by("-number")
     results = GateResult.objects.filter(version__benchmark=shown).select_related("gate", "version__benchmark")
     context = {"benchmark": shown, "versions": versions, "results": results.order_by("-gate_id", "-opponent")[:20]}
-    return render(request, "evaluation/benchmark.html", context)
+    return render(request, "evaluation/benchmark.html", context | protection(shown))
+
+
+def protection(shown: Benchmark) -> dict[str, Any]:
+    """How the newest version's items are protected: by n-grams, or word for word alone, and which these are."""
+    newest = shown.versions.order_by("-number").first()
+    weak = newest.weak_items.all() if newest else WeakItem.objects.none()
+    reasons = dict(weak.order_by("why").values_list("why").annotate(count=Count("pk")))
+    return {
+        "newest": newest,
+        "weak": weak[:LISTED],
+        "weak_count": sum(reasons.values()),
+        "strong_count": (newest.items if newest else 0) - sum(reasons.values()),
+        "reasons": [(WeakItem.Why(why).label, count) for why, count in sorted(reasons.items())],
+    }
 
 
 # --- gates ------------------------------------------------------------------------------------------------------------
