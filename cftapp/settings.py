@@ -188,7 +188,7 @@ X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20
 CFT_API_REQUESTS_PER_MINUTE: int = env.int("CFT_API_REQUESTS_PER_MINUTE", default=12_000)
 # Protected items of which leaks are made, after a publication, for the page on which thresholds are tuned.
-CFT_LABELLED_ITEMS: int = env.int("CFT_LABELLED_ITEMS", default=200)
+CFT_LABELLED_ITEMS: int = env.int("CFT_LABELLED_ITEMS", default=100)
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

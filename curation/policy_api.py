@@ -71,7 +71,7 @@ class PolicyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
     pagination_class = NewestVersionFirst
 
     def get_serializer_context(self) -> dict[str, Any]:
-        return super().get_serializer_context() | {"in_force": labelled.standing().version}
+        return {**super().get_serializer_context(), "in_force": labelled.standing().version}
 
     @extend_schema(summary="Save thresholds as the next version", request=SaveSerializer)
     def create(self, request: Request) -> Response:

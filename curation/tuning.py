@@ -55,14 +55,16 @@ KNOWN = {
             safe=0.6,
         ),
         Threshold("jaccard_limit", "Jaccard", "Shared of all word 5-grams of row and item.", low=0.3, safe=0.95),
-        Threshold("meaning_floor", "Meaning", "Least similarity of sentence embeddings.", low=0.5, safe=0.92),
+        Threshold(
+            "meaning_floor", "Meaning", "How alike a row and an item are in meaning, at least.", low=0.4, safe=0.8
+        ),
         Threshold(
             "meaning_margin",
             "Meaning, margin",
-            "How much closer to the item than the closest clean text is.",
+            "How much nearer to the item than the nearest clean text is.",
             low=0.0,
             high=0.3,
-            safe=0.15,
+            safe=0.2,
         ),
         Threshold(
             "duplicate_limit",

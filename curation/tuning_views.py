@@ -228,16 +228,18 @@ def charts_of(groups: tuple[Group, ...], policy: Policy, chosen: Threshold) -> l
     label = chosen.label.lower()
     return [
         (f"Mean recall by {label}, %", chart_of("recall", "s2", recall, here)),
-        (f"False positives by {label}, %", chart_of("wrong", "s4", wrong, here)),
+        (f"False positives by {label}, %", chart_of("blocked", "s4", wrong, here)),
     ]
 
 
 def chart_of(name: str, css: str, line: list[tuple[float, float]], here: float) -> list[Any]:
-    """One line, and an upright one where the threshold stands."""
+    """One line, and an upright one where the threshold stands; nothing for a line that is 0 all along."""
     heights = [y for _, y in line if y == y]
-    if not heights:
+    if not heights or not max(heights):
         return []
-    return [(name, css, line), ("here", "s1", [(here, min(heights)), (here, max(heights))])]
+    crossing = min(line, key=lambda point: abs(point[0] - here))[1]
+    upright = [(here, min(heights)), (here, max(heights)), (here, crossing)]
+    return [(name, css, line), ("shown", "s1", upright)]
 
 
 @dataclass(frozen=True, slots=True)

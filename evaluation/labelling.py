@@ -8,9 +8,8 @@ and no item's id. All forms of an item are in the same half, by its hash, so wha
 import math
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from typing import Any
 
 import structlog
 from django.conf import settings
@@ -26,7 +25,7 @@ from evaluation.vault.models import Item, ReferenceText
 
 log = structlog.get_logger(__name__)
 
-CHUNK = 25  # items whose leaks are scored in one task
+CHUNK = 10  # items whose leaks are scored in one task
 HELD_OUT = 100  # items, and as many clean texts, that a registry is built without
 KEPT_IN = 300  # items, and as many clean texts, of which that registry is built
 FILLER = (
@@ -114,6 +113,15 @@ def clean_texts(most: int) -> list[tuple[str, str]]:
     return [(sha256, texts[sha256].text) for sha256 in hashes[:most]]
 
 
+def scored_by(against: Registry, rows: Sequence[tuple[str, str]]) -> list[Overlap]:
+    """Every measure of each row, under limits so low that none is cut short.
+
+    The margin stays, for it decides which of two items is the nearer one in meaning.
+    """
+    policy = replace(tuning.widest(), meaning_margin=against.policy.meaning_margin)
+    return against.with_policy(policy).screen(rows, spans=False, every_method=True)
+
+
 # --- leaks ------------------------------------------------------------------------------------------------------------
 
 
@@ -123,7 +131,7 @@ def leaked(current: Registry, items: Sequence[Item], rng: random.Random) -> list
     material = leaks.Material(filler=filler, rng=rng)
     made = list(leaks_of(items, material))
     scored = {form: Scored(is_leak=True) for form in leaks.FORMS}
-    found = current.with_policy(tuning.widest()).screen([(text, "") for _, _, text in made], spans=False)
+    found = scored_by(current, [(text, "") for _, _, text in made])
     same = hashes_of({one.item_id for one in found if one.item_id})
     for (form, item, text), one in zip(made, found, strict=True):
         scores = dict(one.scores) | {"textbook": textbook(text, item)}
@@ -192,21 +200,13 @@ def registry_without(items: Sequence[Item], clean: Sequence[str], current: Regis
     """A throw-away registry of these items alone, made like the current one."""
     key = registering.registry_key()
     rows = [(str(one.pk), one.benchmark, one.question, one.answer) for one in items]
-    content = Registry.build(rows, key, clean, **encoder_of(current))
-    return Registry.from_bytes(content, key)
-
-
-def encoder_of(current: Registry) -> dict[str, Any]:
-    """The encoder of a registry, as `Registry.build` takes it."""
-    encoder = getattr(current, "encoder", None)
-    return {"encoder": encoder} if encoder is not None else {}
+    encoder = current.encoder if current.header["encoder"] else None
+    return Registry.from_bytes(Registry.build(rows, key, clean, encoder=encoder), key, encoder=encoder)
 
 
 def scored_negatives(form: str, against: Registry, rows: Sequence[tuple[str, str, str]]) -> Group:
     """Scores of (hash, prompt, answer) rows that overlap with nothing they should be blamed for."""
-    found: Sequence[Overlap] = against.with_policy(tuning.widest()).screen(
-        [(prompt, answer) for _, prompt, answer in rows], spans=False
-    )
+    found = scored_by(against, [(prompt, answer) for _, prompt, answer in rows])
     scored = Scored(is_leak=False)
     for (sha256, *_), one in zip(rows, found, strict=True):
         scored.rows.append((dict(one.scores), False, in_reporting_half(sha256)))

@@ -28,7 +28,7 @@ def group(form, is_leak, *parts):
 LEAKS = [
     group("exact", True, rows(1.0, 40, textbook=1.0)),
     group("word edits 20 %", True, rows(0.5, 30), rows(0.35, 10)),
-    group("reworded", True, rows(0.1, 38, meaning=0.86), rows(0.1, 2, meaning=0.7)),
+    group("reworded", True, rows(0.1, 38, meaning=0.86), rows(0.1, 2, meaning=0.45)),
 ]
 NEGATIVES = [group("clean reference texts", False, rows(0.05, 99), rows(0.45, 1))]
 

@@ -21,7 +21,7 @@ def group(form, is_leak, rows):
 EXACT = {"exact": 1.0, "containment": 1.0, "jaccard": 1.0, "textbook": 1.0}
 HALF = {"exact": 0.0, "containment": 0.5, "jaccard": 0.1, "textbook": 0.2}
 LITTLE = {"exact": 0.0, "containment": 0.2, "jaccard": 0.0, "textbook": 0.1}
-MEANT = {"containment": 0.0, "jaccard": 0.0, "meaning": 0.85, "meaning_background": 0.7, "meaning_limit": 0.8}
+MEANT = {"containment": 0.0, "jaccard": 0.0, "meaning": 0.85, "meaning_background": 0.7}
 
 COPIES = group("exact", True, [(EXACT, True, False), (EXACT, True, False), (EXACT, False, True)])
 EDITS = group("word edits", True, [(HALF, True, False), (LITTLE, False, False), (LITTLE, False, False)])
@@ -54,7 +54,7 @@ def test_a_lower_limit_finds_more_and_a_higher_one_less():
 
 
 def test_a_margin_is_counted_from_the_items_background():
-    wide = replace(Policy(), meaning_margin=0.16)  # .7 + .16 is above .85
+    wide = replace(Policy(), meaning_floor=0.5, meaning_margin=0.16)  # .7 + .16 is above .85
     assert tuning.measure([REWORDED], wide).lines[0].tuning == Count(0, 1)
 
 
