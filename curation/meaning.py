@@ -266,6 +266,14 @@ class Meaning:
             found, vectors, floor=policy.meaning_floor, margin=policy.meaning_margin, allowed=allowed
         )
 
+    def nearest(self, vectors: NDArray[np.float32], allowed: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
+        """The highest cosine of each vector with an item's; -1 where none takes part."""
+        chosen = self._vectors if allowed is None else self._vectors[:, allowed[self._a["meaning_item"]]]
+        if not chosen.shape[1]:
+            return np.full(len(vectors), -1.0, np.float32)
+        found: NDArray[np.float32] = (vectors @ chosen).max(axis=1)
+        return found
+
     def compare(
         self,
         found: Sequence[Passage],

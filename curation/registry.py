@@ -131,6 +131,21 @@ class Registry:
         other.policy, other.policy_version = policy, version
         return other
 
+    def without_meaning(self) -> "Registry":
+        """The same snapshot, compared by n-grams only: no embedding model is loaded."""
+        other = copy.copy(self)
+        other._meaning, other.header = None, {**self.header, "encoder": None}
+        return other
+
+    def nearest(self, vectors: Array, since: int = 0) -> Array:
+        """For each unit vector (n, dimensions) of the registry's own model, the highest cosine with an item, (n,).
+
+        Says which rows are worth reading: it is no verdict, which looks at passages, numbers and words too.
+        """
+        if self._meaning is None:
+            return np.full(len(vectors), -1.0, np.float32)
+        return self._meaning.nearest(vectors, self.arrays["item_since"] > since if since else None)
+
     def check(self, prompt: str, answer: str = "", since: int = 0) -> Overlap:
         """Compare a row with every item; the strongest match, with the row's own matching spans."""
         return self.screen([(prompt, answer)], since)[0]

@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Any
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
-from curation import screening
+from curation import screening, stored
 from curation.models import Blocker, Case, DatasetRow, Pair, RegistryEpoch, ReplayRow
 from curation.overlap import Overlap
 from curation.screening import Facts, Finding
+from curation.stored import Texts
 
 if TYPE_CHECKING:
     from curation.registry import Registry
-
-Texts = tuple[str, str]
 TRAINS = Q(state=Case.State.OPEN) | Q(state=Case.State.DECIDED, verdict=Case.Verdict.ACCEPTED)
 
 
@@ -62,16 +61,17 @@ def texts_of(cases: Iterable[int]) -> Iterable[tuple[int, str, str]]:
 
 
 def newer(rows: Mapping[int, Texts], epochs: Mapping[int, int], registry: "Registry") -> Iterable[tuple[int, Overlap]]:
-    """Row → what it shares with the items that came after its epoch (0: with all)."""
-    by_epoch: dict[int, list[int]] = defaultdict(list)
-    for pk in rows:
-        by_epoch[epochs[pk]].append(pk)
-    for epoch, ids in by_epoch.items():
-        screen = getattr(registry, "screen", None)
-        if screen is None:
-            yield from ((pk, registry.check(*rows[pk])) for pk in ids)
-            continue
-        yield from zip(ids, registry.screen([rows[pk] for pk in ids], since=epoch), strict=True)
+    """Case → what its words share with the items that came after its epoch (0: with all)."""
+    for since, some in by_epoch(rows, epochs).items():
+        yield from zip(some, stored.screen(some, registry, since), strict=True)
+
+
+def by_epoch(rows: Mapping[int, Texts], epochs: Mapping[int, int]) -> dict[int, dict[int, Texts]]:
+    """The rows, those of one epoch together."""
+    found: dict[int, dict[int, Texts]] = defaultdict(dict)
+    for pk, words in rows.items():
+        found[epochs[pk]][pk] = words
+    return found
 
 
 def row_of(case_id: int, one: Finding) -> Blocker:
@@ -113,10 +113,11 @@ def lock_replay_rows(limit: int, number: int) -> list[ReplayRow]:
 def screen_replay(rows: Sequence[ReplayRow], registry: "Registry") -> dict[int, Overlap]:
     """Compare locked replay rows with the exam; returns those that overlap. Such rows never train."""
     oldest = comparable_since(registry.number)
-    found = newer(
-        {row.pk: (row.prompt, row.answer) for row in rows}, {row.pk: epoch_of(row, oldest) for row in rows}, registry
-    )
-    overlapping = {pk: one for pk, one in found if one.blocked}
+    words = {row.pk: (row.prompt, row.answer) for row in rows}
+    overlapping: dict[int, Overlap] = {}
+    for since, some in by_epoch(words, {row.pk: epoch_of(row, oldest) for row in rows}).items():
+        found = registry.screen(list(some.values()), since, spans=False)
+        overlapping |= {pk: one for pk, one in zip(some, found, strict=True) if one.blocked}
     ids = [row.pk for row in rows]
     ReplayRow.objects.filter(pk__in=ids).update(screened_epoch=registry.number, overlaps=False, overlaps_with="")
     by_benchmark: dict[str, list[Any]] = defaultdict(list)

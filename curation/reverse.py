@@ -14,9 +14,11 @@ from django.db.models import F, Q
 from django.db.models.functions import Length
 from django.utils import timezone
 
+from curation import stored
 from curation.models import Case, DatasetRow, ReplayRow, ReverseCheck, ReverseMatch
-from curation.rescanning import TRAINS, Texts
+from curation.rescanning import TRAINS
 from curation.screening import LONGEST_ROW
+from curation.stored import Texts
 
 if TYPE_CHECKING:
     from curation.overlap import Overlap
@@ -57,11 +59,12 @@ def scan(check: ReverseCheck, registry: "Registry", limit: int) -> int:
     """Compare the next rows and keep where the scan is; returns how many there were, 0 at the end."""
     cases = next_cases(check, limit)
     if cases:
-        keep(check, "case", compare(cases, registry), last_case=max(cases))
+        keep(check, "case", blocked(cases, stored.screen(cases, registry, spans=False)), last_case=max(cases))
         return advance(check, len(cases))
     rows = next_replay_rows(check, limit)
     if rows:
-        keep(check, "replay_row", compare(rows, registry), last_replay_row=max(rows))
+        found = registry.screen(list(rows.values()), spans=False)
+        keep(check, "replay_row", blocked(rows, found), last_replay_row=max(rows))
     return advance(check, len(rows))
 
 
@@ -85,9 +88,8 @@ def next_replay_rows(check: ReverseCheck, limit: int) -> dict[int, Texts]:
     }
 
 
-def compare(rows: Mapping[int, Texts], registry: "Registry") -> dict[int, "Overlap"]:
+def blocked(rows: Mapping[int, Texts], found: Sequence["Overlap"]) -> dict[int, "Overlap"]:
     """Row → the item that it overlaps with most, where there is one."""
-    found = registry.screen(list(rows.values()), spans=False)
     return {pk: one for pk, one in zip(rows, found, strict=True) if one.blocked}
 
 

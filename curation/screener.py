@@ -11,7 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from audit.refusal import Refused
-from curation import rescanning, screening, signatures
+from curation import rescanning, screening, signatures, stored
 from curation.duplicates import Row, Twins
 from curation.models import KINDS, Blocker, Case, Pair
 from curation.overlap import Overlap
@@ -167,14 +167,19 @@ def gather(cases: Sequence[Case], registry: "Registry") -> Iterable[tuple[Case, 
         )
 
 
-def compared(corrections: Iterable[Case], registry: "Registry") -> dict[int, Overlap]:
+def compared(cases: Sequence[Case], registry: "Registry") -> dict[int, Overlap]:
     """What each of the corrections shares with the exam; those that are too long are left out."""
     rows = {}
-    for case in corrections:
+    for case in cases:
         prompt, answer = case.correction.interaction.prompt, case.correction.replacement  # type: ignore[union-attr]
         if len(prompt) + len(answer) <= screening.LONGEST_ROW:
             rows[case.pk] = (prompt, answer)
-    return dict(rescanning.newer(rows, dict.fromkeys(rows, 0), registry))
+    new = {case.pk: rows[case.pk] for case in cases if case.pk in rows and case.state == Case.State.WAITING}
+    known = {pk: words for pk, words in rows.items() if pk not in new}
+    return {
+        **dict(zip(new, registry.screen(list(new.values())), strict=True)),
+        **dict(zip(known, stored.screen(known, registry), strict=True)),
+    }
 
 
 def consented(subjects: set[UUID]) -> set[UUID]:

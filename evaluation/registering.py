@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from django.conf import settings
@@ -15,6 +15,9 @@ from evaluation.items import Draft
 from evaluation.models import BenchmarkVersion
 from evaluation.vault import actions as vault
 from evaluation.vault.models import Item, ReferenceText
+
+if TYPE_CHECKING:
+    from curation.engine.encoder import Encoder
 
 log = structlog.get_logger(__name__)
 
@@ -71,7 +74,9 @@ def build_snapshot(labels: Mapping[str, str]) -> Snapshot:
             encoder=before.header.get("encoder") or "",
         )
     key, follows = registry_key(), epoch.number if epoch else 0
-    content = Registry.build(protected_items(labels), key, reference_texts(), number=follows + 1, previous=before)
+    content = Registry.build(
+        protected_items(labels), key, reference_texts(), number=follows + 1, previous=before, encoder=encoder()
+    )
     built = Registry.from_bytes(content, key)
     stored = vault.store_snapshot(content, after=follows)
     return Snapshot(
@@ -124,7 +129,14 @@ def measure(built: Registry) -> dict[str, Any]:
 def build_offer(label: str, items: Mapping[int, Draft]) -> bytes:
     """A throw-away registry of items that may be published; the id of each is its place in the upload."""
     texts = ((str(place), label, item.question, item.answer) for place, item in items.items())
-    return Registry.build(texts, registry_key(), reference_texts(), number=1)
+    return Registry.build(texts, registry_key(), reference_texts(), number=1, encoder=encoder())
+
+
+def encoder() -> "Encoder | None":
+    """The embedding model that is configured; None if none is. Loaded here, when it is first needed."""
+    from curation.engine.encoder import Encoder
+
+    return Encoder.default(settings.CFT_EMBEDDING_MODEL)
 
 
 def registry_key() -> bytes:

@@ -245,6 +245,6 @@ def test_each_process_does_its_part_with_its_own_rights(uploaded: Proposal, exam
         ("screener", compare),
         ("evaluator", evaluate),
     ):
-        assert worker(code, environment_for(role, os.environ)).wait(120) == 0, role
+        assert worker(code, environment_for(role, os.environ | {"CFT_EMBEDDING_MODEL": "off"})).wait(120) == 0, role
     uploaded.refresh_from_db()
     assert (uploaded.state, uploaded.version.items) == ("published", 6)
