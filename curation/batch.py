@@ -105,8 +105,8 @@ def metadata_of(registry: "Registry") -> dict[str, str]:
 
 def meaning_of(registry: "Registry") -> str:
     """The embedding model that takes part, by name and revision; empty where none does."""
-    encoder = getattr(registry, "encoder", None)
-    return f"{encoder.name} {encoder.revision}" if encoder else ""
+    encoder = registry.header["encoder"]
+    return f"{encoder['name']} {encoder['revision']}" if encoder else ""
 
 
 def screen_file(

@@ -19,7 +19,7 @@ class BatchPartQuerySet(models.QuerySet):
         Nothing is merged before every range is done.
         """
         free = Q(state="queued") | Q(state="running", lease_expires_at__lte=Now())
-        undone = self.model.objects.filter(batch=OuterRef("batch"), kind="range").exclude(state="done")
+        undone = self.model._default_manager.filter(batch=OuterRef("batch"), kind="range").exclude(state="done")
         alive = Q(batch__state__in=["queued", "running"])
         return self.filter(free, alive).exclude(Q(kind="merge") & Exists(undone))
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePath
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -82,8 +82,10 @@ def read_rows(path: Path, mark: Mark = START, most: int | None = None) -> Iterat
             raise BadFile(f'{where}: it has both "text" and "prompt": keep the one that is trained on.')
         if prompt is None and text is None:
             raise BadFile(f'{where}: it has neither "text" nor "prompt": give one ("" for an empty one).')
-        answer = text_of(record, "answer", where) if text is None else None
-        yield Row(number, identity, text if prompt is None else prompt, answer or "")
+        if prompt is None:
+            yield Row(number, identity, text or "", "")
+        else:
+            yield Row(number, identity, prompt, text_of(record, "answer", where) or "")
 
 
 def read_items(path: Path) -> list[ItemRow]:
@@ -219,8 +221,12 @@ def numbered_lines(path: Path, mark: Mark = START) -> Iterator[tuple[int, bytes]
 def opened(path: Path, unpack: bool = True) -> Iterator[IO[bytes]]:
     """The file's bytes, uncompressed; what the system or the compression complains of becomes BadFile."""
     try:
-        with gzip.open(path) if unpack and path.name.lower().endswith(".gz") else path.open("rb") as file:
-            yield file
+        with path.open("rb") as stored:
+            if unpack and path.name.lower().endswith(".gz"):
+                with gzip.GzipFile(fileobj=stored) as unpacked:
+                    yield cast(IO[bytes], unpacked)
+            else:
+                yield stored
     except FileNotFoundError as problem:
         raise BadFile(f"{path}: there is no such file: check the path.") from problem
     except (EOFError, gzip.BadGzipFile, zlib.error) as problem:

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 from django.core.management import CommandError, call_command
 
-from tests.curation.conftest import publish
+from curation.engine.encoder import Encoder
+from curation.registry import Registry
+from tests.curation.conftest import EXAM, KEY, publish
 from tests.stack import ROOT
 
 QUESTION = (
@@ -244,8 +247,9 @@ def test_an_id_that_comes_back_much_later_is_found(tmp_path, screen):
         screen(rows)
 
 
-def test_a_limit_of_the_command_line_counts(screen):
-    half = " ".join(QUESTION.split()[:14])
+def test_a_limit_of_the_command_line_counts(screen, monkeypatch):
+    monkeypatch.setattr(secrets, "token_bytes", lambda size: KEY)  # which half of the n-grams is kept
+    half = " ".join(QUESTION.split()[:16])
     (found,) = screen([{"id": 1, "text": half}])
     assert found["method"] == "containment"
     (spared,) = screen([{"id": 1, "text": half}], ITEMS, "--containment-limit", "0.99")
@@ -274,3 +278,25 @@ def test_without_items_and_without_an_epoch_it_says_what_to_do(tmp_path, vault):
     rows = lines(tmp_path / "rows.jsonl", [CLEAN])
     with pytest.raises(CommandError, match="publish a benchmark, or give --items"):
         call_command("screen", "--input", rows, "--output", tmp_path / "report.jsonl", "--no-embeddings")
+
+
+def test_with_embeddings_it_finds_what_was_reworded(tmp_path, settings):
+    settings.CFT_EMBEDDING_MODEL = ""
+    reworded = (
+        "At nine o'clock a goods train with 40 gravel cars departs from Arden; it makes two stops and drops off a"
+        " fourth of the cars at them. What number of cars arrives in Jarrow that evening?"
+    )
+    rows = lines(tmp_path / "rows.jsonl", [{"id": 1, "text": reworded}, CLEAN])
+    items, report = lines(tmp_path / "items.jsonl", ITEMS), tmp_path / "report.parquet"
+    call_command("screen", "--items", items, "--input", rows, "--output", report)
+    table = pq.read_table(report)
+    assert table.column("method").to_pylist() == ["meaning", ""]
+    assert table.column("item_id").to_pylist() == ["7", None]
+    assert table.schema.metadata[b"cftapp.meaning"].startswith(b"all-MiniLM-L6-v2 ")
+
+
+def test_an_epoch_with_embeddings_can_be_asked_without_them():
+    content = Registry.build(EXAM, KEY, encoder=Encoder.default(""))
+    plain = Registry.from_bytes(content, KEY).without_meaning()
+    assert "meaning" not in plain.check("Something about trains and gravel", "").scores
+    assert plain.header["encoder"] is None

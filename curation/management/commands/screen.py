@@ -57,9 +57,11 @@ class Command(BaseCommand):
             limits.add_argument(f"--{limit.name.replace('_', '-')}", type=float, metavar="X", help=str(limit.default))
 
     def handle(self, *args: Any, **options: Any) -> None:
+        from curation.registry import BadRegistry
+
         try:
             tally = self.follow(options) if options["chord"] else self.screen(options)
-        except BadFile as problem:
+        except (BadFile, BadRegistry) as problem:
             raise CommandError(f"{problem} Nothing was written.", returncode=BAD_INPUT) from problem
         if options["fail_on_blocked"] and tally.blocked:
             sys.exit(FOUND)
@@ -68,13 +70,12 @@ class Command(BaseCommand):
         source, target = options["input"], options["output"]
         check_paths(source, target)
         began = time.monotonic()
-        encoder = None if options["no_embeddings"] else embeddings()
         if options["items"]:
-            registry, ids = throw_away(options["items"], options["background"], policy_of(options), encoder)
+            registry, ids = throw_away(options)
         elif options["background"]:
             raise BadFile("--background: it belongs to --items; an epoch has a clean reference of its own.")
         else:
-            registry, ids = current(options, encoder), None
+            registry, ids = current(options), None
         shown = Progress(self.stderr)
         tally = batch.screen_file(source, target, registry, ids=ids, progress=shown.show)
         shown.clear()
@@ -136,25 +137,34 @@ def check_paths(source: Path, target: Path) -> None:
     next(rowfiles.read_rows(source), None)
 
 
-def policy_of(options: Mapping[str, Any]) -> Policy:
+def changed(policy: Policy, options: Mapping[str, Any]) -> Policy:
     """The policy with the limits of the command line in it."""
-    given = {limit.name: options[limit.name] for limit in POLICY if options.get(limit.name) is not None}
-    return changed(Policy(), given)
-
-
-def changed(policy: Policy, given: Mapping[str, float]) -> Policy:
+    given = {limit.name: options[limit.name] for limit in POLICY if options[limit.name] is not None}
     for name, value in given.items():
         if not 0 <= value <= 1:
             raise BadFile(f"--{name.replace('_', '-')}: {value:g} is no limit: give a number from 0 to 1.")
     return dataclasses.replace(policy, **given)
 
 
+def throw_away(options: Mapping[str, Any]) -> tuple["Registry", dict[str, Id]]:
+    """A registry of the items under a random key, and what its item ids are called in the file."""
+    from curation.registry import Registry
+
+    policy = changed(Policy(), options)
+    numbered, ids = batch.protect(rowfiles.read_items(options["items"]))
+    clean = list(rowfiles.read_background(options["background"])) if options["background"] else []
+    encoder = None if options["no_embeddings"] else embeddings()
+    key = secrets.token_bytes(32)
+    content = Registry.build(numbered, key, clean, policy=policy, encoder=encoder)
+    return Registry.from_bytes(content, key, encoder=encoder), ids
+
+
 def embeddings() -> "Encoder | None":
-    """The configured embedding model, None where it is switched off."""
+    """The configured embedding model, None where it is switched off. Raises BadFile where it cannot be loaded."""
     try:
         from curation.engine.encoder import Encoder
 
-        return Encoder.default(getattr(settings, "CFT_EMBEDDING_MODEL", ""))
+        return Encoder.default(settings.CFT_EMBEDDING_MODEL)
     except (ImportError, OSError) as problem:
         raise BadFile(
             f"The embedding model cannot be loaded ({problem}). Install the extra `ml`, name another in"
@@ -162,30 +172,17 @@ def embeddings() -> "Encoder | None":
         ) from problem
 
 
-def throw_away(
-    items: Path, background: Path | None, policy: Policy, encoder: "Encoder | None"
-) -> tuple["Registry", dict[str, Id]]:
-    """A registry of these items under a random key, and what its item ids are called in the file."""
-    from curation.registry import Registry
-
-    numbered, ids = batch.protect(rowfiles.read_items(items))
-    clean = list(rowfiles.read_background(background)) if background else []
-    key = secrets.token_bytes(32)
-    content = Registry.build(numbered, key, clean, policy=policy, encoder=encoder)
-    return Registry.from_bytes(content, key), ids
-
-
-def current(options: Mapping[str, Any], encoder: "Encoder | None") -> "Registry":
-    """The current epoch's registry. Only the screener, the evaluator and the owner hold its key."""
+def current(options: Mapping[str, Any]) -> "Registry":
+    """The current epoch's registry, under its policy or the limits given."""
     from curation import registry
 
-    try:
-        opened = registry.current()
-    except registry.BadRegistry as problem:
-        raise BadFile(f"{problem} Or give --items.") from problem
+    opened = registry.current()
     if opened is None:
         raise BadFile("No epoch has been published yet: publish a benchmark, or give --items.")
-    return opened
+    policy = changed(opened.policy, options)
+    if policy != opened.policy:
+        opened = opened.with_policy(policy)
+    return opened.without_meaning() if options["no_embeddings"] else opened
 
 
 class Progress:

@@ -1,0 +1,151 @@
+"""Screen a folder of Parquet partitions on a Dask cluster, with the function that `manage.py screen` uses.
+
+From the root of the repository, on this machine or (with --scheduler) on a cluster whose workers have it installed:
+
+    python -m examples.screen_with_dask --items ITEMS.jsonl --input rows/ --output report/ --workers 2
+    CFT_REGISTRY_KEY=… python -m examples.screen_with_dask --registry 000003-….cftreg --epoch 3 --input … --output …
+
+Each worker process maps the registry once (the pages are shared) and reads its key from its own environment: the key
+never travels with a task. A partition's report appears whole or not at all under the partition's name, so a task that
+Dask runs again counts once; at the end the rows of every partition are reconciled with its report.
+"""
+
+import argparse
+import os
+import secrets
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+from dask.distributed import Client, LocalCluster, WorkerPlugin, as_completed, get_worker
+
+from curation import batch, reportfiles, rowfiles
+from curation.engine.encoder import Encoder
+from curation.registry import BadRegistry, Registry
+from curation.rowfiles import BadFile
+
+KEY = "CFT_REGISTRY_KEY"
+
+
+class Screener(WorkerPlugin):
+    """Opens the registry when a worker starts, once for all of its tasks."""
+
+    name = "cftapp-screener"
+
+    registry: Registry
+
+    def __init__(self, path: str, epoch: int) -> None:
+        self.path, self.epoch = path, epoch
+
+    def setup(self, worker: Any) -> None:
+        self.registry = Registry.open(self.path, bytes.fromhex(os.environ[KEY]), self.epoch)
+
+
+def screen_partition(source: str, target: str) -> batch.Tally:
+    """Runs in a worker: one partition in, its report out."""
+    registry: Registry = get_worker().plugins[Screener.name].registry
+    tally = batch.Tally()
+    with reportfiles.writing(Path(target), batch.metadata_of(registry)) as report:
+        for records in batch.screened(rowfiles.read_rows(Path(source)), registry):
+            report.write(records)
+            tally.add(records)
+    return tally
+
+
+def screen_all(client: Client, registry: Path, epoch: int, source: Path, target: Path) -> batch.Tally:
+    """Screen every partition of `source` into `target`; the sum. Raises BadFile when a row is missing or too many."""
+    partitions = sorted(source.glob("*.parquet"))
+    if not partitions:
+        raise BadFile(f"{source}: there is no *.parquet in it.")
+    target.mkdir(parents=True, exist_ok=True)
+    client.register_plugin(Screener(str(registry.resolve()), epoch))
+    reports = [target.resolve() / one.name for one in partitions]
+    asked = client.map(
+        screen_partition,
+        [str(one.resolve()) for one in partitions],
+        [str(one) for one in reports],
+        pure=False,
+        retries=2,
+    )
+    for number, done in enumerate(as_completed(asked), 1):
+        print(f"{number}/{len(asked)} partitions: {done.result()}", file=sys.stderr)
+    tallies = client.gather(asked)
+    for partition, report, tally in zip(partitions, reports, tallies, strict=True):
+        reconcile(partition, report, tally)
+    return batch.Tally(sum(one.rows for one in tallies), sum((one.methods for one in tallies), Counter()))
+
+
+def reconcile(partition: Path, report: Path, tally: batch.Tally) -> None:
+    """A partition, its report and what the worker counted have the same number of rows."""
+    rows, reported = (pq.ParquetFile(path).metadata.num_rows for path in (partition, report))
+    if not rows == reported == tally.rows:
+        raise BadFile(f"{partition}: {rows:,} rows, {reported:,} in its report, {tally.rows:,} counted by its worker.")
+
+
+@contextmanager
+def registry_of(options: argparse.Namespace) -> Iterator[Path]:
+    """The registry to use; one of `--items` is built under a random key, and both are gone afterwards."""
+    if options.registry:
+        if KEY not in os.environ:
+            raise BadFile(f"{KEY} is not set: workers open the registry with it.")
+        yield options.registry
+        return
+    key = secrets.token_bytes(32)
+    items = [(str(one.id), one.benchmark, one.question, one.answer) for one in rowfiles.read_items(options.items)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "items.cftreg"
+        path.write_bytes(Registry.build(items, key, encoder=Encoder.default()))
+        os.environ[KEY] = key.hex()  # inherited by the workers that this process starts
+        yield path
+        del os.environ[KEY]
+
+
+@contextmanager
+def connected(options: argparse.Namespace) -> Iterator[Client]:
+    """The cluster at `--scheduler`, or one of `--workers` processes on this machine."""
+    if options.scheduler:
+        with Client(options.scheduler) as client:
+            yield client
+        return
+    with (
+        LocalCluster(n_workers=options.workers, threads_per_worker=1, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="screen_with_dask", description=str(__doc__).splitlines()[0])
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--registry", type=Path, help="a snapshot from CFT_VAR/registry, readable by every worker")
+    which.add_argument("--items", type=Path, help='{"id", "question", "answer"}: build a throw-away registry')
+    parser.add_argument("--epoch", type=int, default=0, help="number of the registry's epoch, for the report")
+    parser.add_argument("--input", type=Path, required=True, help="folder of *.parquet: id and text, or prompt, answer")
+    parser.add_argument("--output", type=Path, required=True, help="folder of the reports, one a partition")
+    parser.add_argument("--workers", type=int, default=2, help="processes on this machine")
+    parser.add_argument("--scheduler", help="address of a running cluster, instead of --workers")
+    given = parser.parse_args()
+    if given.items and given.scheduler:
+        parser.error("--items makes a registry on this machine: with --scheduler give --registry")
+    return given
+
+
+def main() -> int:
+    options = arguments()
+    try:
+        with registry_of(options) as registry, connected(options) as client:
+            total = screen_all(client, registry, options.epoch, options.input, options.output)
+    except (BadFile, BadRegistry) as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    print(f"{total.rows:,} rows: {total}. Every row is in the report once.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
