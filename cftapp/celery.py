@@ -7,7 +7,7 @@ from typing import Any
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cftapp.settings")
 
 from celery import Celery  # noqa: E402
-from celery.signals import setup_logging, worker_ready  # noqa: E402
+from celery.signals import setup_logging, worker_init, worker_ready  # noqa: E402
 
 # In a container everybody is root; only JSON is accepted, which is what the warning is about.
 warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
@@ -20,6 +20,17 @@ app.autodiscover_tasks()
 @setup_logging.connect
 def keep_django_logging(**_: Any) -> None:
     """Celery leaves logging alone once this signal has a receiver: Django has configured it."""
+
+
+@worker_init.connect
+def warm_screener(**_: Any) -> None:
+    """Before the processes of the pool are forked: what is compiled here is there for all of them."""
+    from django.conf import settings
+
+    if settings.CFT_ROLE == "screener":
+        from curation.warming import warm
+
+        warm()
 
 
 @worker_ready.connect

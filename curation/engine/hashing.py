@@ -7,17 +7,11 @@ texts. All is linear in the row; a run of words is fingerprinted in the logarith
 SipHash: Aumasson and Bernstein, "SipHash: a fast short-input PRF" (2012).
 """
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-if "NUMBA_CACHE_DIR" not in os.environ and not os.access(Path(__file__).parent, os.W_OK):
-    os.environ["NUMBA_CACHE_DIR"] = str(Path(os.environ.get("CFT_VAR", "var")).absolute() / "numba")
-
-from numba import njit  # noqa: E402
+from numba import njit
 
 Array = np.ndarray[Any, Any]
 U = np.uint64
@@ -100,20 +94,23 @@ def trigrams(words, count, k0, k1, out):
 
 @njit(cache=True)
 def split(data, start, end, fold, seed, words, count):
-    """Append the hash of each word of data[start:end] to `words`; returns how many it holds then."""
-    h, inside = seed, False
+    """Append the hash of each word of data[start:end] to `words`; returns how many it holds then.
+
+    The lowest bit of a hash says whether the word is a number: only letters have a bit of 0xC0.
+    """
+    h, seen = seed, np.uint8(0)
     for i in range(start, end):
         letter = fold[data[i]]
         if letter != 0:
             h = (h ^ U(letter)) * U(0x9E3779B97F4A7C15)
             h ^= h >> U(29)
-            inside = True
-        elif inside:
-            words[count] = h
+            seen |= letter
+        elif seen:
+            words[count] = (h & ~U(1)) | U(seen & np.uint8(0xC0) == 0)
             count += 1
-            h, inside = seed, False
-    if inside:
-        words[count] = h
+            h, seen = seed, np.uint8(0)
+    if seen:
+        words[count] = (h & ~U(1)) | U(seen & np.uint8(0xC0) == 0)
         count += 1
     return count
 
@@ -147,7 +144,8 @@ def fingerprint(
     """Fingerprints of items (or of clean texts: no answer). Returns how many n-grams and how many halves there are.
 
     By item and kind of field: `lengths` (words; 0: no such field), `prints` of the whole, `anchors` (first 3-gram).
-    Then the different kept 3-grams of each item with the bits of the kinds that hold them, and the upper halves of the
+    Then the different kept 3-grams of each item with the bits of the kinds that hold them (none with two numbers: sums
+    are shared by texts that have nothing else in common), and the upper halves of the
     different kept 5-grams of questions and wholes with the number of their field. The outputs have room for a number
     for each word, the last two for two.
     """
@@ -173,7 +171,8 @@ def fingerprint(
         m = 0
         for i in range(n - 2):
             h = siphash(words, i, 3, keys[0], keys[1])
-            if h & U(1) == U(0):
+            numbers = (words[i] & U(1)) + (words[i + 1] & U(1)) + (words[i + 2] & U(1))
+            if h & U(1) == U(0) and numbers < U(2):
                 bits = (lengths[row, QUESTION] > 0 and i + 3 <= n0) + 2 * (lengths[row, ANSWER] > 0 and i >= n0)
                 own[m], own_mask[m] = h, bits + 4 * (lengths[row, WHOLE] > 0)
                 m += 1

@@ -14,6 +14,7 @@ from curation.engine.hashing import QUESTION, WHOLE, Array, U, accumulate, print
 MOST_POSTINGS = 16  # items that one n-gram leads to
 MOST_LENGTHS = 64  # lengths of short fields that begin with the same three words
 MIN_HITS = 4  # fewer different shared n-grams than this are a phrase, not a leak
+MIN_COVERED = 10  # and so are n-grams that cover fewer words of the row, of a field that has more
 WINDOW_SLACK, WINDOW_LEAST = 1.3, 40  # words
 FLOOR = 0.1  # a smaller share is reported as none
 CANDIDATES = 16  # fields of each kind whose Jaccard is computed: those that share most rare n-grams
@@ -246,7 +247,13 @@ def contain(n, at, local, starts, owners, place_of, fields, shared, total, t, wh
         for i in range(first, ends[f + 1]):
             inside[local[places[i]]] = 0
         share = best / t.field_mass[field]
-        if best_different >= MIN_HITS and share >= FLOOR and share > number[SHARE] + 1e-9:
+        if best_different < MIN_HITS or share < FLOOR or share <= number[SHARE] + 1e-9:
+            continue
+        covered, end = 0, -1
+        for i in range(best_first, best_last):
+            covered += min(3, at[places[i]] + 3 - end)
+            end = at[places[i]] + 3
+        if covered >= min(MIN_COVERED, t.field_words[field] - 2):
             number[SHARE], whole[WINDOW_FIELD] = share, field
             if len(trace):
                 whole[TRACED] = best_last - best_first

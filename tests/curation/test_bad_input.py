@@ -78,7 +78,9 @@ def test_an_item_in_a_megabyte_is_found(registry):
     assert found.spans and all(0 <= len(text[span.start : span.end]) < 1_000 for span in found.spans)
 
 
-@pytest.mark.parametrize("name", ["surrogates in words", "right to left", "emoji", "chinese", "json", "hangul in parts"])
+@pytest.mark.parametrize(
+    "name", ["surrogates in words", "right to left", "emoji", "chinese", "json", "hangul in parts"]
+)
 def test_evidence_of_odd_rows(registry, name):
     text = HOSTILE[name][:5_000] + " " + ITEMS[3][2]
     (first, *_) = registry.check(text, "").spans

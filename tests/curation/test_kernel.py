@@ -84,7 +84,9 @@ def some_row(rng, items):
 @pytest.mark.parametrize("seed", range(5))
 def test_containment_and_jaccard_are_those_of_their_definitions(seed):
     rng = random.Random(seed)
-    items = [(f"i{n}", f"b v{n % 2}", prose(rng, rng.randrange(5, 60)), prose(rng, rng.randrange(40))) for n in range(9)]
+    items = [
+        (f"i{n}", f"b v{n % 2}", prose(rng, rng.randrange(5, 60)), prose(rng, rng.randrange(40))) for n in range(9)
+    ]
     registry = Registry.from_bytes(Registry.build(items, KEY, [prose(rng, 50) for _ in range(3)]), KEY)
     rows = [some_row(rng, items) for _ in range(40)]
     integers, floats = scanned(rows, registry._keys, registry._tables)
