@@ -25,7 +25,7 @@ from evaluation.vault.models import Item, ReferenceText
 
 log = structlog.get_logger(__name__)
 
-CHUNK = 10  # items whose leaks are scored in one task
+CHUNK = 5  # items whose leaks are scored in one task
 HELD_OUT = 100  # items, and as many clean texts, that a registry is built without
 KEPT_IN = 300  # items, and as many clean texts, of which that registry is built
 FILLER = (

@@ -54,7 +54,7 @@ def label_all():
 
 
 def test_every_form_of_every_sampled_item_is_scored_and_both_halves_are_there(exam):
-    assert label_all() == 4  # three times 10 items, and the negatives
+    assert label_all() == 7  # six times 5 items, and the negatives
     groups = {one.form: one for one in labelled.groups(1)}
     assert set(leaks.FORMS) <= set(groups)
     assert len(groups["exact"].scores) == 30 and 5 < sum(groups["exact"].reporting) < 25
@@ -121,9 +121,9 @@ def test_gates_go_first(exam, run, engineer):
 def test_the_task_rings_for_the_next_part(exam, monkeypatch):
     rung = []
     monkeypatch.setattr(tasks.label, "apply_async", lambda **more: rung.append(more["queue"]))
-    for _ in range(5):
+    for _ in range(8):
         tasks.label()
-    assert rung == ["evaluation"] * 3 and LabelledScores.objects.filter(part=0).exists()
+    assert rung == ["evaluation"] * 6 and LabelledScores.objects.filter(part=0).exists()
 
 
 def test_the_sample_and_the_halves_do_not_depend_on_the_version(exam, publish):
