@@ -191,7 +191,7 @@ def test_every_page_about_it_says_so(learnt: Any) -> None:
     tasks.mark_contamination()
     client = signed_in(person("mori", "engineer"))
     for url in (
-        reverse("training:run", args=[release.run_id]),
+        reverse("training:run", args=[world.queued_run(rows).pk]),
         reverse("evaluation:gate", args=[gate.pk]),
         reverse("serving:releases"),
     ):
