@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from cftapp.back_office import ReadOnly
-from curation.models import Case, Dataset, Pair, RegistryEpoch, ReplayRow
+from curation.models import Case, Dataset, Override, Pair, RegistryEpoch, ReplayRow
 
 
 @admin.register(Case)
@@ -32,3 +32,9 @@ class DatasetAdmin(ReadOnly):
 @admin.register(RegistryEpoch)
 class RegistryEpochAdmin(ReadOnly):
     list_display = ("number", "items", "unprotected_items", "normaliser", "adopted_at")
+
+
+@admin.register(Override)
+class OverrideAdmin(ReadOnly):
+    list_display = ("id", "case", "check_name", "state", "requested_by", "requested_at", "settled_by", "settled_at")
+    list_filter = ("state", "check_name")

@@ -59,11 +59,17 @@ def opened(text: str, at: int, marks: Sequence[Mark]) -> Iterator[Piece]:
     """A skipped stretch: what stands around its marks, and how many words lie between."""
     shown = 0
     for start, end in joined((mark.start - at - AROUND, mark.end - at + AROUND) for mark in marks):
-        start, end = max(start, shown), min(end, len(text))
+        start, end = after_space(text, max(start, shown)), min(end, len(text))
         yield from gap(text[shown:start])
         yield from cut("same", text[start:end], at + start, marks)
         shown = end
     yield from gap(text[shown:])
+
+
+def after_space(text: str, start: int) -> int:
+    """The beginning of the next word, where one begins soon: a stretch does not open within a word."""
+    space = text.find(" ", start, start + AROUND // 2)
+    return space + 1 if start and space >= 0 else start
 
 
 def gap(text: str) -> Iterator[Piece]:

@@ -224,6 +224,11 @@ class Blocker(models.Model):
 
     objects = BlockerQuerySet.as_manager()
 
+    # Annotations of `with_substance` and `with_policy`.
+    substance: str | None
+    policy_version: int | None
+    policy_values: dict[str, Any] | None
+
     class Meta:
         constraints = [models.UniqueConstraint(fields=["case", "check_name"], name="one_finding_a_check")]
 

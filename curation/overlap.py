@@ -67,6 +67,7 @@ class Overlap:
     spans: list[Span] = field(default_factory=list)
     scores: dict[str, float] = field(default_factory=dict)
     policy: int = 0  # version; 0: the built-in one
+    encoder: str = ""  # what measured the meaning; empty where nothing did
 
     @property
     def blocked(self) -> bool:

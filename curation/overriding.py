@@ -71,13 +71,14 @@ def check_settle(held: Override, state: str, by: Any) -> None:
 
 def stands_for(held: Override) -> bool:
     """Whether the finding it was asked for is what stops the case now."""
-    now = Blocker.objects.with_substance().filter(case=held.case_id, check_name=held.check_name, blocking=True)
-    return now.filter(substance=held.substance).exists()
+    found = Blocker.objects.with_substance().filter(case=held.case_id, check_name=held.check_name, blocking=True)
+    now = found.first()
+    return now is not None and now.substance == held.substance
 
 
 def by_finding(findings: Iterable[Blocker], overrides: Iterable[Override]) -> dict[str, Override]:
     """Check → the override, asked for or confirmed, of that very finding. The findings come with their substance."""
-    held = {(one.check_name, one.substance): one for one in overrides}
+    held: dict[tuple[str, str | None], Override] = {(one.check_name, one.substance): one for one in overrides}
     found = {one.check_name: held.get((one.check_name, one.substance)) for one in findings if one.blocking}
     return {check: one for check, one in found.items() if one is not None}
 

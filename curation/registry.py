@@ -233,10 +233,11 @@ class Registry:
         return int(integers[columns.get(decided[0], k.JACCARD_FIELD)]) // 3
 
     def _overlap(self, scores: dict[str, float], decided: tuple[str, float, float] | None, item: int = -1) -> Overlap:
+        encoder = str(self.header.get("encoder") or "") if "meaning" in scores else ""
         if decided is None:
             limit = self.policy.containment_limit
             score, version = min(scores["containment"], limit - 1e-6), self.policy_version
-            return Overlap(score, limit, "containment", scores=dict(scores), policy=version)
+            return Overlap(score, limit, "containment", scores=dict(scores), policy=version, encoder=encoder)
         method, score, limit = decided
         return Overlap(
             score=score,
@@ -246,6 +247,7 @@ class Registry:
             benchmark=self.header["benchmarks"][int(self.arrays["item_benchmark"][item])],
             scores=scores,
             policy=self.policy_version,
+            encoder=encoder,
         )
 
     def _spans(self, row: Row, method: str, integers: Array, since: int, like: Likeness | None) -> Iterator[Span]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def facts(made: "Plan", merkle_root: str) -> reporting.Facts:
     """Everything that the report of this plan says."""
-    taken = [row.pair_id for row in made.rows if row.pair_id is not None]
+    taken = [UUID(row.pair_id) for row in made.rows if row.pair_id is not None]
     return reporting.Facts(
         merkle_root=merkle_root,
         recipe=made.recipe.as_dict(),
@@ -50,7 +50,7 @@ def epoch_of(epoch: RegistryEpoch) -> reporting.Epoch:
     )
 
 
-def measured(pairs: Sequence[str]) -> reporting.Measured:
+def measured(pairs: Sequence[UUID]) -> reporting.Measured:
     """Which measures looked at these pairs, as screening left it in their findings."""
     found = Blocker.objects.filter(case__correction__pair__in=pairs, check_name=Blocker.Check.OVERLAP)
     measures: Counter[str] = Counter()
@@ -76,7 +76,7 @@ def caught() -> list[reporting.Caught]:
     ]
 
 
-def let_pass(pairs: Sequence[str]) -> list[dict[str, Any]]:
+def let_pass(pairs: Sequence[UUID]) -> list[dict[str, Any]]:
     """The overrides that these pairs stand on, in the order in which they were asked for."""
     cases = dict(
         Pair.objects.filter(pk__in=pairs, correction__case__overrides__state=Override.State.CONFIRMED).values_list(

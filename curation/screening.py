@@ -115,6 +115,8 @@ def overlap(facts: Facts) -> Finding:
     if found is None:
         return Finding("overlap", True, message="Not compared with the exam yet.")
     evidence: dict[str, Any] = {"method": found.method, "scores": found.scores, "policy": found.policy}
+    if found.encoder:
+        evidence["encoder"] = found.encoder
     if not found.blocked:
         return Finding("overlap", False, found.score, found.limit, evidence=evidence)
     evidence |= {

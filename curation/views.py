@@ -112,7 +112,14 @@ def dataset_report(request: HttpRequest, pk: int) -> HttpResponse:
     """The decontamination report, to be read and printed, and whether it is the one of the freeze."""
     shown = get_object_or_404(Dataset.objects.select_related("frozen_by"), pk=pk)
     found = reporting.digest(shown.report)
-    context = {"dataset": shown, "report": shown.report, "found": found, "intact": found == shown.report_sha256}
+    told = shown.report.get("methods", {})
+    context = {
+        "dataset": shown,
+        "report": shown.report,
+        "methods": [(name, told[name]) for name in reporting.METHODS if name in told],
+        "found": found,
+        "intact": found == shown.report_sha256,
+    }
     return render(request, "curation/dataset_report.html", context)
 
 

@@ -60,3 +60,10 @@ def test_whatever_the_marks_the_words_stay(before, after, ranges):
     assert "".join(piece.text for piece in pieces if piece.change in ("same", "new")) == after
     inside = "".join(piece.text for piece in pieces if piece.marks)
     assert inside == "".join(c for n, c in enumerate(after) if any(m.start <= n < m.end for m in marks))
+
+
+def test_a_folded_stretch_opens_at_the_beginning_of_a_word():
+    text = "lengthier " * 1000
+    pieces = marked(folded(text), [Mark(5000, 5009, "Held-out overlap")])
+    gap = next(n for n, piece in enumerate(pieces) if piece.change == "skipped")
+    assert pieces[gap + 1].text.startswith("lengthier")
