@@ -10,6 +10,7 @@ lesson, however alike the rest is. A false duplicate costs a lesson; a missed on
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -71,7 +72,7 @@ FUNCTION = set_of(
     " when where what which who whom whose why how there here also too very just please kindly"
     " tell give explain describe show let lets"
     " suppose given consider each every all any some"
-    " assume know need want like hello hi dear thanks"
+    " assume know need want like question answer hello hi hey dear thanks"
     " thank ok okay well now s t re ve ll d m"
 )
 
@@ -212,11 +213,36 @@ def differing_facts(one: Row, other: Row, telling: frozenset[str], *, mentions: 
     known = one.names | other.names
     for part, a, b in (("question", one.prompt, other.prompt), ("answer", one.answer, other.answer)):
         ours, theirs = facts(a, known | telling), facts(b, known | telling)
+        if ours != theirs:
+            ours, theirs = (facts(respelt(*two, known | telling), known | telling) for two in ((a, b), (b, a)))
         if mentions:
             ours, theirs = first_mentions(ours), first_mentions(theirs)
         if ours != theirs:
             return f"a fact in the {part} differs"
     return ""
+
+
+def respelt(text: str, other: str, telling: frozenset[str]) -> str:
+    """`text` with slips of the pen undone: words that carry no fact, and are letter by letter one of `other` that does.
+
+    Where nothing was slipped it is the text itself.
+    """
+    ours, theirs = words(text), words(other)
+    lacking = [word for word in Counter(theirs) - Counter(ours) if len(word) > 3 and fact_of(word, telling)]
+    strange = [word for word in Counter(ours) - Counter(theirs) if not fact_of(word, telling)]
+    meant = {word: fact for word in strange for fact in lacking if slipped(word, fact)}
+    return " ".join(meant.get(word, word) for word in ours) if meant else text
+
+
+def slipped(word: str, meant: str) -> bool:
+    """Whether two letters changed places, or one is doubled or missing; the first letter is right."""
+    if word[:1] != meant[:1]:
+        return False
+    if len(word) == len(meant):
+        at = [n for n, pair in enumerate(zip(word, meant, strict=True)) if pair[0] != pair[1]]
+        return len(at) == 2 and at[1] == at[0] + 1 and word[at[0]] == meant[at[1]] and word[at[1]] == meant[at[0]]
+    short, long = sorted((word, meant), key=len)
+    return len(long) == len(short) + 1 and any(long[:n] + long[n + 1 :] == short for n in range(1, len(long)))
 
 
 def facts(text: str, telling: frozenset[str]) -> list[str]:

@@ -80,6 +80,8 @@ def test_likeness_is_symmetric_and_a_share(words, data):
         TRAIN.upper(),
         TRAIN.replace("in the evening", "that evening"),
         TRAIN.replace("gravel", "gravvel"),
+        TRAIN.replace("forty", "fotry"),
+        TRAIN.replace("twice", "twie"),
         "Please tell me: " + TRAIN,
         TRAIN.replace("unload", "drop"),
     ],
