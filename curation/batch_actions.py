@@ -193,3 +193,10 @@ def fail_batch(batch_id: int, reason: str, *, by: object) -> bool:
     done = batch.parts.done_ranges().count()
     record("batch.failed", by=by, used=[("batch", batch_id)], detail={"ranges_done": done})
     return True
+
+
+@transaction.atomic
+def record_screening(epoch: int, *, rows: int, blocked: Mapping[str, int], report_sha256: str, by: object) -> None:
+    """A file was screened against an epoch outside of the queue, by somebody who holds its key."""
+    detail = {"rows": rows, "blocked": dict(blocked), "report": report_sha256}
+    record("file.screened", by=by, used=[("epoch", epoch)], detail=detail)

@@ -8,10 +8,12 @@ import subprocess
 import sys
 import uuid
 
+import pyarrow.parquet as pq
 import pytest
 import redis
 from celery import current_app
 from django.conf import settings
+from django.core.management import CommandError, call_command
 from django.db.models.functions import Now
 
 from audit.models import Event
@@ -142,3 +144,17 @@ def test_a_redis_that_forgets_everything_costs_time_only(batch, start_worker):
     wait_for(ended(batch), 240, "the end")
     check_report(batch)
     assert set(batch.parts.values_list("attempt", flat=True)) == {1}
+
+
+def test_the_command_follows_a_batch_to_its_report(batch, start_worker, capsys):
+    start_worker()
+    folder = batch_work.folder()
+    (folder / "few.jsonl").write_text("".join(json.dumps({"id": n, "text": EXAM[0][2]}) + "\n" for n in range(3)))
+    call_command("screen", "--chord", "--input", folder / "few.jsonl", "--output", folder / "few.parquet")
+    assert "3 rows against epoch 1: 0 clean, 3 blocked (exact 3)." in capsys.readouterr().err
+    assert pq.read_table(folder / "few.parquet").column("row_id").to_pylist() == ["0", "1", "2"]
+
+    (folder / "bad.jsonl").write_text('{"id": 1}\n')
+    with pytest.raises(CommandError, match='bad.jsonl, line 1: it has neither "text" nor "prompt"') as refused:
+        call_command("screen", "--chord", "--input", folder / "bad.jsonl", "--output", folder / "bad.parquet")
+    assert refused.value.returncode == 2

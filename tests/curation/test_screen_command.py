@@ -266,12 +266,14 @@ def test_it_fails_on_a_blocked_row_if_asked_to(screen, tmp_path):
     assert len(read(tmp_path / "report.jsonl")) == 2
 
 
-def test_without_items_it_screens_against_the_current_epoch(tmp_path, vault):
+def test_without_items_it_screens_against_the_current_epoch(tmp_path, vault, events):
     publish(1)
     publish(3)
+    events()
     rows, report = lines(tmp_path / "rows.jsonl", [LEAK, CLEAN]), tmp_path / "report.jsonl"
     call_command("screen", "--input", rows, "--output", report, "--no-embeddings")
     assert [(one["item_id"], one["epoch"]) for one in read(report)] == [("item-train", 3), (None, 3)]
+    assert events() == ["file.screened"]
 
 
 def test_without_items_and_without_an_epoch_it_says_what_to_do(tmp_path, vault):

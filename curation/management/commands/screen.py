@@ -6,6 +6,7 @@ do the work, on files below CFT_VAR/batches, and this command only follows.
 """
 
 import dataclasses
+import hashlib
 import secrets
 import sys
 import time
@@ -79,6 +80,8 @@ class Command(BaseCommand):
         shown = Progress(self.stderr)
         tally = batch.screen_file(source, target, registry, ids=ids, progress=shown.show)
         shown.clear()
+        if ids is None:
+            log_screening(registry, tally, target)
         for line in summary(tally, registry, ids, time.monotonic() - began):
             self.stderr.write(line, self.style.NOTICE if "Not checked" in line else None)
         return tally
@@ -183,6 +186,17 @@ def current(options: Mapping[str, Any]) -> "Registry":
     if policy != opened.policy:
         opened = opened.with_policy(policy)
     return opened.without_meaning() if options["no_embeddings"] else opened
+
+
+def log_screening(registry: "Registry", tally: batch.Tally, report: Path) -> None:
+    """Whoever compares a file with the exam leaves an event."""
+    from curation import batch_actions
+
+    with report.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    batch_actions.record_screening(
+        registry.number, rows=tally.rows, blocked=tally.methods, report_sha256=sha256, by=f"process:{settings.CFT_ROLE}"
+    )
 
 
 class Progress:
