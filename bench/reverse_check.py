@@ -158,7 +158,7 @@ def copy_replay(cursor: Any, rows: list[tuple[str, str]]) -> None:
 
     copy(
         cursor,
-        "curation_replayrow (skill, is_refusal, prompt, answer, row_hash, overlaps)",
+        'curation_replayrow (skill, is_refusal, prompt, answer, row_hash, "overlaps")',
         (("chat", False, p, a, row_hash(p, a), False) for p, a in dict.fromkeys(rows)),
     )
 

@@ -38,7 +38,8 @@ def met_before(number: int) -> Q:
 def lock_met_before(limit: int, number: int) -> dict[int, int]:
     """Case → the epoch it was screened under, of up to `limit` such cases, locked."""
     stale = Case.objects.filter(TRAINS, met_before(number), screened_epoch__lt=number).order_by("id")
-    return dict(stale.select_for_update(skip_locked=True).values_list("pk", "screened_epoch")[:limit])
+    locked = stale.select_for_update(skip_locked=True).values_list("pk", "screened_epoch")[:limit]
+    return {pk: epoch for pk, epoch in locked if epoch is not None}
 
 
 def rescan(cases: Mapping[int, int], registry: "Registry") -> dict[int, Finding]:

@@ -7,6 +7,7 @@ thousand at a time, columns only; how far the scan got is in the check's row, so
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connections
@@ -46,10 +47,10 @@ def open_offer(check: ReverseCheck) -> "Registry":
     content = bytes(row[0]) if row else b""
     if hashlib.sha256(content).hexdigest() != check.sha256:
         raise NoOffer(f"The items of check {check.pk} are not on offer any more.")
-    return Registry.from_bytes(content, settings.CFT_REGISTRY_KEY)
+    return Registry.from_bytes(content, settings.CFT_REGISTRY_KEY or b"")
 
 
-def lock(check_id: object) -> ReverseCheck | None:
+def lock(check_id: UUID) -> ReverseCheck | None:
     """An unfinished check, locked; None where there is none, or another worker is at it."""
     unfinished = ReverseCheck.objects.filter(pk=check_id, state=ReverseCheck.State.ASKED)
     return unfinished.select_for_update(skip_locked=True).first()
@@ -70,8 +71,9 @@ def scan(check: ReverseCheck, registry: "Registry", limit: int) -> int:
 
 def next_cases(check: ReverseCheck, limit: int) -> dict[int, Texts]:
     words = ("correction__interaction__prompt", "correction__replacement")
-    cases = Case.objects.filter(COULD_TRAIN, correction__isnull=False, pk__gt=check.last_case)
-    cases = cases.alias(long=Length(words[0]) + Length(words[1])).filter(long__lte=LONGEST_ROW)
+    length = Length(words[0]) + Length(words[1])
+    cases: Any = Case.objects.filter(COULD_TRAIN, correction__isnull=False, pk__gt=check.last_case)
+    cases = cases.alias(long=length).filter(long__lte=LONGEST_ROW)
     if check.within is not None:
         known = check.within.matches.filter(case__isnull=False).values("case")
         cases = cases.filter(Q(pk__in=known) | Q(pk__gt=check.within.last_case))
@@ -121,7 +123,7 @@ def advance(check: ReverseCheck, rows: int) -> int:
     """Write how far the scan got; without further rows it is finished."""
     if not rows:
         check.state, check.finished_at = ReverseCheck.State.FINISHED, timezone.now()
-    check.rows = F("rows") + rows  # type: ignore[assignment]
+    check.rows = F("rows") + rows
     check.save(update_fields=["state", "last_case", "last_replay_row", "rows", "finished_at"])
     check.refresh_from_db(fields=["rows"])
     return rows

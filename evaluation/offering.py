@@ -44,7 +44,8 @@ def settle(
     A row names only the item that it overlaps with most. So after items are dropped the rest is compared again, with
     the rows that were found, until nothing is left to drop.
     """
-    left, within, told = list(drafts), None, {}
+    left, within = list(drafts), None
+    told: dict[str, int] = {}
     if reads_rows() and not reverse.has_rows():
         return left, told
     while fresh := unprotected(left):
