@@ -173,9 +173,10 @@ def not_checked(facts: Facts) -> list[str]:
     told = []
     without = measured.pairs - measured.by_measure.get("meaning", 0)
     if without:
+        why = "n-grams had found them before" if measured.encoders else "no embedding model took part"
         told.append(
-            f"Meaning: {without} of {measured.pairs} pairs were not compared by meaning (no embedding model took part),"
-            " so a rewording that shares few words with an item would not be found in them."
+            f"Meaning: {without} of {measured.pairs} pairs were not compared by meaning ({why}), so a rewording that"
+            " shares few words with an item would not be found in them."
         )
     for part, count in sorted(measured.unread.items()):
         told.append(f"Not compared with the exam: {part.replace('_', ' ')} ({count} pairs).")
