@@ -299,6 +299,7 @@ def test_compliance_settles_it_and_what_came_before_does_not_count_again(screene
     Inquiry.objects.update(asked_at=timezone.now() - timedelta(minutes=5))
     client = signed_in(cleo)
     assert b"rosa" in client.get(f"{PAGE}alerts/").content
+    assert client.get(f"/audit/lineage/inquiry_alert/{alert.pk}/").status_code == 200
     assert client.post(f"{PAGE}alerts/{alert.pk}/settle/").status_code == 302
     alert.refresh_from_db()
     assert alert.settled_by == cleo

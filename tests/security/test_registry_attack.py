@@ -16,8 +16,9 @@ from psycopg import Connection
 
 from cftapp.roles import ROLES, environment_for
 from curation import actions, inquiry_actions, normalise, registry, tasks
-from curation.models import Blocker, Case, Inquiry
+from curation.models import Blocker, Case, Inquiry, LabelledScores
 from curation.registry import Registry
+from evaluation import labelling
 from evaluation.actions import import_benchmark
 from feedback.actions import record_interaction, register_source, submit_correction
 from tests.people import person
@@ -77,6 +78,7 @@ def live_through(exam: Exam, rosa: User) -> None:
     for text in (exam.secret[0], exam.public[0]):
         inquiry_actions.ask_overlap(text, by=rosa)
     tasks.answer_waiting()
+    labelling.label_next(by=TEST)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
 
@@ -136,12 +138,12 @@ def test_curator_trainer_and_web_together_recover_nothing(world: Exam, insiders:
 
 
 def test_what_they_hold_is_what_the_attack_would_read(world: Exam, insiders: Heap) -> None:
-    """The dump is complete: evidence, log, inquiries and the quoted items themselves are in it."""
+    """The dump is complete: evidence, log, inquiries, labelled scores and the quoted items themselves are in it."""
     blocked = Blocker.objects.filter(check_name="overlap", blocking=True).first()
     assert blocked is not None and Case.objects.filter(verdict="accepted").count() >= 5
     assert blocked.evidence["item"].encode() in insiders.data
     assert b"inquiry.answered" in insiders.data and b"dataset.frozen" in insiders.data
-    assert Inquiry.objects.filter(verdict="blocked").exists()
+    assert Inquiry.objects.filter(verdict="blocked").exists() and LabelledScores.objects.exists()
     quoted = Exam(attacker.passages()[:LEAKED], world.public)
     assert len(texts_held(quoted, insiders)) > 20
 
