@@ -103,14 +103,13 @@ def split(data, start, end, fold, seed, words, count):
         letter = fold[data[i]]
         if letter != 0:
             h = (h ^ U(letter)) * U(0x9E3779B97F4A7C15)
-            h ^= h >> U(29)
             seen |= letter
         elif seen:
-            words[count] = (h & ~U(1)) | U(seen & np.uint8(0xC0) == 0)
+            words[count] = ((h ^ (h >> U(32))) & ~U(1)) | U(seen & np.uint8(0xC0) == 0)
             count += 1
             h, seen = seed, np.uint8(0)
     if seen:
-        words[count] = (h & ~U(1)) | U(seen & np.uint8(0xC0) == 0)
+        words[count] = ((h ^ (h >> U(32))) & ~U(1)) | U(seen & np.uint8(0xC0) == 0)
         count += 1
     return count
 

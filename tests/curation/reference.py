@@ -44,7 +44,7 @@ def word_hash(word: str, seed: int) -> int:
     h = seed
     for byte in word.encode():
         h = (h ^ byte) * 0x9E3779B97F4A7C15 & MASK
-        h ^= h >> 29
+    h ^= h >> 32
     return h & ~1 | all("0" <= letter <= "9" for letter in word)  # the lowest bit: whether it is a number
 
 
