@@ -20,7 +20,10 @@ STAGES: dict[str, tuple[str, ...]] = {
         *("source", "api_key", "subject", "consent", "interaction"),
         *("bug_report", "taste_note", "correction", "comment", "receipt"),
     ),
-    "Curation": ("case", "override", "epoch", "pair", "proposal", "reverse_check"),
+    "Curation": (
+        *("case", "override", "epoch", "pair", "proposal", "reverse_check"),
+        *("inquiry", "inquiry_alert"),
+    ),
     "Dataset": ("dataset",),
     "Run": ("run", "adapter"),
     "Gate": ("benchmark_version", "gate", "waiver"),
