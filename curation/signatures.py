@@ -48,6 +48,7 @@ SHARING = f"""
         SELECT o.id, alike.shared FROM (
             SELECT s.case_id, (SELECT count(*) FROM unnest(s.bands) AS k WHERE k = ANY(mine.bands)) AS shared
             FROM curation_signature s WHERE s.bands && mine.bands AND s.case_id <> mine.case_id
+            OFFSET 0 -- by the bands' index first, whatever the planner thinks of the joins
         ) AS alike
         JOIN curation_case o ON o.id = alike.case_id
         WHERE alike.shared >= %(least)s AND {PRECEDES_AND_STAYS}
@@ -71,10 +72,13 @@ OTHER_ANSWERS = """
     SELECT c.id, others.id FROM curation_signature mine
     JOIN curation_case c ON c.id = mine.case_id
     CROSS JOIN LATERAL (
-        SELECT o.id FROM curation_signature s
-        JOIN curation_case o ON o.id = s.case_id
+        SELECT o.id FROM (
+            SELECT s.case_id FROM curation_signature s
+            WHERE s.question = mine.question AND s.version = mine.version AND s.case_id <> mine.case_id OFFSET 0
+        ) AS asked
+        JOIN curation_case o ON o.id = asked.case_id
         JOIN curation_pair p ON p.correction_id = o.correction_id AND p.state = 'accepted'
-        WHERE s.question = mine.question AND s.version = mine.version AND o.id <> c.id AND o.text_hash <> c.text_hash
+        WHERE o.text_hash <> c.text_hash
         ORDER BY o.id LIMIT 5
     ) AS others
     WHERE mine.case_id = ANY(%(cases)s)
