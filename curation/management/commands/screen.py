@@ -7,7 +7,6 @@ do the work, on files below CFT_VAR/batches, and this command only follows.
 
 import dataclasses
 import hashlib
-import secrets
 import sys
 import time
 from argparse import ArgumentParser
@@ -150,14 +149,17 @@ def changed(policy: Policy, options: Mapping[str, Any]) -> Policy:
 
 
 def throw_away(options: Mapping[str, Any]) -> tuple["Registry", dict[str, Id]]:
-    """A registry of the items under a random key, and what its item ids are called in the file."""
+    """A registry of the items, and what its item ids are called in the file.
+
+    Its key is made of the items, so that the same files give the same report: whoever runs this has the items anyway.
+    """
     from curation.registry import Registry
 
     policy = changed(Policy(), options)
     numbered, ids = batch.protect(rowfiles.read_items(options["items"]))
     clean = list(rowfiles.read_background(options["background"])) if options["background"] else []
     encoder = None if options["no_embeddings"] else embeddings()
-    key = secrets.token_bytes(32)
+    key = hashlib.blake2b(repr(numbered).encode("utf-8", "surrogatepass"), digest_size=32).digest()
     content = Registry.build(numbered, key, clean, policy=policy, encoder=encoder)
     return Registry.from_bytes(content, key, encoder=encoder), ids
 
