@@ -52,4 +52,4 @@ def vectors_of(cases: Iterable[int], registry: "Registry") -> dict[int, NDArray[
     model = registry.header["encoder"]
     label = f"{model['name']}@{model['revision']}"[:120]
     stored = Signature.objects.filter(case__in=list(cases), encoder=label).values_list("case_id", "vector")
-    return {case: vector.to_numpy().astype(np.float32) for case, vector in stored.iterator() if vector is not None}
+    return {case: np.asarray(vector, np.float32) for case, vector in stored if vector is not None}
