@@ -117,11 +117,11 @@ def counted(prints: Prints, benchmark: Array) -> Weights:
     Counted inside a version, because the next version of a benchmark repeats the items of the last. The n-grams are
     sorted, and the items are in the order of their benchmarks.
     """
-    changes = np.flatnonzero(np.diff(prints.grams)) + 1
+    changes = np.flatnonzero(prints.grams[1:] != prints.grams[:-1]) + 1
     starts = np.concatenate([[0], changes, [len(prints.grams)]])[: None if len(prints.grams) else 1]
     keys = prints.grams[starts[:-1]]
     group = benchmark[prints.owners]
-    edge = np.flatnonzero((np.diff(prints.grams) != 0) | (np.diff(group) != 0)) + 1
+    edge = np.flatnonzero((prints.grams[1:] != prints.grams[:-1]) | (group[1:] != group[:-1])) + 1
     runs = np.concatenate([[0], edge])[: len(prints.grams)]
     sizes = np.diff(np.append(runs, len(prints.grams)))
     most = np.maximum.reduceat(sizes, np.searchsorted(runs, starts[:-1])) if len(keys) else np.zeros(0, np.int64)
@@ -201,14 +201,14 @@ def markers(prints: Prints, masks: Array, kind: int, plain: Array) -> Array:
 def ranks(groups: Array) -> Array:
     """Position of each element within its run of equal ones."""
     if not len(groups):
-        return np.zeros(0, np.int64)
-    first = np.concatenate([[0], np.flatnonzero(np.diff(groups)) + 1])
-    return np.arange(len(groups)) - np.repeat(first, np.diff(np.append(first, len(groups))))
+        return np.zeros(0, np.int32)
+    first = np.concatenate([[0], np.flatnonzero(groups[1:] != groups[:-1]) + 1]).astype(np.int32)
+    return np.arange(len(groups), dtype=np.int32) - np.repeat(first, np.diff(np.append(first, len(groups))))
 
 
 def postings(prints: Prints, weights: Weights, masks: Array, most: int) -> dict[str, Array]:
     """An inverted index: sorted keys with weights, where each one's items begin, and the items with bits of fields."""
-    number = np.repeat(np.arange(len(weights.keys)), np.diff(weights.starts))
+    number = np.repeat(np.arange(len(weights.keys), dtype=np.int32), np.diff(weights.starts))
     entries = np.flatnonzero(masks)
     entries = entries[ranks(number[entries]) < most]
     number = number[entries]

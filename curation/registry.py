@@ -284,6 +284,7 @@ class Build:
         numbers = {name: number for number, name in enumerate(self.benchmarks)}
         self._benchmark = np.array([numbers[item[1]] for item in self.items], np.uint16)
         self._prints = prints.by_gram()
+        del prints  # as large again
         self._weights = building.counted(self._prints, self._benchmark)
         self.background = building.Background(background, self._keys, self._weights.keys)
         self._weights.weigh(self.background.frequency(), self.background.documents)
