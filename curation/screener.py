@@ -177,7 +177,7 @@ def compared(cases: Sequence[Case], registry: "Registry") -> dict[int, Overlap]:
     new = {case.pk: rows[case.pk] for case in cases if case.pk in rows and case.state == Case.State.WAITING}
     known = {pk: words for pk, words in rows.items() if pk not in new}
     return {
-        **dict(zip(new, registry.screen(list(new.values())), strict=True)),
+        **dict(zip(new, registry.screen(list(new.values())) if new else [], strict=True)),
         **dict(zip(known, stored.screen(known, registry), strict=True)),
     }
 

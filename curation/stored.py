@@ -25,8 +25,8 @@ SLACK = 0.3  # below the policy's floor: a question can be nearer to an item tha
 
 def screen(rows: Mapping[int, Texts], registry: "Registry", since: int = 0, spans: bool = True) -> list[Overlap]:
     """What `registry.screen` says of these cases' words, in their order."""
-    if not registry.header.get("encoder"):
-        return registry.screen(list(rows.values()), since, spans)
+    if not rows or not registry.header.get("encoder"):
+        return registry.screen(list(rows.values()), since, spans) if rows else []
     found = registry.without_meaning().screen(list(rows.values()), since, spans)
     open_cases = [case for case, one in zip(rows, found, strict=True) if not one.blocked]
     near = set(worth_reading({case: rows[case] for case in open_cases}, registry, since))

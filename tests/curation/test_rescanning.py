@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from curation import actions
-from curation.models import Blocker, Case, Pair, ReplayRow
+from curation.models import Blocker, Case, Dataset, Pair, ReplayRow
 from curation.registry import Registry
 from tests.curation.conftest import EXAM, KEY, TEST, World, adopt
+from tests.people import signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -185,3 +186,12 @@ def test_an_epoch_adopted_without_that_fact_is_a_full_one(world: World) -> None:
     adopt(second)
     rescan(second)
     assert second.asked == [(1, 0)]
+
+
+def test_a_dataset_that_holds_an_exam_says_so_on_its_page(world: World, rosa: Any, erin: Any) -> None:
+    world.accepted(rosa, LOCK[2])
+    dataset = actions.freeze_dataset("first", {"replay_count": 0}, by=erin)
+    mark = {"rows": 1, "benchmarks": {"exam v2": 1}, "epoch": 2, "found_at": "2026-11-20T10:00:00+00:00"}
+    Dataset.objects.filter(pk=dataset.pk).update(contamination=mark)
+    words = " ".join(signed_in(erin).get(f"/curation/datasets/{dataset.pk}/").content.decode().split())
+    assert "1 row of it is part of an exam now: exam v2 (1), found under epoch 2." in words
