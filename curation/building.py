@@ -129,15 +129,11 @@ def counted(prints: Prints, benchmark: Array) -> Weights:
 
 
 class Background:
-    """The clean reference: different texts, and which n-grams of the items each holds."""
+    """The clean reference: its texts, and which n-grams of the items each holds."""
 
     def __init__(self, texts: Sequence[str], keys: Array, wanted: Array) -> None:
         prints = fingerprints(((text, "") for text in texts), keys)
-        _, first = np.unique(prints.prints[:, QUESTION], return_index=True)
-        self.used = np.zeros(len(texts), bool)
-        self.used[first] = True
-        self.used &= prints.lengths[:, QUESTION] > 0
-        self.prints = prints.prints[:, QUESTION]
+        self.used = prints.lengths[:, QUESTION] > 0
         at = np.searchsorted(wanted, prints.grams)
         at[at == len(wanted)] = 0
         known = wanted[at] == prints.grams if len(wanted) else np.zeros(len(at), bool)

@@ -97,7 +97,7 @@ def test_epochs_of_another_key_say_nothing_about_since():
 def test_a_leak_in_the_clean_reference_is_set_aside():
     clean = ["The harbour was quiet.", "Nobody had seen the ferry."]
     leaked = opened(ITEMS, background=[*clean, *["So: " + QUESTION + n for n in ("", "?")]])
-    assert (leaked.header["background_documents"], leaked.header["background_set_aside"]) == (2, 1)
+    assert (leaked.header["background_documents"], leaked.header["background_set_aside"]) == (2, 2)
     assert leaked.check("And " + QUESTION).score > 0.9
     assert np.array_equal(leaked.arrays["gram_idf"], opened(ITEMS, background=clean).arrays["gram_idf"])
 
