@@ -220,7 +220,7 @@ def scan(check_id: UUID) -> tuple[float, dict[str, int]]:
 
 def show(report: dict[str, Any]) -> None:
     for name, value in report.items():
-        print(f"{name.replace('_', ' '):<16} {value if isinstance(value, bool) else f'{value:,}':>12}")
+        print(f"{name.replace('_', ' '):<16} {str(value) if isinstance(value, bool) else f'{value:,}':>12}")
 
 
 if __name__ == "__main__":
