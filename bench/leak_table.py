@@ -90,21 +90,26 @@ def school_maths(folder: Path) -> Domain:
 
 
 def answers_to_the_public(folder: Path) -> Domain:
+    """Questions that share a passage stay together: one of them says nothing new beside another."""
     rows = sorted({row["question"]: str(row["answer"]) for row in read(folder / "feedbackqa.jsonl")}.items())
-    return dealt("FeedbackQA", rows)
+    return dealt("FeedbackQA", [(answer, (question, answer)) for question, answer in rows])
 
 
 def docstrings() -> Domain:
-    """Docstrings of 40 to 260 words; the first 70 % of the sentences are the question, the rest the answer."""
-    texts = set()
-    for path in sorted(Path(sysconfig.get_paths()["stdlib"]).rglob("*.py")):
+    """Docstrings of 40 to 260 words; the first 70 % of the sentences are the question, the rest the answer.
+
+    Those of one package stay together: its modules repeat each other's docstrings.
+    """
+    texts: dict[str, str] = {}
+    root = Path(sysconfig.get_paths()["stdlib"])
+    for path in sorted(root.rglob("*.py")):
         if not {"test", "tests", "site-packages", "idlelib"} & set(path.parts):
-            texts |= set(docstrings_of(path))
+            texts |= dict.fromkeys(docstrings_of(path), path.relative_to(root).parts[0].removesuffix(".py").strip("_"))
     rows = []
-    for text in sorted(texts):
+    for text, package in sorted(texts.items()):
         sentences = [one for one in re.split(r"(?<=[.!?])\s+|\n\n+", text) if one.strip()]
         cut = max(1, int(0.7 * len(sentences)))
-        rows.append((" ".join(sentences[:cut]), " ".join(sentences[cut:])))
+        rows.append((package, (" ".join(sentences[:cut]), " ".join(sentences[cut:]))))
     return dealt("docstrings", rows)
 
 
@@ -120,11 +125,11 @@ def docstrings_of(path: Path) -> Iterable[str]:
                 yield text
 
 
-def dealt(name: str, rows: Sequence[Text]) -> Domain:
-    """Half of the texts are protected, a quarter is the clean reference, a quarter must pass."""
+def dealt(name: str, rows: Sequence[tuple[str, Text]]) -> Domain:
+    """By family: half of the texts are protected, a quarter is the clean reference, a quarter must pass."""
     piles: list[list[Text]] = [[], [], [], []]
-    for row in rows:
-        piles[part(row[0], 4)].append(row)
+    for family, row in rows:
+        piles[part(family, 4)].append(row)
     return Domain(name, piles[0] + piles[1], piles[2], piles[3])
 
 

@@ -26,9 +26,9 @@ class Policy:
     The last two are about other rows of the training stream: from where on two are nearly the same, or say the same.
     """
 
-    containment_limit: float = 0.3
+    containment_limit: float = 0.25
     jaccard_limit: float = 0.8
-    meaning_floor: float = 0.66
+    meaning_floor: float = 0.68
     meaning_margin: float = 0.1
     duplicate_limit: float = 0.8
     semantic_duplicate_limit: float = 0.9
