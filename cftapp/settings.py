@@ -221,6 +221,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "CorrectionReason": "feedback.models.Correction.Reason",
         "PromotionReason": "serving.models.Promotion.Reason",
+        "GateVerdict": "evaluation.models.Verdict",
+        "JobState": "training.models.Job.State",
     },
 }
 
