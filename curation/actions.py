@@ -347,7 +347,7 @@ def adopt_epoch(
         )
     epoch = RegistryEpoch.objects.create(
         number=number,
-        snapshot_number=snapshot_number,
+        snapshot_number=number if snapshot_number is None else snapshot_number,
         comparable_since=comparable_since if current and current.policy == policy else None,
         policy=policy,
         sha256=sha256,

@@ -96,6 +96,7 @@ def withdraw_subject(subject_id: str) -> None:
 def sweep() -> None:
     """Whatever no doorbell was heard for."""
     gaps.close(timezone.now())
+    unsigned.sign()
     actions.withdraw_unconsented(by=SCREENER)
     screen_all()
     for check_id in ReverseCheck.objects.filter(state=ReverseCheck.State.ASKED).values_list("pk", flat=True):
@@ -109,7 +110,6 @@ def screen_all() -> None:
     epoch = opened_registry()
     if epoch is None:
         return
-    unsigned.sign()
     for action, rows in (
         (actions.screen_waiting, BATCH),
         (actions.screen_freed, BATCH),
@@ -202,11 +202,11 @@ def resume_batch(batch_id: int) -> None:
     part = batch_work.next_part(batch_id)
     if part is not None:
         batch_work.work(part, by=SCREENER)
-        resume_batch.apply_async([batch_id], queue="screening", priority=LAST)
+        resume_batch.apply_async((batch_id,), queue="screening", priority=LAST)
 
 
 @shared_task(name="curation.tasks.sweep_batches")
 def sweep_batches() -> None:
     """Batches that nobody works on: a worker was killed, or Redis has forgotten the messages."""
     for batch_id in batch_work.left_behind():
-        resume_batch.apply_async([batch_id], queue="screening", priority=LAST, expires=10)
+        resume_batch.apply_async((batch_id,), queue="screening", priority=LAST, expires=10)

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 from celery import shared_task
 from django.contrib.auth import get_user_model
@@ -64,7 +65,7 @@ def import_proposed(proposal_id: str) -> None:
 @shared_task(name="evaluation.tasks.import_checked")
 def import_checked(check_id: str) -> None:
     """The screener has compared an upload's items with every row: go on with it."""
-    for proposal_id in Proposal.objects.unsettled().filter(reverse_check=check_id).values_list("pk", flat=True):
+    for proposal_id in Proposal.objects.unsettled().filter(reverse_check=UUID(check_id)).values_list("pk", flat=True):
         import_proposed(str(proposal_id))
 
 
