@@ -6,7 +6,7 @@ Only the owner of a test cluster may do this: it needs SET on `session_replicati
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
+from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 TABLES = """SELECT quote_ident(relname) FROM pg_class
@@ -28,7 +28,8 @@ class Snapshot:
         return cls(connection, tables, rows)
 
     def restore(self) -> None:
-        with transaction.atomic(using=self.connection.alias), self.connection.cursor() as cursor:
+        alias = self.connection.alias  # a browser's event loop may have given this thread another connection since
+        with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
             cursor.execute("SET LOCAL session_replication_role = replica")
             cursor.execute(f"TRUNCATE {', '.join(self.tables)}")
             for table, content in self.rows.items():

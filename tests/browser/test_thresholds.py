@@ -33,7 +33,7 @@ def opened(browser, live_server):
 def test_arrow_keys_move_a_slider_and_what_it_finds(opened):
     page = opened()
     page.focus("#slide-containment_limit")
-    for _ in range(10):
+    for _ in range(15):
         page.keyboard.press("ArrowRight")
     page.wait_for_selector("text=10 leaks of the labelled set")
     assert page.input_value("#containment_limit") == "0.4" and "containment_limit=0.4" in page.url

@@ -34,8 +34,8 @@ def test_a_limit_of_nothing_blocks_no_row_that_shares_nothing():
 
 
 def test_stored_values_of_another_version_make_a_policy():
-    policy = Policy.of({"containment_limit": "0.25", "a_limit_of_tomorrow": 3})
-    assert policy == Policy(containment_limit=0.25)
+    policy = Policy.of({"containment_limit": "0.35", "a_limit_of_tomorrow": 3})
+    assert policy == Policy(containment_limit=0.35)
 
 
 def test_an_overlap_is_blocked_from_its_limit():

@@ -95,7 +95,7 @@ def test_an_engineer_saves_and_sees_it_being_adopted(erin, labelled_set):
     saved = client.post(SAVE, form(containment_limit="0.4"))
     assert saved.status_code == 302 and saved["Location"] == PAGE
     page = text_of(client.get(PAGE))
-    assert "Version 1 is being adopted" in page and "Containment 0.3 → 0.4" in page and "Fewer alarms" in page
+    assert "Version 1 is being adopted" in page and "Containment 0.25 → 0.4" in page and "Fewer alarms" in page
     assert 'value="0.4"' in client.get(PAGE).content.decode()
     assert client.get(STATUS).status_code == 200
 
@@ -126,7 +126,7 @@ def test_a_page_that_is_stale_saves_nothing(erin, lea, labelled_set):
         ({"containment_limit": "9"}, "out of range"),
         ({"containment_limit": ""}, "no number"),
         ({"shown": "x"}, "not the newest"),
-        ({"containment_limit": "0.3"}, "those of the newest version"),
+        ({"containment_limit": "0.25"}, "those of the newest version"),
     ],
 )
 def test_refused_with_the_reason(erin, labelled_set, changes, said):

@@ -70,9 +70,9 @@ def test_what_nobody_can_read_is_not_adopted(exam, engineer):
 
 def test_the_registry_opens_the_snapshot_with_the_epochs_policy(exam, engineer):
     before = registry.current()
-    assert before.policy.containment_limit == 0.3
+    assert before.policy.containment_limit == 0.25
     save_policy({"containment_limit": 0.5}, "Fewer alarms", shown=0, by=engineer)
-    assert registry.current().policy.containment_limit == 0.3
+    assert registry.current().policy.containment_limit == 0.25
     adopt_policy()
     now = registry.current()
     assert now.policy.containment_limit == 0.5 and now.number == before.number + 1 and len(now) == len(before)
