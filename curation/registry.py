@@ -35,7 +35,7 @@ ROWS_AT_ONCE, CHARACTERS_AT_ONCE = 4_096, 8_000_000
 PARAMETERS = {
     "gram": ov.GRAM,
     "long_gram": ov.LONG_GRAM,
-    "kept": "half (h mod 2)",
+    "kept": "half (h mod 2), long ones by their last 3-gram",
     "least_grams": ov.MIN_GRAMS,
     "common_in_background": ov.COMMON_IN_BACKGROUND,
     "common_in_registry": ov.COMMON_IN_REGISTRY,
@@ -58,6 +58,8 @@ class Registry:
                 f"This registry was made by the normaliser {self.header['normaliser']}, this program has"
                 f" {normalise.VERSION}: publish a new epoch."
             )
+        if self.header["parameters"] != PARAMETERS:
+            raise BadRegistry("This registry was made with other n-grams than this program has: publish a new epoch.")
         self.policy = Policy.of(self.header["policy"])
         self.arrays: dict[str, Any] = snapshot.read_arrays(data, self.header, start, key)
         self._keys = kernel_keys(key)
@@ -279,15 +281,12 @@ class Build:
 
     def __init__(self, items: Sequence[Item], background: Sequence[str], key: bytes, policy: Policy) -> None:
         self._keys, self._policy = kernel_keys(key), policy
-        self.items, prints = building.distinct_items(items, self._keys)
+        self.items, self._fields, self._parts = building.distinct_items(items, self._keys)
         self.benchmarks = sorted({item[1] for item in self.items})
         numbers = {name: number for number, name in enumerate(self.benchmarks)}
         self._benchmark = np.array([numbers[item[1]] for item in self.items], np.uint16)
-        self._prints = prints.by_gram()
-        del prints  # as large again
-        self._weights = building.counted(self._prints, self._benchmark)
-        self.background = building.Background(background, self._keys, self._weights.keys)
-        self._weights.weigh(self.background.frequency(), self.background.documents)
+        self.background = building.Background(background, self._keys, self._parts)
+        self.background.weigh(self._parts)
         self.set_aside = self._leaks(background)
         self.clean = [text for text, used in zip(background, self.background.used, strict=True) if used]
 
@@ -297,10 +296,7 @@ class Build:
 
         if not self.background.documents or not len(self.items):
             return 0
-        arrays = building.assemble(self._prints, self._weights, everywhere=True)
-        arrays["item_since"] = np.ones(len(self.items), np.int32)
-        building.exact(arrays, self._prints)
-        tables = tables_of(building.indexed(arrays))
+        tables = tables_of(building.leak_tables(self._fields, self._parts))
         leaks = np.zeros(len(texts), bool)
         first = 0
         for rows in batches([(text, "") for text in texts]):
@@ -311,13 +307,15 @@ class Build:
         leaks &= self.background.used
         self.background.used &= ~leaks
         if leaks.any():
-            self._weights.weigh(self.background.frequency(), self.background.documents)
+            self.background.weigh(self._parts)
         return int(leaks.sum())
 
     def finished(self, number: int, previous: Mapping[str, Array] | None) -> dict[str, Array]:
-        arrays = building.assemble(self._prints, self._weights)
-        building.dated(arrays, self._prints, number, previous)
-        building.exact(arrays, self._prints)
+        """All arrays that need no model. What they were made of is used up."""
+        arrays = building.assemble(self._fields, self._parts)
+        building.dated(arrays, self._fields, number, previous)
+        building.exact(arrays, self._fields)
+        del self._fields
         arrays["item_id"] = np.array([item[0].encode() for item in self.items], dtype=np.bytes_)
         arrays["item_benchmark"] = self._benchmark
         self._protected = np.isfinite(arrays["field_mass"].reshape(-1, 3)).any(axis=1)

@@ -8,6 +8,7 @@ the pages of a file.
 """
 
 import hashlib
+import io
 import json
 import mmap
 from collections.abc import Mapping
@@ -34,27 +35,42 @@ def derived(key: bytes, use: str, size: int) -> bytes:
     return hashlib.blake2b(key=key[:64], digest_size=size, person=use.encode()).digest()
 
 
-def encode(header: Mapping[str, Any], arrays: Mapping[str, Array], sealed: Mapping[str, Array], key: bytes) -> bytes:
-    """A registry file of arrays as they are and arrays that only the key opens."""
+def encode(header: Mapping[str, Any], arrays: dict[str, Array], sealed: Mapping[str, Array], key: bytes) -> bytes:
+    """A registry file of arrays as they are and arrays that only the key opens.
+
+    `arrays` is emptied: each one's memory may be free once it is written.
+    """
     manifest: dict[str, dict[str, Any]] = {}
-    payload = bytearray()
+    shut = {name: seal(np.ascontiguousarray(array).tobytes(), name, key) for name, array in sealed.items()}
+    at = 0
     for name, array in {**arrays, **sealed}.items():
-        content = np.ascontiguousarray(array).tobytes()
-        if name in sealed:
-            content = seal(content, name, key)
-        payload += b"\0" * (-len(payload) % ALIGNMENT)
+        content = shut[name] if name in shut else bytes_of(array)
         manifest[name] = {
             "dtype": array.dtype.str,
             "shape": list(array.shape),
-            "at": len(payload),
+            "at": at,
             "bytes": len(content),
             "sealed": name in sealed,
             "sha256": hashlib.sha256(content).hexdigest(),
         }
-        payload += content
+        at += len(content) + -len(content) % ALIGNMENT
     text = json.dumps({**header, "arrays": manifest, "sha256": digest(manifest)}, sort_keys=True).encode()
     text += b" " * (-(len(MAGIC) + 8 + len(text)) % ALIGNMENT)
-    return MAGIC + len(text).to_bytes(8, "little") + text + bytes(payload)
+    return written(MAGIC + len(text).to_bytes(8, "little") + text, manifest, arrays, shut)
+
+
+def bytes_of(array: Array) -> Any:
+    """The bytes of an array, not copied."""
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+
+
+def written(start: bytes, manifest: Mapping[str, Any], arrays: dict[str, Array], shut: dict[str, bytes]) -> bytes:
+    file = io.BytesIO()
+    file.write(start)
+    for name, entry in manifest.items():
+        file.write(b"\0" * (len(start) + entry["at"] - file.tell()))
+        file.write(shut.pop(name) if name in shut else bytes_of(arrays.pop(name)))
+    return file.getvalue()
 
 
 def digest(manifest: Mapping[str, Any]) -> str:

@@ -5,7 +5,9 @@ Source: Reimers and Gurevych, Sentence-BERT (arXiv 1908.10084).
 
 import hashlib
 import os
-from collections.abc import Sequence
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,9 @@ from numpy.typing import NDArray
 OFF = "off"
 IN_THE_WHEEL = "all-MiniLM-L6-v2"
 BATCH = 32
+REMEMBERED = (
+    4_096  # texts: a row is asked for more than once, as a whole and by passages, when it comes and when it waits
+)
 
 
 class Encoder:
@@ -28,6 +33,7 @@ class Encoder:
         disable_progress_bar()  # type: ignore[no-untyped-call]
         self._model: Any = SentenceTransformer(source, device=os.environ.get("CFT_EMBEDDING_DEVICE") or "cpu")
         self._model.eval()
+        self._known = Remembered(REMEMBERED)
         self.name = IN_THE_WHEEL if source == weights_in_the_wheel() else Path(source).name
         self.revision = revision_of(self._model)
         self.dimensions = len(self.encode([""])[0])
@@ -47,14 +53,53 @@ class Encoder:
         return None if source == OFF else opened(source or weights_in_the_wheel())
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Unit vectors, shape (len(texts), dimensions). Longer texts are cut where the model's window ends."""
-        if not texts:
-            return np.zeros((0, self.dimensions), np.float32)
+        """Unit vectors, shape (len(texts), dimensions). Longer texts are cut where the model's window ends.
+
+        Equal texts are read by the model once, and those that were asked for lately not at all.
+        """
+        keys = [key_of(text) for text in texts]
+        found = self._known.of(keys)
+        fresh = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
+        if fresh:
+            vectors = self._read(list(fresh.values()))
+            found |= dict(zip(fresh, vectors, strict=True))
+            self._known.add({key: found[key].copy() for key in list(fresh)[-REMEMBERED:]})
+        return np.stack([found[key] for key in keys]) if keys else np.zeros((0, self.dimensions), np.float32)
+
+    def _read(self, texts: Sequence[str]) -> NDArray[np.float32]:
         clean = [text.encode("utf-8", "replace").decode() for text in texts]
         vectors: NDArray[np.float32] = self._model.encode(
             clean, batch_size=BATCH, normalize_embeddings=True, convert_to_numpy=True, show_progress_bar=False
         )
         return vectors.astype(np.float32, copy=False)
+
+
+class Remembered:
+    """The vectors of the last texts, by a hash of the text; any thread may ask."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._vectors: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, keys: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
+        """Those that are known."""
+        with self._lock:
+            found = {key: self._vectors[key] for key in keys if key in self._vectors}
+            for key in found:
+                self._vectors.move_to_end(key)
+            return found
+
+    def add(self, vectors: Mapping[bytes, NDArray[np.float32]]) -> None:
+        """Remember these, and forget the ones that nobody asked for longest."""
+        with self._lock:
+            self._vectors.update(vectors)
+            while len(self._vectors) > self._most:
+                self._vectors.popitem(last=False)
+
+
+def key_of(text: str) -> bytes:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 @cache

@@ -138,15 +138,18 @@ def accumulate(words, count, base, prefix):
 
 @njit(cache=True, nogil=True)
 def fingerprint(
-    data, offsets, fold, keys, least_answer, lengths, prints, anchors, grams, owners, masks, halves, half_of
+    data, offsets, fold, keys, least_answer, lengths, prints, anchors, long_counts, grams, owners, masks, halves
 ):
     """Fingerprints of items (or of clean texts: no answer). Returns how many n-grams and how many halves there are.
 
     By item and kind of field: `lengths` (words; 0: no such field), `prints` of the whole, `anchors` (first 3-gram).
     Then the different kept 3-grams of each item with the bits of the kinds that hold them (none with two numbers: sums
     are shared by texts that have nothing else in common), and the upper halves of the
-    different kept 5-grams of questions and wholes with the number of their field. The outputs have room for a number
-    for each word, the last two for two.
+    different kept 5-grams of questions and wholes, and how many of them each field has (`long_counts`). The outputs
+    have room for a number for each word, `halves` for two.
+
+    A 3-gram is kept by a bit of its hash, a 5-gram by that of its last 3-gram: who has the key and guesses the next
+    word of a text learns from one bit whether the guess was right, not from two.
     """
     rows = (len(offsets) - 1) // 2
     longest = 0
@@ -154,7 +157,7 @@ def fingerprint(
         longest = max(longest, offsets[2 * row + 2] - offsets[2 * row])
     longest = longest // 2 + 2
     words, prefix, pair = np.empty(longest, np.uint64), np.empty(longest + 1, np.uint64), np.empty(2, np.uint64)
-    own, own_mask = np.empty(longest, np.uint64), np.empty(longest, np.uint8)
+    own, own_mask, short = np.empty(longest, np.uint64), np.empty(longest, np.uint8), np.empty(longest, np.uint64)
     long_own = np.empty(longest, np.uint32)
     count, long_count = 0, 0
     for row in range(rows):
@@ -167,9 +170,10 @@ def fingerprint(
             lengths[row, kind] = end - start if exists else 0
             prints[row, kind] = print_of_run(prefix, start, end, keys, pair)
             anchors[row, kind] = siphash(words, start, 3, keys[0], keys[1]) if end - start >= 3 else U(0)
+        trigrams(words, n, keys[0], keys[1], short)
         m = 0
         for i in range(n - 2):
-            h = siphash(words, i, 3, keys[0], keys[1])
+            h = short[i]
             numbers = (words[i] & U(1)) + (words[i + 1] & U(1)) + (words[i + 2] & U(1))
             if h & U(1) == U(0) and numbers < U(2):
                 bits = (lengths[row, QUESTION] > 0 and i + 3 <= n0) + 2 * (lengths[row, ANSWER] > 0 and i >= n0)
@@ -182,16 +186,17 @@ def fingerprint(
             else:
                 grams[count], owners[count], masks[count] = own[order[j]], row, own_mask[order[j]]
                 count += 1
+        long_counts[row, :] = 0
         for kind in (QUESTION, WHOLE):
             m = 0
             for i in range((n0 if kind == QUESTION else n) - 4 if lengths[row, kind] else 0):
-                h = siphash(words, i, 5, keys[2], keys[3])
-                if h & U(1) == U(0):
-                    long_own[m] = np.uint32(h >> U(32))
+                if short[i + 2] & U(1) == U(0):
+                    long_own[m] = np.uint32(siphash(words, i, 5, keys[2], keys[3]) >> U(32))
                     m += 1
             ordered = np.sort(long_own[:m])
             for j in range(m):
                 if j == 0 or ordered[j] != ordered[j - 1]:
-                    halves[long_count], half_of[long_count] = ordered[j], 3 * row + kind
+                    halves[long_count] = ordered[j]
+                    long_counts[row, kind] += 1
                     long_count += 1
     return count, long_count

@@ -133,7 +133,7 @@ def scan(data, offsets, fold, keys, t, since, integers, floats, trace):
                 if whole[RUN_FIELD] >= 0:
                     break
         if hits >= MIN_HITS and crowded(found, hits, t.gram_start, t.gram_post, crowd):
-            match(words, n0, n, at[:hits], found[:hits], keys, t, since, whole, number, trace)
+            match(words, grams, n0, n, at[:hits], found[:hits], keys, t, since, whole, number, trace)
 
 
 @njit(cache=True)
@@ -167,7 +167,7 @@ def run_from(i, n, h, prefix, keys, t, since, pair, whole):
 
 
 @njit(cache=True)
-def match(words, n0, n, at, found, keys, t, since, whole, number, trace):
+def match(words, grams, n0, n, at, found, keys, t, since, whole, number, trace):
     """Containment and Jaccard of a row that shares n-grams with items: `found` by position `at`.
 
     First the different n-grams of the row and the fields they belong to, numbered within the row; then the fields whose
@@ -217,7 +217,7 @@ def match(words, n0, n, at, found, keys, t, since, whole, number, trace):
         return
     starts[distinct] = count
     contain(n, at, local, starts, owners, place_of, fields[:known], shared, total, t, whole, number, trace)
-    resemble(words, n0, n, distinct, fields[:known], shared, keys, t, whole, number)
+    resemble(words, grams, n0, n, distinct, fields[:known], shared, keys, t, whole, number)
 
 
 @njit(cache=True)
@@ -281,7 +281,7 @@ def contain(n, at, local, starts, owners, place_of, fields, shared, total, t, wh
 
 
 @njit(cache=True)
-def resemble(words, n0, n, distinct, fields, shared, keys, t, whole, number):
+def resemble(words, grams, n0, n, distinct, fields, shared, keys, t, whole, number):
     """Jaccard over kept word 5-grams: the prompt against questions, the whole row against whole items."""
     for kind in (QUESTION, WHOLE):
         best, likely = np.full(CANDIDATES, -1, np.int64), np.zeros(CANDIDATES, np.float64)
@@ -303,9 +303,8 @@ def resemble(words, n0, n, distinct, fields, shared, keys, t, whole, number):
             size *= 2
         table, own = np.full(size, -1, np.int64), 0
         for i in range(end - 4):
-            h = siphash(words, i, 5, keys[2], keys[3])
-            if h & U(1) == U(0):
-                half = np.int64(h >> U(32))
+            if grams[i + 2] & U(1) == U(0):
+                half = np.int64(siphash(words, i, 5, keys[2], keys[3]) >> U(32))
                 s = slot(table, size, half)
                 own += table[s] == -1
                 table[s] = half

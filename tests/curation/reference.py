@@ -60,6 +60,12 @@ def kept(hashes: Sequence[int]) -> set[int]:
     return {h for h in hashes if h % 2 == 0}
 
 
+def kept_long(words: Sequence[str], keys: Sequence[int]) -> set[int]:
+    """Of word 5-grams those whose last 3-gram is kept."""
+    last = grams(words, 3, keys)[2:]
+    return {h for h, short in zip(grams(words, 5, keys), last, strict=True) if short % 2 == 0}
+
+
 def best_share(
     hashes: Sequence[int], weights: dict[int, float], mass: float, field_words: int
 ) -> tuple[float, list[int]]:

@@ -117,7 +117,7 @@ def test_jaccard_by_definition():
     words = [f"w{rng.randrange(10_000)}" for _ in range(120)]
     registry = Registry.from_bytes(Registry.build([("i", "b", " ".join(words), "")], KEY), KEY)
     row = words[:60] + ["other"] + words[61:]
-    theirs, own = (reference.kept(reference.grams(one, 5, registry._keys.tolist())) for one in (words, row))
+    theirs, own = (reference.kept_long(one, registry._keys.tolist()) for one in (words, row))
     found = registry.check(" ".join(row)).scores["jaccard"]
     assert found == pytest.approx(len(theirs & own) / len(theirs | own), abs=1e-4) and 0.7 < found < 1
 

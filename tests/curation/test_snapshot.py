@@ -14,7 +14,7 @@ VECTORS = {"vectors": np.linspace(-1, 1, 12).astype(np.float16).reshape(3, 4)}
 
 
 def written(key=KEY, header=None):
-    return encode(header or {"format": 2}, OPEN, VECTORS, key)
+    return encode(header or {"format": 2}, dict(OPEN), VECTORS, key)
 
 
 def test_what_was_written_is_read():
