@@ -55,7 +55,7 @@ NEXT: dict[str, list[Step]] = {
     ],
     "comment.submitted": [("screening", "curation.tasks.screen", feedback)],
     "feedback.imported": [
-        ("screening", "curation.tasks.sweep", once),
+        ("screening", "curation.tasks.screen_new", once),
         ("screening", "curation.tasks.rescreen_subjects", consenting),
     ],
     "consent.granted": [("screening", "curation.tasks.rescreen_subjects", consenting)],

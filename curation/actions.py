@@ -22,13 +22,21 @@ if TYPE_CHECKING:
 
 # --- opening and screening --------------------------------------------------------------------------------------------
 @transaction.atomic
-def open_case(kind: str, feedback_id: object, *, by: object) -> Case:
-    """Open the case of one piece of feedback; the same call again returns the same case and changes nothing."""
+def open_case(kind: str, feedback_id: object, *, followers: int = 0, by: object) -> Case:
+    """Open the case of one piece of feedback; the same call again returns the same case and changes nothing.
+
+    With `followers`, up to so many of its kind that came after it get theirs in the same event.
+    """
     if kind not in KINDS:
         raise Refused.because("kind", f"{kind!r} is no kind of feedback.", f"One of {', '.join(KINDS)}.")
-    case, new = screener.get_or_open(kind, feedback_id)
-    if new:
-        record("case.opened", by=by, used=[(kind, feedback_id)], generated=[("case", case.pk)])
+    case, opened = screener.get_or_open(kind, feedback_id, followers)
+    if opened:
+        record(
+            "case.opened" if len(opened) == 1 else "cases.opened",
+            by=by,
+            used=[(kind, getattr(one, f"{kind}_id")) for one in opened],
+            generated=[("case", one.pk) for one in opened],
+        )
     return case
 
 
@@ -62,6 +70,14 @@ def screen_case(case_id: int, registry: "Registry", *, by: object) -> Case | Non
         },
     )
     return cases[0]
+
+
+@transaction.atomic
+def screen_arrived(case_id: int, limit: int, registry: "Registry", *, by: object) -> int:
+    """Screen a case that waits, and with it up to `limit` - 1 others that do. Returns how many: 0 where another worker
+    holds it, or has screened it meanwhile, and nothing else waits.
+    """
+    return _screen_batch(screener.lock_arrived(limit, first=case_id), registry, by)
 
 
 @transaction.atomic

@@ -116,11 +116,19 @@ def passage(row: int, text: str, start: int, end: int) -> Passage:
 
 def passages_of(row: int, prompt: str, answer: str) -> list[Passage]:
     """What is compared of a row: the whole of it, and its question where an answer of some length follows."""
-    whole = f"{prompt}\n{answer}" if prompt and answer else prompt or answer
-    found = list(passages(row, whole))
+    found = list(passages(row, together(prompt, answer)))
     if prompt and len(answer.split()) > 3:
         found += passages(row, prompt)
     return found
+
+
+def together(prompt: str, answer: str) -> str:
+    return f"{prompt}\n{answer}" if prompt and answer else prompt or answer
+
+
+def whole(prompt: str, answer: str) -> str:
+    """A row as one text to embed: of one that is not long, the first of its `passages_of`, so it is embedded once."""
+    return readable(together(prompt, answer)[:MOST_CHARACTERS])
 
 
 def spans_of(row: tuple[str, str], like: Likeness) -> Iterable[Span]:

@@ -11,7 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from audit.refusal import Refused
-from curation import rescanning, screening, signatures, stored
+from curation import rescanning, screening, signatures, stored, waiting
 from curation.duplicates import Row, Twins
 from curation.models import KINDS, Blocker, Case, Pair
 from curation.overlap import Overlap
@@ -32,16 +32,22 @@ Origin = tuple[UUID, str, str]
 """Subject, environment and lane of the interaction that a replay goes back to."""
 
 
-def get_or_open(kind: str, feedback_id: object) -> tuple[Case, bool]:
-    """The case of one piece of feedback and whether it is new; concurrent calls get the same one."""
+def get_or_open(kind: str, feedback_id: object, followers: int = 0) -> tuple[Case, list[Case]]:
+    """The case of one piece of feedback, and all cases that are new: concurrent calls get the same one.
+
+    With `followers`, so many of its kind that came after it and have no case get theirs too.
+    """
     existing = Case.objects.filter(**{f"{kind}_id": feedback_id}).first()
     if existing is not None:
-        return existing, False
-    feedback = TABLES[kind].objects.select_related("interaction").filter(pk=feedback_id).first()
+        return existing, []
+    told = TABLES[kind].objects.select_related("interaction")
+    feedback = told.filter(pk=feedback_id).first()
     if feedback is None:
         raise Refused.because(kind, f"There is no {kind.replace('_', ' ')} {feedback_id}.", "Check the id.")
-    opened = open_for(kind, [feedback])
-    return Case.objects.get(**{f"{kind}_id": feedback_id}), bool(opened)
+    after = told.filter(case__isnull=True, created_at__gte=feedback.created_at).exclude(pk=feedback_id)
+    opened = open_for(kind, [feedback, *after.order_by("created_at")[:followers]])
+    mine = next((case for case in opened if str(getattr(case, f"{kind}_id")) == str(feedback_id)), None)
+    return mine or Case.objects.get(**{f"{kind}_id": feedback_id}), opened
 
 
 def open_missing(limit: int, since: datetime | None) -> list[Case]:
@@ -101,11 +107,16 @@ def lock_waiting(limit: int, epoch: int) -> list[Case]:
     """Up to `limit` cases to screen in full: those that wait, then open and accepted ones of an older epoch for which
     the newer items are not enough.
     """
-    cases = lock_some(Case.objects.filter(state=Case.State.WAITING), limit)
+    cases = lock_arrived(limit)
     if len(cases) < limit:
         stale = Case.objects.filter(rescanning.TRAINS, ~rescanning.met_before(epoch), screened_epoch__lt=epoch)
         cases += lock_some(stale, limit - len(cases))
     return cases
+
+
+def lock_arrived(limit: int, first: int = 0) -> list[Case]:
+    """Up to `limit` cases that wait, in turns: case `first` before all others."""
+    return waiting.read(waiting.lock_next(limit, first))
 
 
 def lock_some(cases: Any, limit: int) -> list[Case]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import connection
 
-from curation import duplicates, normalise
+from curation import duplicates, meaning, normalise
 from curation.duplicates import Row, Twin, Twins
 from curation.models import Case, Duplicate, Signature
 from curation.twins import DIMENSIONS
@@ -120,7 +120,7 @@ def sign(rows: Mapping[int, Row], encoder: "Encoder | None") -> int:
     fresh = {case: row for case, row in rows.items() if case not in signed}
     if not fresh:
         return 0
-    texts = [f"{row.prompt}\n{row.answer}" for row in fresh.values()]
+    texts = [meaning.whole(row.prompt, row.answer) for row in fresh.values()]
     vectors: Iterable[Any] = encoder.encode(texts) if encoder else [None] * len(texts)
     label = label_of(encoder)
     made = [
