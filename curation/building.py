@@ -40,9 +40,13 @@ class Fields:
 
     def only(self, chosen: Array) -> "Fields":
         """Of the chosen texts (a mask)."""
-        columns = self.lengths, self.prints, self.anchors, self.long_counts
-        halves = self.halves[np.repeat(chosen, self.long_counts.sum(axis=1))]
-        return Fields(*(column[chosen] for column in columns), halves)
+        return Fields(
+            lengths=self.lengths[chosen],
+            prints=self.prints[chosen],
+            anchors=self.anchors[chosen],
+            long_counts=self.long_counts[chosen],
+            halves=self.halves[np.repeat(chosen, self.long_counts.sum(axis=1))],
+        )
 
 
 Pieces = list[list[tuple[Array, Array, Array]]]

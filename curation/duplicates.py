@@ -29,6 +29,7 @@ PART_LEAST = 0.5  # Jaccard of prompt and of answer, each: a long question does 
 SAME_SPELLING = 0.75  # difflib ratio from which two words are one word with a slip or another ending
 FACTS_ENOUGH = 4  # that agree, in order, in a longer part: then other words are style
 SHORT = 25  # words: in a part as short as this one word decides what it says
+LONGEST = 50_000  # characters: of a longer row only exact twins are looked for
 LONGEST_MEANING = 250  # words: an embedding reads no further
 
 NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
@@ -99,6 +100,10 @@ class Row:
         return names(self.prompt) | names(self.answer)
 
     @property
+    def is_long(self) -> bool:
+        return len(self.prompt) + len(self.answer) > LONGEST
+
+    @property
     def question(self) -> int:
         """64-bit key of the normalised prompt: equal for two rows that answer the same question."""
         return key_of(" ".join(self.parts[0]).encode())
@@ -152,12 +157,20 @@ def band_keys(rows: Sequence[Row]) -> list[list[int]]:
     """For every row its 32 keys, in order: two rows whose Jaccard index is high have several at the same places.
 
     Shingles of prompt and answer are told apart, so that their union's Jaccard is never below the smaller of the two.
+    A long row has keys of all its words instead: it shares them with no other row.
     """
     from datasketch import MinHash
 
-    marked = [[b"%d%s" % (n, gram.encode()) for n in (0, 1) for gram in sorted(row.grams[n])] for row in rows]
-    made = MinHash.bulk(marked, num_perm=PERMUTATIONS, seed=1, scheme="affine32")
-    return [bands_of([int(value) for value in one.hashvalues]) for one in made]
+    marked = [
+        [b"%d%s" % (n, gram.encode()) for n in (0, 1) for gram in row.grams[n]] for row in rows if not row.is_long
+    ]
+    made = iter(MinHash.bulk(marked, num_perm=PERMUTATIONS, seed=1, scheme="affine32"))
+    return [bands_of(of_all_words(row) if row.is_long else next(made).hashvalues.tolist()) for row in rows]
+
+
+def of_all_words(row: Row) -> list[int]:
+    """In place of MinHash values: one fingerprint of everything."""
+    return [key_of("\0".join(" ".join(part) for part in row.parts).encode()) & (2**64 - 1)] * PERMUTATIONS
 
 
 def bands_of(values: Sequence[int]) -> list[int]:
@@ -198,7 +211,7 @@ def semantic(one: Row, other: Row, cosine: float, limit: float) -> Likeness:
     """Whether two rows of this cosine say the same: no fact differs, and no word stands in another's place."""
     if cosine < limit:
         return Likeness(cosine, False)
-    if max(len(part) for row in (one, other) for part in row.parts) > LONGEST_MEANING:
+    if one.is_long or other.is_long or max(len(part) for row in (one, other) for part in row.parts) > LONGEST_MEANING:
         return Likeness(cosine, False, "too long for its meaning to be compared")
     differing = differing_facts(one, other, DENIALS, mentions=True) or exchanged(one, other, SHORT, FACTS_ENOUGH)
     return Likeness(cosine, not differing, differing)

@@ -22,7 +22,7 @@ from stdnum.us import ssn as american_ssn
 
 from curation.patterns import Hit, Rule, apply, without_nested
 
-VERSION = f"personal-2/phonenumbers-{phonenumbers.__version__}"
+VERSION = f"personal-3/phonenumbers-{phonenumbers.__version__}"
 PHONE_REGIONS = ("US", "GB", "DE", "FR")  # whose national writing is recognised; with a + all countries are
 
 
@@ -92,6 +92,9 @@ RULES = (
 )
 
 _MAYBE_PHONE = re.compile(r"\+?\(?\d(?:[\s().\-/\u2010-\u2013]{0,3}\d){6,14}")
+# How many candidates are compared with numbering plans, and for how many characters one more. A text that has more is
+# a table of numbers, or is made to keep a screener busy.
+NUMBERS_LEAST, NUMBERS_EACH = 300, 2_000
 _FORMED = re.compile(r"[\s().\-/]")
 _OPERAND = re.compile(r"[\w)=]$|[\d)=]\s+$|[$€£]\W{0,3}$")  # what stands before a plus of arithmetic
 _PHONE_WORD = re.compile(
@@ -105,17 +108,25 @@ _OTHER_NUMBER = re.compile(
 
 
 def phones(text: str) -> Iterator[Hit]:
-    """Telephone numbers: international ones anywhere; national ones if written as such or beside a word like "call"."""
+    """Telephone numbers: international ones anywhere; national ones if written as such or beside a word like "call".
+
+    Where there are too many candidates to compare them all, the first of the rest is a hit of another name.
+    """
+    left = NUMBERS_LEAST + len(text) // NUMBERS_EACH
     for maybe in _MAYBE_PHONE.finditer(text):
+        if left == 0:
+            yield Hit("unchecked_numbers", maybe.start(), maybe.end(), VERSION)
+            return
         before = text[max(0, maybe.start() - 30) : maybe.start()]
         named = bool(_PHONE_WORD.search(before))
         if maybe.group().startswith("+"):
+            left -= 1
             found = phone_in(maybe.group(), None, Leniency.VALID)
             if not found and not _OPERAND.search(before) and is_like_international(maybe.group()):
                 found = (0, len(maybe.group()))
         elif named or (_FORMED.search(maybe.group()) and not _OTHER_NUMBER.search(before)):
-            leniency = Leniency.VALID if named else Leniency.STRICT_GROUPING
-            found = next((hit for region in PHONE_REGIONS if (hit := phone_in(maybe.group(), region, leniency))), None)
+            left -= 1
+            found = national(maybe.group(), Leniency.VALID if named else Leniency.STRICT_GROUPING)
         else:
             found = None
         if found:
@@ -136,6 +147,10 @@ def is_like_international(text: str) -> bool:
         code, groups = str(number.country_code), [code.removeprefix(str(number.country_code))]
     written = code == str(number.country_code) and len(groups) <= 5 and all(len(group) >= 2 for group in groups)
     return written and sum(map(len, groups)) >= 8 and phonenumbers.is_possible_number(number)
+
+
+def national(text: str, leniency: int) -> tuple[int, int] | None:
+    return next((hit for region in PHONE_REGIONS if (hit := phone_in(text, region, leniency))), None)
 
 
 def phone_in(text: str, region: str | None, leniency: int) -> tuple[int, int] | None:

@@ -12,19 +12,18 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connections
 from django.db.models import F, Q
-from django.db.models.functions import Length
 from django.utils import timezone
 
 from curation import stored
 from curation.models import Case, DatasetRow, ReplayRow, ReverseCheck, ReverseMatch
 from curation.rescanning import TRAINS
-from curation.screening import LONGEST_ROW
 from curation.stored import Texts
 
 if TYPE_CHECKING:
     from curation.overlap import Overlap
     from curation.registry import Registry
 
+ROWS_AT_ONCE, CHARACTERS_AT_ONCE = 200, 20_000_000
 COULD_TRAIN = Q(state=Case.State.WAITING) | TRAINS
 
 
@@ -71,13 +70,11 @@ def scan(check: ReverseCheck, registry: "Registry", limit: int) -> int:
 
 def next_cases(check: ReverseCheck, limit: int) -> dict[int, Texts]:
     words = ("correction__interaction__prompt", "correction__replacement")
-    length = Length(words[0]) + Length(words[1])
     cases: Any = Case.objects.filter(COULD_TRAIN, correction__isnull=False, pk__gt=check.last_case)
-    cases = cases.alias(long=length).filter(long__lte=LONGEST_ROW)
     if check.within is not None:
         known = check.within.matches.filter(case__isnull=False).values("case")
         cases = cases.filter(Q(pk__in=known) | Q(pk__gt=check.within.last_case))
-    return {pk: (prompt, answer) for pk, prompt, answer in cases.order_by("pk").values_list("pk", *words)[:limit]}
+    return next_texts(cases.order_by("pk").values_list("pk", *words)[:limit])
 
 
 def next_replay_rows(check: ReverseCheck, limit: int) -> dict[int, Texts]:
@@ -85,9 +82,19 @@ def next_replay_rows(check: ReverseCheck, limit: int) -> dict[int, Texts]:
     if check.within is not None:
         known = check.within.matches.filter(replay_row__isnull=False).values("replay_row")
         rows = rows.filter(Q(pk__in=known) | Q(pk__gt=check.within.last_replay_row))
-    return {
-        pk: (prompt, answer) for pk, prompt, answer in rows.order_by("pk").values_list("pk", "prompt", "answer")[:limit]
-    }
+    return next_texts(rows.order_by("pk").values_list("pk", "prompt", "answer")[:limit])
+
+
+def next_texts(rows: Any) -> dict[int, Texts]:
+    """The first rows of a query, and not many more characters than may be held at once."""
+    texts: dict[int, Texts] = {}
+    characters = 0
+    for pk, prompt, answer in rows.iterator(chunk_size=ROWS_AT_ONCE):
+        texts[pk] = prompt, answer
+        characters += len(prompt) + len(answer)
+        if characters >= CHARACTERS_AT_ONCE:
+            break
+    return texts
 
 
 def blocked(rows: Mapping[int, Texts], found: Sequence["Overlap"]) -> dict[int, "Overlap"]:

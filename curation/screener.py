@@ -179,13 +179,12 @@ def gather(cases: Sequence[Case], registry: "Registry") -> Iterable[tuple[Case, 
 
 
 def compared(cases: Sequence[Case], registry: "Registry") -> dict[int, Overlap]:
-    """What each of the corrections shares with the exam; those that are too long are left out."""
-    rows = {}
-    for case in cases:
-        prompt, answer = case.correction.interaction.prompt, case.correction.replacement  # type: ignore[union-attr]
-        if len(prompt) + len(answer) <= screening.LONGEST_ROW:
-            rows[case.pk] = (prompt, answer)
-    new = {case.pk: rows[case.pk] for case in cases if case.pk in rows and case.state == Case.State.WAITING}
+    """What each of the corrections shares with the exam."""
+    rows = {
+        case.pk: (case.correction.interaction.prompt, case.correction.replacement)  # type: ignore[union-attr]
+        for case in cases
+    }
+    new = {case.pk: rows[case.pk] for case in cases if case.state == Case.State.WAITING}
     known = {pk: words for pk, words in rows.items() if pk not in new}
     return {
         **dict(zip(new, registry.screen(list(new.values())) if new else [], strict=True)),
@@ -204,24 +203,21 @@ def consented(subjects: set[UUID]) -> set[UUID]:
 
 
 def twins_of(corrections: Iterable[Case], registry: "Registry") -> dict[int, Twins]:
-    """Other rows that are like each of the corrections; those that are too long are left out."""
-    rows = {}
-    for case in sorted(corrections, key=lambda case: (case.verdict != Case.Verdict.ACCEPTED, case.pk)):
-        row = Row(case.correction.interaction.prompt, case.correction.replacement)  # type: ignore[union-attr]
-        if len(row.prompt) + len(row.answer) <= screening.LONGEST_ROW:
-            rows[case.pk] = row
+    """Other rows that are like each of the corrections."""
+    rows = {
+        case.pk: Row(case.correction.interaction.prompt, case.correction.replacement)  # type: ignore[union-attr]
+        for case in sorted(corrections, key=lambda case: (case.verdict != Case.Verdict.ACCEPTED, case.pk))
+    }
     encoder = signatures.configured_encoder()
     signatures.sign(rows, encoder)
     return signatures.twins_of(rows, registry.policy, encoder)
 
 
 def sign_unsigned(after: int, limit: int) -> list[int]:
-    """Sign up to `limit` corrections that train or wait for review, in order; those that are too long are passed."""
+    """Sign up to `limit` corrections that train or wait for review, in order."""
     encoder = signatures.configured_encoder()
     cases = signatures.unsigned(after, limit, encoder)
-    rows = signatures.texts_of(cases)
-    short = {case: row for case, row in rows.items() if len(row.prompt) + len(row.answer) <= screening.LONGEST_ROW}
-    signatures.sign(short, encoder)
+    signatures.sign(signatures.texts_of(cases), encoder)
     return cases
 
 

@@ -14,7 +14,6 @@ from curation.overlap import Overlap
 AUTHOR_MOST = 500  # pairs of one subject, however many there are
 AUTHOR_SHARE = 0.2  # of all pairs
 AUTHOR_FREE = 25  # pairs a subject may have before shares mean anything
-LONGEST_ROW = 100_000  # characters; a longer one is no lesson, and would make a screener wait
 
 
 @dataclass(frozen=True)
@@ -110,8 +109,6 @@ def pattern_finding(check: str, what: str, rules: Any, facts: Facts) -> Finding:
 
 def overlap(facts: Facts) -> Finding:
     found = facts.overlap
-    if len(facts.prompt) + len(facts.answer) > LONGEST_ROW:
-        return Finding("overlap", True, message=f"Longer than {LONGEST_ROW:,} characters: not compared with the exam.")
     if found is None:
         return Finding("overlap", True, message="Not compared with the exam yet.")
     evidence: dict[str, Any] = {"method": found.method, "scores": found.scores, "policy": found.policy}

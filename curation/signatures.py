@@ -151,12 +151,13 @@ def twins_of(rows: Mapping[int, Row], policy: "Policy", encoder: "Encoder | None
     found: dict[int, Twins] = {}
     gone: set[int] = set()
     for case, row in rows.items():
-        left = [without(these.get(case, []), gone) for these in (exact, sharing, nearby)]
+        left = [without(these.get(case, []), gone) for these in (exact, {} if row.is_long else sharing, nearby)]
         best = verified(row, left[0], left[1], left[2], texts, policy)
         kept = next((twin for twin in best if not twin.differs), None)
         close = next((twin for twin in best if twin.differs), None) if kept is None else None
         others = tuple(other for other in answers.get(case, ()) if kept is None or other != kept.case)
-        found[case] = Twins(kept, close, others, duplicates.METHODS if encoder else duplicates.METHODS[:2])
+        methods = 1 if row.is_long else 3 if encoder else 2
+        found[case] = Twins(kept, close, others, duplicates.METHODS[:methods])
         if kept is not None and kept.method in duplicates.BLOCKING:
             gone.add(case)
     return found

@@ -161,3 +161,15 @@ def test_other_facts_of_the_demo_world_never_say_the_same():
     for one, other in ((rng.choice(rows), rng.choice(rows)) for _ in range(3000)):
         if facts[one] != facts[other]:
             assert not semantic(Row(*one), Row(*other), 1.0, 0.9).same, (one, other)
+
+
+def test_a_long_row_has_the_bands_of_its_words_alone():
+    long = Row("Copy this.", "word " * duplicates.LONGEST)
+    same, other = (
+        Row("copy THIS", "Word " * duplicates.LONGEST),
+        Row("Copy this.", "word " * duplicates.LONGEST + "end"),
+    )
+    bands = band_keys([long, Row("a", "b"), same, other])
+    assert bands[0] == bands[2] and len(set(bands[0])) == BANDS
+    assert not set(bands[0]) & set(bands[3]) and bands[1] == band_keys([Row("a", "b")])[0]
+    assert not semantic(long, same, 1.0, LIMIT).same

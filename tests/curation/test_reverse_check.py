@@ -61,9 +61,14 @@ def test_a_rejected_row_is_not(world: World, offered: ReverseCheck, rosa: Any) -
     assert compare(offered) == {"rows": 0, "overlapping": 0, "items": 0, "frozen": 0}
 
 
-def test_a_row_too_long_to_train_is_passed(world: World, offered: ReverseCheck) -> None:
-    world.case(ITEMS[0][2], right="word " * 30_000)
-    assert compare(offered)["rows"] == 0
+def test_rows_of_any_length_are_compared_a_few_at_a_time(
+    world: World, offered: ReverseCheck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reverse, "CHARACTERS_AT_ONCE", 200_000)
+    for number in range(3):
+        world.case(ITEMS[0][2], subject=f"s{number}", right="word " * 30_000 + str(number))
+    assert [len(reverse.next_cases(offered, most)) for most in (1, 9)] == [1, 2]
+    assert compare(offered) == {"rows": 3, "overlapping": 3, "items": 1, "frozen": 0}
 
 
 def test_a_killed_scan_goes_on_where_it_stopped(world: World, offered: ReverseCheck) -> None:

@@ -9,7 +9,7 @@ from curation import actions
 from curation.duplicates import Twin, Twins
 from curation.models import Blocker, Case
 from curation.overlap import Overlap
-from curation.screening import AUTHOR_FREE, AUTHOR_MOST, LONGEST_ROW, Facts, author_limit, screen
+from curation.screening import AUTHOR_FREE, AUTHOR_MOST, Facts, author_limit, screen
 from feedback.actions import grant_consent, record_interaction, submit_comment, submit_correction
 from feedback.models import ConsentEntry
 from tests.curation.conftest import EXAM, TEST
@@ -43,7 +43,6 @@ def test_every_check_answers_when_all_is_well():
         ({"answer": "password: f8Gh2kL0pQ9zXv3b"}, "secret"),
         ({"overlap": None}, "overlap"),
         ({"overlap": Overlap(1.0, 1.0, "exact", "i", "exam v1")}, "overlap"),
-        ({"prompt": "a " * LONGEST_ROW}, "overlap"),
         ({"twins": Twins(Twin(7, "exact", 1.0, 1.0))}, "duplicate"),
         ({"author_pairs": AUTHOR_FREE, "all_pairs": AUTHOR_FREE}, "author_share"),
         ({"answer": "This is wrong, should be 30 days."}, "commentary"),
@@ -88,6 +87,17 @@ def test_an_item_of_the_exam_is_blocked_without_its_text(world):
     finding = case.findings.get(check_name="overlap")
     assert (finding.evidence["method"], finding.evidence["benchmark"]) == ("exact", "exam v1")
     assert "freight" not in str(finding.evidence) + finding.message
+
+
+def test_a_row_of_any_length_is_compared(world):
+    filler = "The committee met on Tuesday to talk about the garden. " * 4_000
+    clean = world.screened(filler, right="30 days.")
+    leak = world.screened("Read this.", right=filler + EXAM[0][2] + " " + filler, subject="bea")
+    again = world.screened("Read  this!", right=filler + EXAM[0][2] + " " + filler, subject="cem")
+    assert (found(clean), found(leak)) == (set(), {"overlap"})
+    assert found(again) == {"overlap"}
+    assert leak.findings.get(check_name="overlap").evidence["item"] == EXAM[0][0]
+    assert clean.findings.get(check_name="duplicate").evidence["not_checked"] == ["near", "semantic"]
 
 
 def test_the_first_of_two_equal_corrections_stays(world):
