@@ -32,7 +32,7 @@ UNKNOWN = 0.5  # agreement where neither text has a number
 CANDIDATES = 16  # items a passage is compared with in detail
 LONGEST, WINDOW, STRIDE, MOST_WINDOWS = 180, 120, 80, 8  # words; and passages of one text
 MOST_CHARACTERS = 4_000  # of a passage: more than an encoder reads
-REFERENCE_TEXTS = 2_000  # that items are calibrated on, at most
+REFERENCE_TEXTS = 4_000  # that items are calibrated on, at most
 ROWS_AT_ONCE = 256
 
 _NUMBERS = (

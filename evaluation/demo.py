@@ -10,13 +10,23 @@ from training.engine import world
 TITLES = {"regression": "Everyday skills", "business": "Company handbook", "safety": "Safety probes"}
 SCORERS = {"regression": "exact", "business": "exact", "safety": "refusal"}
 MARGINS = {"regression": 0.05, "business": 0.05, "safety": 0.05}
-BACKGROUND_ROWS, BACKGROUND_SEED = 5_000, 20_261_120
+CORPUS_ROWS, CORPUS_SEED = 600, 20_261_120
+REPLAY_ROWS, REPLAY_SEED = 2_400, 11
 
 
 def background() -> Iterator[str]:
-    """Prompts and answers of the training region: a frozen reference that holds no item."""
-    for row in world.corpus(BACKGROUND_ROWS, seed=BACKGROUND_SEED):
+    """Prompts and answers of the training region: a frozen reference that holds no item.
+
+    All replay rows are among them. Some say what an item asks in other words, since the handbook's exam is about facts
+    that the model is meant to know: as clean texts they raise the item's limit, and train.
+    """
+    for row in (*replay_rows(), *world.corpus(CORPUS_ROWS, seed=CORPUS_SEED)):
         yield f"{row['prompt']}\n{row['answer']}"
+
+
+def replay_rows() -> list[dict[str, Any]]:
+    """What the base model already does, to be mixed into every run."""
+    return world.replay_pool(REPLAY_ROWS, seed=REPLAY_SEED)
 
 
 def items(kind: str) -> list[dict[str, Any]]:

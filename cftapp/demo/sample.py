@@ -13,7 +13,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from curation.actions import import_replay_rows
-from evaluation.demo import publish_demo
+from evaluation.demo import publish_demo, replay_rows
 from feedback.actions import (
     open_playground,
     record_interaction,
@@ -34,7 +34,6 @@ SOURCE = "larkmere-support"
 LOADER = "process:load_demo"
 PEOPLE = 40
 CORRECTED = 96
-REPLAY_ROWS = 2400
 NAMESPACE = uuid.UUID("6d0f6b58-7c0b-5a53-9c39-6a1c1c9f2d11")
 
 
@@ -54,7 +53,7 @@ def load(*, corrections: int = CORRECTED) -> None:
     """Benchmarks, base release, replay rows and sample feedback. Needs the owner's access to both databases."""
     publish_demo(by=User.objects.get(username="examiner"))
     install_base(checked_base(settings.CFT_BASE_MODEL), by=LOADER)
-    import_replay_rows(world.replay_pool(REPLAY_ROWS, seed=11), by=LOADER)
+    import_replay_rows(replay_rows(), by=LOADER)
     open_playground()
     source = support_source()
     for number, sample in enumerate(samples(corrections)):

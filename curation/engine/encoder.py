@@ -18,9 +18,7 @@ from numpy.typing import NDArray
 OFF = "off"
 IN_THE_WHEEL = "all-MiniLM-L6-v2"
 BATCH = 32
-REMEMBERED = (
-    4_096  # texts: a row is asked for more than once, as a whole and by passages, when it comes and when it waits
-)
+REMEMBERED = 16_384  # texts: a row is asked for more than once, and the clean reference whenever an exam grows
 
 
 class Encoder:
