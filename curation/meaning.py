@@ -32,7 +32,7 @@ UNKNOWN = 0.5  # agreement where neither text has a number
 CANDIDATES = 16  # items a passage is compared with in detail
 LONGEST, WINDOW, STRIDE, MOST_WINDOWS = 180, 120, 80, 8  # words; and passages of one text
 MOST_CHARACTERS = 4_000  # of a passage: more than an encoder reads
-REFERENCE_TEXTS = 4_000  # that items are calibrated on, at most
+REFERENCE_TEXTS = 3_000  # that items are calibrated on, at most
 ROWS_AT_ONCE = 256
 
 _NUMBERS = (
@@ -226,6 +226,12 @@ def sides(question: str, answer: str) -> list[str]:
     return [question, both] if question.strip() and len(answer.split()) > 3 else [both.strip()]
 
 
+def split(text: str) -> tuple[str, str]:
+    """A clean text as a row: what comes before the first line break is its question."""
+    question, _, answer = text.partition("\n")
+    return question, answer
+
+
 def spread(texts: Sequence[str], most: int) -> list[str]:
     """At most so many of the texts, evenly chosen."""
     return [texts[int(i)] for i in np.linspace(0, len(texts) - 1, most)] if len(texts) > most else list(texts)
@@ -345,7 +351,7 @@ class Meaning:
     def background(self, encoder: "Encoder", reference: Sequence[str]) -> NDArray[np.float32]:
         """For each vector, the highest score that a clean text reaches against it (0 where none comes near)."""
         highest = np.zeros(len(self._a["meaning_item"]), np.float32)
-        found = [passage for row, text in enumerate(reference) for passage in passages(row, text)]
+        found = [one for row, text in enumerate(reference) for one in passages_of(row, *split(text))]
         vectors = encoder.encode([one.text for one in found])
         for first in range(0, len(found), ROWS_AT_ONCE):
             cosines = vectors[first : first + ROWS_AT_ONCE] @ self._vectors
