@@ -121,9 +121,12 @@ def scan(data, offsets, fold, keys, t, since, integers, floats, trace):
         for i in range(n - 2):
             at[kept] = i
             kept += np.int64(~grams[i] & U(1))
-        for i in range(kept):
-            h = grams[at[i]]
-            place = find(gram_keys, gram_bucket, h) if probe(bits, h) else -1
+        likely = 0
+        for i in range(kept):  # without a branch: one place of memory need not wait for another
+            at[likely] = at[i]
+            likely += np.int64(probe(bits, grams[at[i]]))
+        for i in range(likely):
+            place = find(gram_keys, gram_bucket, grams[at[i]])
             if place >= 0:
                 at[hits], found[hits] = at[i], place
                 hits += 1
