@@ -98,3 +98,12 @@ def test_several_threads_may_ask():
 )
 def test_a_rows_signature_and_its_first_passage_are_one_text(prompt, answer):
     assert meaning.whole(prompt, answer) == meaning.passages_of(0, prompt, answer)[0].text
+
+
+def test_half_precision_is_the_same_vector_within_a_ten_thousandth(encoder, monkeypatch):
+    texts = ["A freight train leaves Arden at nine with forty wagons of gravel.", "Who owns the red kettle?", ""]
+    full = encoder._read(texts)
+    monkeypatch.setattr(encoder, "_half", True)
+    half = encoder._read(texts)
+    assert half.dtype == np.float32 and not (half == full).all()
+    assert (half * full).sum(axis=1).min() > 0.9995
