@@ -43,12 +43,13 @@ source = register_source("one-row", "One row", held_out_percent=0, by="process:b
 print("key:" + issue_api_key(source, "bench", by="process:bench")[1])
 """
 MODULES = "argparse asyncio.tasks collections datetime decimal difflib email.message logging pathlib random statistics"
+PASSED_ON = ("CFT_EMBEDDING_DTYPE", "OMP_NUM_THREADS")
 VERDICTS = """
     SELECT i.external_id, extract(epoch FROM k.screened_at)::float8 FROM feedback_interaction i
     JOIN feedback_correction c ON c.interaction_id = i.id LEFT JOIN curation_case k ON k.correction_id = c.id
     WHERE i.external_id = ANY(%s)
 """
-PATIENCE = 600  # seconds for a backlog
+PATIENCE, STUCK = 600, 60  # seconds: for what was there before, and without a verdict
 
 
 # --- the stack --------------------------------------------------------------------------------------------------------
@@ -82,7 +83,7 @@ class Stack:
 @contextmanager
 def running(ports: tuple[int, int], embeddings: str) -> Iterator[Stack]:
     """`make up` in a private folder, at rest."""
-    given = {name: os.environ[name] for name in KEPT if name in os.environ}
+    given = {name: os.environ[name] for name in (*KEPT, *PASSED_ON) if name in os.environ}
     with tempfile.TemporaryDirectory(prefix="cft-bench-") as folder:
         os.chmod(folder, 0o755)  # an embedded PostgreSQL started by root runs as another user
         given |= {"CFT_VAR": f"{folder}/var", "CFT_PORT": str(ports[0]), "CFT_MODEL_PORT": str(ports[1])}
@@ -217,7 +218,7 @@ def one_at_a_time(stack: Stack, count: int) -> dict[str, Any]:
     client, posted, seen = Client(stack), rows(count + 5, seed=1), []
     for row in posted:
         client.post([row])
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + STUCK
         while not stack.verdicts([row.name]) and time.monotonic() < deadline:
             time.sleep(0.003)
         seen.append(1000 * (time.time() - row.sent))
@@ -241,17 +242,26 @@ def at_rate(stack: Stack, rate: float, per_post: int, seconds: float) -> dict[st
     ended = time.time()
     lag = [1000 * (row.sent - began - (number // per_post) * per_post / rate) for number, row in enumerate(posted)]
     backlog = len(posted) - len(stack.verdicts([row.name for row in posted]))
-    while len(stack.verdicts([row.name for row in posted])) < len(posted) and time.time() < ended + PATIENCE:
-        time.sleep(0.1)
+    drained = drain(stack, posted)
     return figures(stack, posted) | {
         "offered_per_second": rate,
         "rows_per_post": per_post,
         "posted_per_second": round(len(posted) / max(ended - began, seconds), 1),
         "posted_late_p99_ms": percentile(lag, 99),
         "backlog_at_the_end": backlog,
-        "seconds_to_drain": round(time.time() - ended, 1),
+        "seconds_to_drain": round(max(0.0, drained - ended), 1),
         "codes": client.codes,
     }
+
+
+def drain(stack: Stack, posted: Sequence[Row]) -> float:
+    """Wait until every row has its verdict, or none has got one for a minute; when the last one got it."""
+    found, changed = stack.verdicts([row.name for row in posted]), time.time()
+    while len(found) < len(posted) and time.time() < changed + STUCK:
+        time.sleep(0.2)
+        now = stack.verdicts([row.name for row in posted])
+        found, changed = now, time.time() if len(now) > len(found) else changed
+    return max(found.values(), default=time.time())
 
 
 def figures(stack: Stack, posted: Sequence[Row]) -> dict[str, Any]:
