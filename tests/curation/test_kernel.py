@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from curation import normalise
 from curation.engine import hashing, kernel
-from curation.registry import Registry, kernel_keys, scanned
+from curation.registry import Registry
+from curation.scanning import kernel_keys, scanned
 from tests.curation import reference
 
 KEY = b"another registry key of 32 bytes"
