@@ -1,4 +1,4 @@
-"""Rows on their way through the kernel: batches of them, what it is given, and where its findings stand in their texts."""
+"""Rows on their way through the kernel: in batches, as it takes them, and where its findings stand in their texts."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any

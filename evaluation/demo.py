@@ -24,7 +24,7 @@ def background() -> Iterator[str]:
         yield f"{row['prompt']}\n{row['answer']}"
 
 
-def replay_rows() -> list[dict[str, Any]]:
+def replay_rows() -> list[world.Row]:
     """What the base model already does, to be mixed into every run."""
     return world.replay_pool(REPLAY_ROWS, seed=REPLAY_SEED)
 
