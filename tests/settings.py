@@ -29,10 +29,10 @@ for name in [name for name in os.environ if name.startswith("CFT_") and not name
     del os.environ[name]
 os.environ.update(owner_environment({**given, "CFT_VAR": str(var), "OMP_NUM_THREADS": "1"}))
 os.environ["CFT_LOG_FORMAT"] = "console"
+os.environ["CFT_EMBEDDING_MODEL"] = "off"  # a test of meaning asks for it
 
 from cftapp.settings import *  # noqa: E402, F403
 from cftapp.settings import STORAGES  # noqa: E402
 
-CFT_EMBEDDING_MODEL = "off"  # a test of meaning asks for it
 STORAGES = STORAGES | {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

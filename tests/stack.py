@@ -61,7 +61,7 @@ class Stack:
         self.var, self.root = var, root
         self.port, self.model_port = free_ports(2)
         self.log = var.parent / f"{var.name}.log"
-        self.extra = environment
+        self.extra = {"CFT_LABELLED_ITEMS": "5", **environment}  # few: the rest would take two minutes of CPU
         self.process: subprocess.Popen[bytes] | None = None
 
     @property

@@ -29,7 +29,7 @@ UNRELATED = "How do I change the ink cartridge of my printer without making a me
 
 @pytest.fixture(scope="module")
 def encoder() -> Encoder:
-    found = Encoder.default()
+    found = Encoder.default("")
     assert found is not None
     return found
 

@@ -28,8 +28,8 @@ def content(encoder: Encoder) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def registry(content: bytes) -> Registry:
-    return Registry.from_bytes(content, KEY)
+def registry(content: bytes, encoder: Encoder) -> Registry:
+    return Registry.from_bytes(content, KEY, encoder=encoder)
 
 
 def test_a_rewording_is_blocked_by_its_meaning(registry: Registry) -> None:
@@ -89,7 +89,11 @@ def test_vectors_and_words_are_unreadable_in_the_file(content: bytes, registry: 
         assert plain[:16] not in content
 
 
-def test_another_model_is_refused(content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_configured_model_is_used_and_another_one_is_refused(
+    content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CFT_EMBEDDING_MODEL", "")
+    assert Registry.from_bytes(content, KEY).check(REWORDED).blocked
     monkeypatch.setenv("CFT_EMBEDDING_MODEL", OFF)
     with pytest.raises(BadRegistry, match="CFT_EMBEDDING_MODEL"):
         Registry.from_bytes(content, KEY).check(CLEAN)

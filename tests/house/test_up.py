@@ -100,7 +100,7 @@ def test_one_database_without_the_other_is_said_in_a_sentence(tmp_path, stack):
 def own_stack() -> Iterator[Stack]:
     """A running stack that may be broken, below a folder with spaces in its name; the tests use it in this order."""
     with tempfile.TemporaryDirectory(prefix="cft up ") as folder:
-        own = Stack(Path(folder) / "a var with spaces")
+        own = Stack(Path(folder) / "a var with spaces", CFT_EMBEDDING_MODEL="off")
         yield own.start().wait_ready()
         if own.process and not own.has_ended():
             own.stop()
@@ -169,6 +169,7 @@ def external(tmp_path: Path) -> Iterator[Services]:
 def test_with_services_of_your_own_the_embedded_ones_are_not_started(external, tmp_path):
     stack = Stack(
         tmp_path / "var",
+        CFT_EMBEDDING_MODEL="off",
         DATABASE_URL=external.postgres.url("cft"),
         VAULT_DATABASE_URL=external.postgres.url("vault"),
         REDIS_URL=external.redis.url,
