@@ -159,6 +159,7 @@ def merge(part: BatchPart, by: str) -> list[int]:
             distinct.add(record["id"] for record in records)
         reconcile(batch, tally)
         distinct.check(source)
+        batch_actions.renew_part(part)  # whoever lost the lease must not replace the report of who has it
     batch_actions.finish_batch(
         part,
         epoch=epoch.number,

@@ -3,7 +3,8 @@
 From the root of the repository, on this machine or (with --scheduler) on a cluster whose workers have it installed:
 
     python -m examples.screen_with_dask --items ITEMS.jsonl --input rows/ --output report/ --workers 2
-    CFT_REGISTRY_KEY=… python -m examples.screen_with_dask --registry 000003-….cftreg --epoch 3 --input … --output …
+    CFT_REGISTRY_KEY=… python -m examples.screen_with_dask --registry 000003-….cftreg --epoch 3 --policy POLICY.json \
+        --input … --output …
 
 Each worker process maps the registry once (the pages are shared) and reads its key from its own environment: the key
 never travels with a task. A partition's report appears whole or not at all under the partition's name, so a task that
@@ -11,12 +12,13 @@ Dask runs again counts once; at the end the rows of every partition are reconcil
 """
 
 import argparse
+import json
 import os
 import secrets
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,7 +26,7 @@ from typing import Any
 import pyarrow.parquet as pq
 from dask.distributed import Client, LocalCluster, WorkerPlugin, as_completed, get_worker
 
-from curation import batch, reportfiles, rowfiles
+from curation import batch, reportfiles, rowfiles, tuning
 from curation.engine.encoder import Encoder
 from curation.registry import BadRegistry, Registry
 from curation.rowfiles import BadFile
@@ -39,11 +41,12 @@ class Screener(WorkerPlugin):
 
     registry: Registry
 
-    def __init__(self, path: str, epoch: int) -> None:
-        self.path, self.epoch = path, epoch
+    def __init__(self, path: str, epoch: int, limits: Mapping[str, float]) -> None:
+        self.path, self.epoch, self.limits = path, epoch, limits
 
     def setup(self, worker: Any) -> None:
-        self.registry = Registry.open(self.path, bytes.fromhex(os.environ[KEY]), self.epoch)
+        opened = Registry.open(self.path, bytes.fromhex(os.environ[KEY]), self.epoch)
+        self.registry = opened.with_policy(tuning.parse(self.limits, opened.policy))
 
 
 def screen_partition(source: str, target: str) -> batch.Tally:
@@ -57,13 +60,15 @@ def screen_partition(source: str, target: str) -> batch.Tally:
     return tally
 
 
-def screen_all(client: Client, registry: Path, epoch: int, source: Path, target: Path) -> batch.Tally:
+def screen_all(client: Client, screener: Screener, source: Path, target: Path) -> batch.Tally:
     """Screen every partition of `source` into `target`; the sum. Raises BadFile when a row is missing or too many."""
+    if source.resolve() == target.resolve():
+        raise BadFile(f"{target}: it is the input: name another folder.")
     partitions = sorted(source.glob("*.parquet"))
     if not partitions:
         raise BadFile(f"{source}: there is no *.parquet in it.")
     target.mkdir(parents=True, exist_ok=True)
-    client.register_plugin(Screener(str(registry.resolve()), epoch))
+    client.register_plugin(screener)
     reports = [target.resolve() / one.name for one in partitions]
     asked = client.map(
         screen_partition,
@@ -85,6 +90,20 @@ def reconcile(partition: Path, report: Path, tally: batch.Tally) -> None:
     rows, reported = (pq.ParquetFile(path).metadata.num_rows for path in (partition, report))
     if not rows == reported == tally.rows:
         raise BadFile(f"{partition}: {rows:,} rows, {reported:,} in its report, {tally.rows:,} counted by its worker.")
+
+
+def limits_of(policy: Path | None) -> dict[str, float]:
+    """The thresholds of a saved policy: an epoch's are not in its registry's file. Raises BadFile."""
+    if policy is None:
+        return {}
+    try:
+        given: dict[str, float] = json.loads(policy.read_text())
+        tuning.parse(given)
+    except (OSError, ValueError, TypeError) as problem:
+        raise BadFile(
+            f"{policy}: it holds no thresholds ({problem}): give an object of names and numbers."
+        ) from problem
+    return given
 
 
 @contextmanager
@@ -125,6 +144,7 @@ def arguments() -> argparse.Namespace:
     which.add_argument("--registry", type=Path, help="a snapshot from CFT_VAR/registry, readable by every worker")
     which.add_argument("--items", type=Path, help='{"id", "question", "answer"}: build a throw-away registry')
     parser.add_argument("--epoch", type=int, default=0, help="number of the registry's epoch, for the report")
+    parser.add_argument("--policy", type=Path, help="JSON: the epoch's thresholds by name, where a policy was saved")
     parser.add_argument("--input", type=Path, required=True, help="folder of *.parquet: id and text, or prompt, answer")
     parser.add_argument("--output", type=Path, required=True, help="folder of the reports, one a partition")
     parser.add_argument("--workers", type=int, default=2, help="processes on this machine")
@@ -138,8 +158,10 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     options = arguments()
     try:
+        limits = limits_of(options.policy)
         with registry_of(options) as registry, connected(options) as client:
-            total = screen_all(client, registry, options.epoch, options.input, options.output)
+            screener = Screener(str(registry.resolve()), options.epoch, limits)
+            total = screen_all(client, screener, options.input, options.output)
     except (BadFile, BadRegistry) as problem:
         print(problem, file=sys.stderr)
         return 2

@@ -112,6 +112,20 @@ def test_a_range_that_was_done_twice_counts_once(batch, folder):
     assert len(read(folder / "report.jsonl")) == 10
 
 
+def test_a_merge_that_lost_its_lease_replaces_no_report(batch, folder, monkeypatch):
+    for number in range(4):
+        batch_work.work(part(batch, number).pk, by=TEST)
+    merge = part(batch, kind="merge")
+
+    def slow(self, path):
+        BatchPart.objects.filter(pk=merge.pk).update(lease_expires_at=Now())
+
+    monkeypatch.setattr(batch_work.Distinct, "check", slow)
+    (folder / "report.jsonl").write_text("another worker's")
+    assert batch_work.work(merge.pk, by=TEST) == []
+    assert (folder / "report.jsonl").read_text() == "another worker's"
+
+
 def test_another_epoch_meanwhile_screens_the_older_ranges_again(batch, folder, events):
     for number in range(3):
         batch_work.work(part(batch, number).pk, by=TEST)

@@ -78,6 +78,30 @@ def test_a_throw_away_registry_of_items_will_do(rows, tmp_path):
     assert "5 blocked" in done.stdout
 
 
+def test_the_thresholds_of_a_saved_policy_count(rows, tmp_path):
+    file, policy = tmp_path / "epoch.cftreg", tmp_path / "policy.json"
+    file.write_bytes(Registry.build(EXAM, KEY))
+    policy.write_text('{"containment_limit": 0.4}')
+    given = ("--registry", file, "--policy", policy, "--input", rows, "--workers", 1)
+    done = example(*given, "--output", tmp_path / "out", CFT_REGISTRY_KEY=KEY.hex())
+    assert done.returncode == 0, done.stderr
+    metadata = pq.read_schema(tmp_path / "out" / "part-0.parquet").metadata
+    assert json.loads(metadata[b"cftapp.policy"])["containment_limit"] == 0.4
+
+    policy.write_text('{"containment": 0.4}')
+    refused = example(*given, "--output", tmp_path / "out", CFT_REGISTRY_KEY=KEY.hex())
+    assert (refused.returncode, "'containment' is no threshold" in refused.stderr) == (2, True)
+
+
+def test_reports_never_replace_their_partitions(rows, tmp_path):
+    items = tmp_path / "items.jsonl"
+    items.write_text(json.dumps({"id": "train", "question": LEAK}) + "\n")
+    before = {path.name: path.read_bytes() for path in rows.iterdir()}
+    done = example("--items", items, "--input", rows, "--output", rows, "--workers", 1, CFT_EMBEDDING_MODEL="off")
+    assert (done.returncode, "it is the input" in done.stderr) == (2, True)
+    assert {path.name: path.read_bytes() for path in rows.iterdir()} == before
+
+
 def test_a_folder_without_partitions_and_a_missing_key_are_told(tmp_path):
     items = tmp_path / "items.jsonl"
     items.write_text('{"id": 1, "question": "Who owns the red kettle?"}\n')

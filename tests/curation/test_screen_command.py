@@ -3,9 +3,9 @@
 import gzip
 import json
 import os
-import secrets
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,6 +14,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from curation.engine.encoder import Encoder
+from curation.overlap import Policy
 from curation.registry import Registry
 from tests.curation.conftest import EXAM, KEY, publish
 from tests.stack import ROOT
@@ -163,7 +164,7 @@ def test_a_parquet_report_keeps_its_contract(tmp_path):
     metadata = {name.decode(): value.decode() for name, value in table.schema.metadata.items()}
     assert metadata["cftapp.meaning"] == "not checked"
     assert len(metadata["cftapp.registry_sha256"]) == 64
-    assert json.loads(metadata["cftapp.policy"])["containment_limit"] == 0.3
+    assert json.loads(metadata["cftapp.policy"]) == asdict(Policy())
 
 
 OK = '{"id": 1, "text": "a"}\n'
@@ -239,6 +240,21 @@ def test_the_report_never_replaces_its_input(tmp_path):
     with pytest.raises(CommandError, match="it is the input"):
         call_command("screen", "--items", items, "--input", rows, "--output", rows, "--no-embeddings")
     assert read(rows) == [CLEAN]
+    for asked in (["--items", items], ["--items", rows, "--background", items]):
+        with pytest.raises(CommandError, match="items.jsonl: it is read, too"):
+            call_command("screen", *asked, "--input", rows, "--output", items, "--no-embeddings")
+    assert read(items) == ITEMS
+
+
+def test_a_name_that_no_file_can_have_is_told(screen, tmp_path):
+    with pytest.raises(CommandError, match="File name too long") as refused:
+        screen([CLEAN], ITEMS, "--output", tmp_path / f"{'x' * 250}.jsonl")
+    assert refused.value.returncode == 2
+
+
+def test_a_limit_of_nothing_is_a_limit_too(tmp_path, screen):
+    with pytest.raises(CommandError, match="leave out --containment-limit"):
+        call_command("screen", "--chord", "--input", "a.jsonl", "--output", "b.jsonl", "--containment-limit", "0")
 
 
 def test_an_id_that_comes_back_much_later_is_found(tmp_path, screen):
@@ -247,8 +263,7 @@ def test_an_id_that_comes_back_much_later_is_found(tmp_path, screen):
         screen(rows)
 
 
-def test_a_limit_of_the_command_line_counts(screen, monkeypatch):
-    monkeypatch.setattr(secrets, "token_bytes", lambda size: KEY)  # which half of the n-grams is kept
+def test_a_limit_of_the_command_line_counts(screen):
     half = " ".join(QUESTION.split()[:16])
     (found,) = screen([{"id": 1, "text": half}])
     assert found["method"] == "containment"

@@ -1,6 +1,6 @@
 """`manage.py screen --items ITEMS.jsonl --input ROWS.jsonl --output REPORT.jsonl`: is this exam in this data?
 
-With `--items` it needs no database, no Redis and no key: a registry is built under a random key and thrown away.
+With `--items` it needs no database, no Redis and no key: a registry is built, used and thrown away.
 Without, it screens against the current epoch of the stack under CFT_VAR; with `--chord`, the stack's screener processes
 do the work, on files below CFT_VAR/batches, and this command only follows.
 """
@@ -11,7 +11,7 @@ import sys
 import time
 from argparse import ArgumentParser
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 BAD_INPUT, FOUND = 2, 1
 LOOK_EVERY = 0.5  # seconds
-OTHER_LANGUAGES = "translations (no multilingual model is configured)"
+OTHER_LANGUAGES = "translations into other languages"
 POLICY = dataclasses.fields(Policy)
 
 
@@ -63,12 +63,14 @@ class Command(BaseCommand):
             tally = self.follow(options) if options["chord"] else self.screen(options)
         except (BadFile, BadRegistry) as problem:
             raise CommandError(f"{problem} Nothing was written.", returncode=BAD_INPUT) from problem
+        except OSError as problem:  # a name that is too long, a folder that may not be looked into
+            raise CommandError(f"{problem}. Nothing was written.", returncode=BAD_INPUT) from problem
         if options["fail_on_blocked"] and tally.blocked:
             sys.exit(FOUND)
 
     def screen(self, options: dict[str, Any]) -> batch.Tally:
         source, target = options["input"], options["output"]
-        check_paths(source, target)
+        check_paths(source, target, [options[name] for name in ("items", "background") if options[name]])
         began = time.monotonic()
         if options["items"]:
             registry, ids = throw_away(options)
@@ -108,9 +110,8 @@ def queue(options: Mapping[str, Any]) -> BatchScreening:
     from audit.refusal import Refused
     from curation import batch_actions
 
-    idle = [
-        name for name in ("items", "background", "no_embeddings", *(limit.name for limit in POLICY)) if options[name]
-    ]
+    asked = ("items", "background", "no_embeddings", *(limit.name for limit in POLICY))
+    idle = [name for name in asked if options[name] is not None and options[name] is not False]
     if idle:
         raise BadFile(
             f"--chord: the screener uses the current epoch as it is: leave out --{idle[0].replace('_', '-')}."
@@ -131,9 +132,11 @@ def below_batches(path: Path) -> str:
         raise BadFile(f"{path}: with --chord it must lie below {root}: the screener reads nothing else.") from problem
 
 
-def check_paths(source: Path, target: Path) -> None:
-    """Complain before the work about what can be known before it."""
+def check_paths(source: Path, target: Path, others: Sequence[Path]) -> None:
+    """Complain before the work about what can be known before it. `others`: files that are read besides."""
     rowfiles.format_of(target)
+    if target.exists() and any(one.exists() and target.samefile(one) for one in others):
+        raise BadFile(f"{target}: it is read, too: name another file for the report.")
     if not target.parent.is_dir():
         raise BadFile(f"{target}: there is no folder {target.parent}: make it, or write elsewhere.")
     next(rowfiles.read_rows(source), None)
