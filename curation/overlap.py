@@ -43,10 +43,6 @@ class Policy:
         return max(self.meaning_floor, background + self.meaning_margin)
 
 
-CONTAINMENT_LIMIT = Policy.containment_limit
-JACCARD_LIMIT = Policy.jaccard_limit
-
-
 class Span(NamedTuple):
     """A range of characters of the row's own text; part is "prompt" or "answer"."""
 

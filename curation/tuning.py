@@ -69,7 +69,7 @@ KNOWN = {
         Threshold(
             "duplicate_limit",
             "Near duplicates",
-            "Shared of all word 5-grams of two training rows. Leaks do not depend on it.",
+            "Shared of all character 5-grams of two training rows. Leaks do not depend on it.",
             low=0.5,
             safe=OFF,
             on_leaks=False,

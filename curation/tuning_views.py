@@ -95,10 +95,6 @@ class Slider:
         return self.value != self.in_force
 
     @property
-    def value_words(self) -> str:
-        return self.threshold.shown(self.value)
-
-    @property
     def in_force_words(self) -> str:
         return self.threshold.shown(self.in_force)
 
