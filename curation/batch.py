@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from curation import reportfiles
+from curation import meaning, reportfiles
 from curation.rowfiles import BadFile, Distinct, Id, ItemRow, Record, Row, read_rows
 
 if TYPE_CHECKING:
@@ -104,9 +104,8 @@ def metadata_of(registry: "Registry") -> dict[str, str]:
 
 
 def meaning_of(registry: "Registry") -> str:
-    """The embedding model that takes part, by name and revision; empty where none does."""
-    encoder = registry.header["encoder"]
-    return f"{encoder['name']} {encoder['revision']}" if encoder else ""
+    """The embedding model that takes part; empty where none does."""
+    return meaning.name_of(registry.header["encoder"])
 
 
 def screen_file(

@@ -77,6 +77,11 @@ class Likeness:
     end: int
 
 
+def name_of(encoder: Mapping[str, Any] | None) -> str:
+    """An embedding model as people read it, by name and revision; empty where none takes part."""
+    return f"{encoder['name']} {encoder['revision']}" if encoder else ""
+
+
 # --- texts ------------------------------------------------------------------------------------------------------------
 def readable(text: str) -> str:
     """Text as an encoder should see it: full-width, look-alike and invisible letters undone, other scripts left."""

@@ -232,7 +232,7 @@ class Registry:
         return int(integers[columns.get(decided[0], k.JACCARD_FIELD)]) // 3
 
     def _overlap(self, scores: dict[str, float], decided: tuple[str, float, float] | None, item: int = -1) -> Overlap:
-        encoder = str(self.header.get("encoder") or "") if "meaning" in scores else ""
+        encoder = meaning.name_of(self.header["encoder"]) if "meaning" in scores else ""
         if decided is None:
             limit = self.policy.containment_limit
             score, version = min(scores["containment"], limit - 1e-6), self.policy_version

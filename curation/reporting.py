@@ -173,7 +173,7 @@ def not_checked(facts: Facts) -> list[str]:
     told = []
     without = measured.pairs - measured.by_measure.get("meaning", 0)
     if without:
-        why = "n-grams had found them before" if measured.encoders else "no embedding model took part"
+        why = "of another script, or found by n-grams before" if measured.encoders else "no embedding model took part"
         told.append(
             f"Meaning: {without} of {measured.pairs} pairs were not compared by meaning ({why}), so a rewording that"
             " shares few words with an item would not be found in them."

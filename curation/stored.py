@@ -7,12 +7,13 @@ model, and long ones, whose vector stands for their beginning only, are read in 
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.meaning import LONGEST
+from curation.meaning import LONGEST, is_foreign, name_of
 from curation.overlap import Overlap
 from curation.twins import Signature
 
@@ -31,7 +32,18 @@ def screen(rows: Mapping[int, Texts], registry: "Registry", since: int = 0, span
     open_cases = [case for case, one in zip(rows, found, strict=True) if not one.blocked]
     near = set(worth_reading({case: rows[case] for case in open_cases}, registry, since))
     read = iter(registry.screen([rows[case] for case in rows if case in near], since, spans))
-    return [next(read) if case in near else one for case, one in zip(rows, found, strict=True)]
+    return [
+        next(read) if case in near else one if one.blocked else far(one, rows[case], registry)
+        for case, one in zip(rows, found, strict=True)
+    ]
+
+
+def far(one: Overlap, texts: Texts, registry: "Registry") -> Overlap:
+    """What is said of a row whose vector comes near no item: its meaning was looked at, unless it is foreign."""
+    if is_foreign("".join(texts)):
+        return one
+    scores = one.scores | {"meaning": 0.0, "meaning_background": 0.0}
+    return replace(one, scores=scores, encoder=name_of(registry.header["encoder"]))
 
 
 def worth_reading(rows: Mapping[int, Texts], registry: "Registry", since: int) -> Iterable[int]:

@@ -8,7 +8,7 @@ import structlog
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from curation import registry
+from curation import meaning, registry
 from curation.models import RegistryEpoch, ScreeningPolicy
 from curation.registry import BadRegistry, Registry
 from evaluation.items import Draft
@@ -71,7 +71,7 @@ def build_snapshot(labels: Mapping[str, str]) -> Snapshot:
             normaliser=epoch.normaliser,
             follows=epoch.number,
             weak=frozenset(before.unprotected),
-            encoder=before.header.get("encoder") or "",
+            encoder=meaning.name_of(before.header["encoder"]),
         )
     key, follows = registry_key(), epoch.number if epoch else 0
     content = Registry.build(
@@ -88,7 +88,7 @@ def build_snapshot(labels: Mapping[str, str]) -> Snapshot:
         follows=follows,
         comparable_since=comparable_since(epoch, before, built),
         weak=frozenset(built.unprotected),
-        encoder=built.header.get("encoder") or "",
+        encoder=meaning.name_of(built.header["encoder"]),
     )
 
 

@@ -71,8 +71,18 @@ def test_only_rows_that_may_mean_an_item_are_embedded_again(world: World, encode
 
 def test_the_verdicts_are_those_of_reading_everything(world: World, encoder: Any) -> None:
     rows, registry = rows_of(world, encoder), opened(encoder, encoder)
-    full = registry.screen(list(rows.values()))
-    assert [one.blocked for one in stored.screen(rows, registry)] == [one.blocked for one in full]
+    full, found = registry.screen(list(rows.values())), stored.screen(rows, registry)
+    assert [one.blocked for one in found] == [one.blocked for one in full]
+    assert {one.encoder for one in found} == {f"all-MiniLM-L6-v2 {encoder.revision}"}
+    assert all("meaning" in one.scores for one in found)
+
+
+def test_of_a_foreign_row_nobody_says_that_its_meaning_was_looked_at(world: World, encoder: Any) -> None:
+    foreign = ("Где хранится ключ от старого сарая за домом?", "Он висит на крючке у двери.")
+    case = world.case(foreign[0], right=foreign[1])
+    signatures.sign({case.pk: Row(*foreign)}, encoder)
+    (found,) = stored.screen({case.pk: foreign}, opened(encoder, encoder))
+    assert "meaning" not in found.scores and not found.encoder
 
 
 def test_a_row_without_a_vector_of_this_model_is_read(world: World, encoder: Any) -> None:
