@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from curation.models import Blocker, Override
+from curation.overlap import Policy, limit_of_meaning
 
 # A passed kind goes without saying: the case shows what it is.
 PASSED = {
@@ -105,7 +106,7 @@ def measures(evidence: Mapping[str, Any], limits: Mapping[str, float], blocking:
     scores: Mapping[str, float] = evidence.get("scores", {})
     for method, (name, _) in METHODS.items():
         hit = blocking and evidence.get("method") == method
-        score, limit = scores.get(method), scores.get(f"{method}_limit", limits.get(f"{method}_limit"))
+        score, limit = scores.get(method), limit_of(method, scores, limits)
         if score is None and not hit:
             yield Measure(name, NOT_CHECKED, "")
         elif method in YES_OR_NO:
@@ -113,4 +114,11 @@ def measures(evidence: Mapping[str, Any], limits: Mapping[str, float], blocking:
         else:
             shown = score if score is not None else 1.0
             yield Measure(name, f"{shown:.0%}", "" if limit is None else f"{limit:.0%}", hit)
-    yield Measure("Other languages", "yes" if evidence.get("languages") else NOT_CHECKED, "")
+    yield Measure("Other languages", NOT_CHECKED, "")
+
+
+def limit_of(method: str, scores: Mapping[str, float], limits: Mapping[str, float]) -> float | None:
+    """From where on a measure blocks; that of meaning is the item's own."""
+    if method == "meaning" and limits and method in scores:
+        return limit_of_meaning(scores, Policy.of(limits))
+    return limits.get(f"{method}_limit")
