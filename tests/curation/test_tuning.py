@@ -138,7 +138,7 @@ def test_a_threshold_that_nobody_reads_is_refused():
 def test_parsing_keeps_what_is_not_said():
     base = replace(Policy(), jaccard_limit=0.7)
     assert tuning.parse({"containment_limit": "0.4"}, base) == replace(base, containment_limit=0.4)
-    assert tuning.parse({"containment_limit": 0.30004}) == Policy()
+    assert tuning.parse({"containment_limit": 0.30004}) == replace(Policy(), containment_limit=0.3)
 
 
 def test_switching_a_method_off_and_passing_its_safe_bound_are_unsafe():
