@@ -66,7 +66,7 @@ def screened(rows: Iterable[Row], registry: "Registry", ids: Mapping[str, Id] | 
 
 
 def verdict_of(row: Row, found: "Overlap", epoch: int, ids: Mapping[str, Id] | None = None) -> Record:
-    """One line of a report. A clean row names no item and no method; its score is the nearest that it came."""
+    """One line of a report. A clean row names no item and no method; its score is its containment."""
     blocked = found.blocked
     item: Id | None = found.item_id if blocked else None
     return {
