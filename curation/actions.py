@@ -1,6 +1,6 @@
 """What can happen to a case, a pair and a dataset: every write of this app, each with its one audit event."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -58,13 +58,14 @@ def screen_case(case_id: int, registry: "Registry", *, by: object) -> Case | Non
     cases = screener.lock([case_id])
     if not cases or cases[0].state == Case.State.DECIDED and cases[0].verdict != Case.Verdict.ACCEPTED:
         return None
-    blocked = screener.screen(cases, registry)
+    blocked, recalled = screener.screen(cases, registry)
     record(
         "case.screened",
         by=by,
         used=[("case", case_id), ("epoch", registry.number)],
         detail={
             "blocked": bool(blocked),
+            "recalled": len(recalled),
             "checks": screener.count_checks(blocked),
             "frozen": rescanning.count_frozen(screener.overlapping(blocked)),
         },
@@ -81,13 +82,13 @@ def screen_arrived(case_id: int, limit: int, registry: "Registry", *, by: object
 
 
 @transaction.atomic
-def screen_waiting(limit: int, registry: "Registry", *, by: object) -> int:
+def screen_waiting(limit: int, registry: "Registry", *, without: Collection[int] = (), by: object) -> int:
     """Screen a batch in full: cases that wait, then open and accepted ones whose older findings do not hold any more
     (another policy, another normaliser, blocked by an item that may be gone). Returns how many.
 
-    Rows that another worker holds are skipped, so several screeners share the work.
+    Rows that another worker holds are skipped, so several screeners share the work; so are the cases `without`.
     """
-    return _screen_batch(screener.lock_waiting(limit, registry.number), registry, by)
+    return _screen_batch(screener.lock_waiting(limit, registry.number, without), registry, by)
 
 
 @transaction.atomic
@@ -99,7 +100,7 @@ def screen_freed(limit: int, registry: "Registry", *, by: object) -> int:
 def _screen_batch(cases: Sequence[Case], registry: "Registry", by: object) -> int:
     if not cases:
         return 0
-    blocked = screener.screen(cases, registry)
+    blocked, recalled = screener.screen(cases, registry)
     record(
         "cases.screened",
         by=by,
@@ -107,6 +108,7 @@ def _screen_batch(cases: Sequence[Case], registry: "Registry", by: object) -> in
         detail={
             "screened": len(cases),
             "blocked": len(blocked),
+            "recalled": len(recalled),
             "checks": screener.count_checks(blocked),
             "frozen": rescanning.count_frozen(screener.overlapping(blocked)),
         },

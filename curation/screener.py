@@ -2,12 +2,12 @@
 transaction; only the screener process has the grants for it."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from audit.refusal import Refused
@@ -103,20 +103,26 @@ def lock(ids: Sequence[int]) -> list[Case]:
     return list(cases.select_for_update(skip_locked=True, of=("self",)))
 
 
-def lock_waiting(limit: int, epoch: int) -> list[Case]:
+def lock_waiting(limit: int, epoch: int, without: Collection[int] = ()) -> list[Case]:
     """Up to `limit` cases to screen in full: those that wait, then open and accepted ones of an older epoch for which
-    the newer items are not enough.
+    the newer items are not enough; none of `without`.
     """
-    cases = lock_arrived(limit)
+    cases = lock_arrived(limit, without=without)
     if len(cases) < limit:
         stale = Case.objects.filter(rescanning.TRAINS, ~rescanning.met_before(epoch), screened_epoch__lt=epoch)
-        cases += lock_some(stale, limit - len(cases))
+        cases += lock_some(stale.exclude(pk__in=without), limit - len(cases))
     return cases
 
 
-def lock_arrived(limit: int, first: int = 0) -> list[Case]:
-    """Up to `limit` cases that wait, in turns: case `first` before all others."""
-    return waiting.read(waiting.lock_next(limit, first))
+@transaction.atomic
+def next_waiting(limit: int, epoch: int, without: Collection[int]) -> list[int]:
+    """The cases that `lock_waiting` would lock now; nobody holds them afterwards."""
+    return [case.pk for case in lock_waiting(limit, epoch, without)]
+
+
+def lock_arrived(limit: int, first: int = 0, without: Collection[int] = ()) -> list[Case]:
+    """Up to `limit` cases that wait, in turns: case `first` before all others, none of `without`."""
+    return waiting.read(waiting.lock_next(limit, first, without))
 
 
 def lock_some(cases: Any, limit: int) -> list[Case]:
@@ -124,13 +130,38 @@ def lock_some(cases: Any, limit: int) -> list[Case]:
     return list(chosen[:limit])
 
 
-def screen(cases: Sequence[Case], registry: "Registry") -> dict[int, list[Finding]]:
-    """Screen locked cases, store findings and epoch; returns the blocking findings by case."""
+class Screened(NamedTuple):
+    """What came of a batch: the blocking findings by case, and other cases that are sent back to be screened again."""
+
+    blocked: dict[int, list[Finding]]
+    recalled: list[int]
+
+
+def screen(cases: Sequence[Case], registry: "Registry") -> Screened:
+    """Screen locked cases, store findings and epoch."""
+    arrived = [case.pk for case in cases if case.state == Case.State.WAITING and case.correction_id is not None]
     found = {case.pk: screening.screen(facts) for case, facts in gather(cases, registry)}
     store(cases, found, registry.number)
     signatures.keep_found(found)
     blocking = {pk: [one for one in findings if one.blocking] for pk, findings in found.items()}
-    return {pk: findings for pk, findings in blocking.items() if findings}
+    return Screened(
+        {pk: findings for pk, findings in blocking.items() if findings},
+        recall_overtaking(arrived, list(found), registry) if arrived else [],
+    )
+
+
+def recall_overtaking(arrived: Sequence[int], batch: Sequence[int], registry: "Registry") -> list[int]:
+    """Send back open cases that came after one of `arrived` but had their turn before it, and so missed their twin."""
+    behind = Case.objects.filter(pk__gt=min(arrived), state=Case.State.OPEN).exclude(pk__in=batch)
+    if not behind.exists():
+        return []
+    stopped = set(Blocker.objects.stopping().filter(case__in=arrived).values_list("case_id", flat=True))
+    left = [pk for pk in arrived if pk not in stopped]
+    found = signatures.overtaking(left, registry.policy, signatures.configured_encoder()) if left else set()
+    held = behind.filter(pk__in=found).order_by("pk").select_for_update(skip_locked=True)
+    recalled = list(held.values_list("pk", flat=True)) if found else []
+    Case.objects.filter(pk__in=recalled).update(state=Case.State.WAITING)
+    return recalled
 
 
 def count_checks(blocked: dict[int, list[Finding]]) -> dict[str, int]:

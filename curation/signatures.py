@@ -41,33 +41,46 @@ EXACT = f"""
     WHERE c.id = ANY(%(cases)s) AND {PRECEDES_AND_STAYS}
     ORDER BY c.id, o.verdict <> 'accepted', o.id
 """
-SHARING = f"""
-    SELECT c.id, best.id, best.shared FROM curation_signature mine
-    JOIN curation_case c ON c.id = mine.case_id
+# Seen from `o`: cases `c` behind it that nothing forbids to train, because they had their turn before it.
+OVERTAKES = f"""
+    c.state = 'open' AND NOT EXISTS (SELECT FROM curation_blocker f WHERE f.case_id = c.id AND f.blocking)
+    AND {PRECEDES_AND_STAYS}
+"""
+NOTHING_BEFORE = """
+    NOT EXISTS (SELECT FROM curation_duplicate d JOIN curation_case k ON k.id = d.kept_id
+                WHERE d.case_id = c.id AND (k.verdict <> 'accepted', k.id) <= (o.verdict <> 'accepted', o.id))
+"""
+ALIKE = """
+    SELECT {mine}.id, best.id, best.shared FROM curation_signature mine
+    JOIN curation_case {mine} ON {mine}.id = mine.case_id
     CROSS JOIN LATERAL (
-        SELECT o.id, alike.shared FROM (
+        SELECT {other}.id, alike.shared FROM (
             SELECT s.case_id, (SELECT count(*) FROM unnest(s.bands) AS k WHERE k = ANY(mine.bands)) AS shared
             FROM curation_signature s WHERE s.bands && mine.bands AND s.case_id <> mine.case_id
             OFFSET 0 -- by the bands' index first, whatever the planner thinks of the joins
         ) AS alike
-        JOIN curation_case o ON o.id = alike.case_id
-        WHERE alike.shared >= %(least)s AND {PRECEDES_AND_STAYS}
-        ORDER BY alike.shared DESC, o.id LIMIT %(most)s
+        JOIN curation_case {other} ON {other}.id = alike.case_id
+        WHERE alike.shared >= %(least)s AND {condition}
+        ORDER BY alike.shared DESC, {other}.id LIMIT %(most)s
     ) AS best
     WHERE mine.case_id = ANY(%(cases)s)
 """
-NEIGHBOURS = f"""
-    SELECT c.id, o.id, near.cosine FROM curation_signature mine
-    JOIN curation_case c ON c.id = mine.case_id
+SHARING = ALIKE.format(mine="c", other="o", condition=PRECEDES_AND_STAYS)
+SHARING_BEHIND = ALIKE.format(mine="o", other="c", condition=OVERTAKES)
+NEAR_BY = """
+    SELECT {mine}.id, {other}.id, near.cosine FROM curation_signature mine
+    JOIN curation_case {mine} ON {mine}.id = mine.case_id
     CROSS JOIN LATERAL (
         SELECT s.case_id, 1 - (s.vector <=> mine.vector) AS cosine FROM curation_signature s
         WHERE s.encoder = mine.encoder AND s.case_id <> mine.case_id
         ORDER BY s.vector <=> mine.vector LIMIT %(most)s
     ) AS near
-    JOIN curation_case o ON o.id = near.case_id
+    JOIN curation_case {other} ON {other}.id = near.case_id
     WHERE mine.case_id = ANY(%(cases)s) AND mine.vector IS NOT NULL AND mine.encoder = %(encoder)s
-      AND near.cosine >= %(least)s AND {PRECEDES_AND_STAYS}
+      AND near.cosine >= %(least)s AND {condition}
 """
+NEIGHBOURS = NEAR_BY.format(mine="c", other="o", condition=PRECEDES_AND_STAYS)
+NEIGHBOURS_BEHIND = NEAR_BY.format(mine="o", other="c", condition=f"{OVERTAKES} AND {NOTHING_BEFORE}")
 OTHER_ANSWERS = """
     SELECT c.id, others.id FROM curation_signature mine
     JOIN curation_case c ON c.id = mine.case_id
@@ -163,6 +176,34 @@ def twins_of(rows: Mapping[int, Row], policy: "Policy", encoder: "Encoder | None
     return found
 
 
+def overtaking(cases: Sequence[int], policy: "Policy", encoder: "Encoder | None") -> set[int]:
+    """Open cases behind these (signed, and free to train) that were screened before them and are like one of them.
+
+    Screened again they find it. That settles it: then they are duplicates, and a case is overtaken by later ones only.
+    """
+    bound_searches()
+    sharing = turned(asked(SHARING_BEHIND, cases=list(cases), least=duplicates.SHARED_LEAST, most=CANDIDATES))
+    nearby = turned(neighbours(cases, policy.semantic_duplicate_limit, encoder, NEIGHBOURS_BEHIND))
+    behind = sharing.keys() | nearby.keys()
+    texts = texts_of(behind.union(case for found in (sharing, nearby) for pairs in found.values() for case, _ in pairs))
+    found = set()
+    for other in behind:
+        shared = [] if texts[other].is_long else sharing.get(other, [])
+        twins = verified(texts[other], [], shared, nearby.get(other, []), texts, policy)
+        if any(not twin.differs for twin in twins):
+            found.add(other)
+    return found
+
+
+def turned(found: Found) -> Found:
+    """By the other case."""
+    by_other: Found = defaultdict(list)
+    for case, others in found.items():
+        for other, number in others:
+            by_other[other].append((case, number))
+    return by_other
+
+
 Candidates = Sequence[tuple[int, float]]
 
 
@@ -206,11 +247,11 @@ def bound_searches() -> None:
         )
 
 
-def neighbours(cases: Sequence[int], least: float, encoder: "Encoder | None") -> Found:
+def neighbours(cases: Sequence[int], least: float, encoder: "Encoder | None", query: str = NEIGHBOURS) -> Found:
     """Cases whose vector has at least this cosine, the nearest first. Nothing without an encoder."""
     if encoder is None:
         return {}
-    return asked(NEIGHBOURS, cases=list(cases), encoder=label_of(encoder), least=least, most=CANDIDATES)
+    return asked(query, cases=list(cases), encoder=label_of(encoder), least=least, most=CANDIDATES)
 
 
 def other_answers(cases: Sequence[int]) -> dict[int, list[int]]:

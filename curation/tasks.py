@@ -10,7 +10,7 @@ import structlog
 from celery import chord, shared_task
 from django.utils import timezone
 
-from curation import actions, batch_actions, batch_work, inquiry_actions, registry, reverse, reverse_actions
+from curation import actions, batch_actions, batch_work, inquiry_actions, registry, reverse, reverse_actions, screener
 from curation.models import Inquiry, ReverseCheck
 from curation.registry import Registry
 
@@ -140,10 +140,30 @@ def screen_all() -> None:
 
 def screen_in_turns(epoch: Registry) -> None:
     """Batches of what waits. What comes meanwhile has its case opened, so that its turn is the next batch."""
+    failed: set[int] = set()
     for _ in range(MOST_BATCHES):
         opened = actions.open_missing_cases(BATCH, since=timezone.now() - JUST_COME, by=SCREENER)
-        if not actions.screen_waiting(BATCH, epoch, by=SCREENER) and not opened:
+        if not screen_batch(epoch, failed) and not opened:
             break
+
+
+def screen_batch(epoch: Registry, failed: set[int]) -> int:
+    """Screen a batch of what waits; where a row makes it fail, one by one. Returns how many had their turn.
+
+    Whoever cannot be screened is added to `failed`, waits on, and is in no further batch of these turns.
+    """
+    try:
+        return actions.screen_waiting(BATCH, epoch, without=failed, by=SCREENER)
+    except Exception as problem:  # noqa: BLE001 - a row that no check can read must not hold up the others
+        log.warning("screening.batch_failed", problem=type(problem).__name__)
+    cases = screener.next_waiting(BATCH, epoch.number, failed)
+    for case in cases:
+        try:
+            actions.screen_case(case, epoch, by=SCREENER)
+        except Exception as problem:  # noqa: BLE001 - and its text is in no log
+            log.warning("screening.case_failed", case=case, problem=type(problem).__name__)
+            failed.add(case)
+    return len(cases)
 
 
 @shared_task(name="curation.tasks.compare_items")

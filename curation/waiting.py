@@ -3,7 +3,8 @@
 One that floods the stream makes others wait for one batch, not for all of its rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from django.db import connection
 
@@ -23,16 +24,20 @@ NEXT = """
     ), by_source AS (
         SELECT id, row_number() OVER (PARTITION BY source_id ORDER BY turn, id) AS turn FROM by_subject
     ), next AS MATERIALIZED (
-        SELECT id, id <> %(first)s AS behind, turn FROM by_source ORDER BY behind, turn, id LIMIT %(enough)s
+        SELECT id, id <> %(first)s AS behind, turn FROM by_source WHERE id <> ALL(%(without)s::bigint[])
+        ORDER BY behind, turn, id LIMIT %(enough)s
     )
     SELECT c.id FROM next JOIN curation_case c ON c.id = next.id WHERE c.state = 'waiting'
     ORDER BY next.behind, next.turn, next.id LIMIT %(most)s FOR UPDATE OF c SKIP LOCKED
 """
 
 
-def lock_next(limit: int, first: int = 0) -> list[int]:
-    """Up to `limit` waiting cases that nobody else holds, locked: case `first`, then those whose turn it is."""
-    values = {"oldest": OLDEST, "newest": NEWEST, "first": first, "enough": SCREENERS * limit, "most": limit}
+def lock_next(limit: int, first: int = 0, without: Collection[int] = ()) -> list[int]:
+    """Up to `limit` waiting cases that nobody else holds, locked: case `first`, then those whose turn it is; none of
+    `without`.
+    """
+    values: dict[str, Any] = {"oldest": OLDEST, "newest": NEWEST, "first": first, "without": list(without)}
+    values |= {"enough": SCREENERS * limit, "most": limit}
     with connection.cursor() as cursor:
         cursor.execute(NEXT, values)
         return [case for (case,) in cursor.fetchall()]

@@ -5,8 +5,9 @@ import psycopg
 import pytest
 from django.db import connection
 
+from audit.models import Event
 from curation import actions, signatures
-from curation.duplicates import Row
+from curation.duplicates import Likeness, Row
 from curation.models import Blocker, Duplicate, Signature
 from curation.twins import DIMENSIONS
 from feedback.actions import withdraw_consent
@@ -124,6 +125,72 @@ def test_of_a_batch_the_first_is_kept(world):
     assert [kept(case) and kept(case)[0] for case in cases] == [None, cases[0].pk, cases[0].pk]
 
 
+# --- screened out of turn ---------------------------------------------------------------------------------------------
+def settled(world):
+    """Screen until nothing waits; how many batches that took."""
+    batches = 0
+    while actions.screen_waiting(100, world.registry, by=TEST):
+        batches += 1
+    freed(world)
+    return batches
+
+
+def out_of_turn(world, *cases):
+    for case in cases:
+        actions.screen_case(case.pk, world.registry, by=TEST)
+
+
+def test_the_earlier_is_kept_though_the_later_one_was_screened_first(world):
+    first = world.case(QUESTION, right=ANSWER)
+    second = world.case("Hello " + QUESTION, right=ANSWER, subject="bea")
+    out_of_turn(world, second)
+    assert kept(second) is None
+    out_of_turn(world, first)
+    second.refresh_from_db()
+    assert second.state == "waiting"
+    event = Event.objects.latest("id")
+    assert event.name == "case.screened" and event.detail["recalled"] == 1
+    assert settled(world) == 1
+    assert kept(first) is None and kept(second) == (first.pk, "near", True)
+
+
+def test_the_earlier_is_the_duplicate_of_a_later_one_that_is_accepted(world, rosa):
+    first = world.case(QUESTION, right=ANSWER)
+    pair = world.accepted(rosa, "Hello " + QUESTION, right=ANSWER, subject="bea")
+    second = pair.correction.case
+    out_of_turn(world, first)
+    assert kept(first) == (second.pk, "near", True) and settled(world) == 0
+    second.refresh_from_db()
+    assert kept(second) is None and second.verdict == "accepted"
+
+
+def test_the_earlier_in_other_words_is_kept_too(world, meanings):
+    first = world.case(QUESTION, right=ANSWER)
+    second = world.case(REWORDED, right=ANSWER, subject="bea")
+    out_of_turn(world, second, first)
+    assert settled(world) == 1
+    assert kept(first) is None and kept(second) == (first.pk, "semantic", False)
+
+
+@pytest.mark.parametrize("rewording", [False, True])
+def test_of_many_screened_backwards_the_first_is_kept(world, meanings, monkeypatch, rewording):
+    if rewording:  # near in meaning only
+        monkeypatch.setattr(signatures.duplicates, "near", lambda one, other, limit: Likeness(0.0, False))
+    cases = [world.case("Hello " * n + QUESTION, right=ANSWER, subject=f"user-{n}") for n in range(5)]
+    out_of_turn(world, *reversed(cases))
+    assert settled(world) <= 1
+    method = ("semantic", False) if rewording else ("near", True)
+    assert [kept(case) for case in cases] == [None, *[(cases[0].pk, *method)] * 4]
+
+
+def test_one_with_another_fact_or_that_may_not_train_recalls_nobody(world):
+    lacking = world.case(QUESTION, right=ANSWER, consent=False)
+    other = world.case(QUESTION, right=ANSWER.replace("ten", "12"), subject="bea")
+    last = world.case("Hello " + QUESTION, right=ANSWER, subject="cem")
+    out_of_turn(world, last, lacking, other)
+    assert settled(world) == 0 and kept(last) is None
+
+
 def test_a_rejected_one_makes_room_for_the_next_only(world, rosa):
     first, second, third = (
         world.screened("Hello " * n + QUESTION, right=ANSWER, subject=f"user-{n}") for n in range(3)
@@ -200,8 +267,11 @@ def test_the_web_lists_duplicates_but_writes_none(connect_as):
 def test_the_screener_may_search_for_twins(connect_as):
     screener = connect_as("screener")
     asked = {"cases": [1], "least": 3, "most": 20, "encoder": "x@1", "after": 0, "version": "1"}
-    for query in ("EXACT", "SHARING", "NEIGHBOURS", "OTHER_ANSWERS", "FREED", "UNSIGNED"):
+    for query in ("EXACT", *SEARCHES, "OTHER_ANSWERS", "FREED", "UNSIGNED"):
         assert screener.execute(getattr(signatures, query), asked).fetchall() == []
+
+
+SEARCHES = ("SHARING", "SHARING_BEHIND", "NEIGHBOURS", "NEIGHBOURS_BEHIND")
 
 
 def plan_of(query, **values):
@@ -227,8 +297,10 @@ def crowd(world, meanings):
 
 
 def test_every_search_uses_its_index(crowd):
-    assert "signature_bands" in plan_of(signatures.SHARING, **crowd)
+    for query in (signatures.SHARING, signatures.SHARING_BEHIND):
+        assert "signature_bands" in plan_of(query, **crowd)
     assert "signature_question" in plan_of(signatures.OTHER_ANSWERS, **crowd)
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_sort = off")  # of one vector there is little to sort
-    assert "signature_neighbours" in plan_of(signatures.NEIGHBOURS, **crowd)
+    for query in (signatures.NEIGHBOURS, signatures.NEIGHBOURS_BEHIND):
+        assert "signature_neighbours" in plan_of(query, **crowd)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from structlog.testing import capture_logs
 
 from curation import actions, tasks, waiting
 from curation.models import Case
@@ -83,7 +84,7 @@ def test_a_case_that_waits_no_more_is_not_chosen(world):
 def test_two_screeners_share_the_queue(world, connect_as):
     cases = opened(world.shop, 10)
     with connect_as("screener", "default") as another, another.transaction():
-        values = {"oldest": 100, "newest": 10, "first": 0, "enough": 32, "most": 4}
+        values = {"oldest": 100, "newest": 10, "first": 0, "without": [], "enough": 32, "most": 4}
         assert [pk for (pk,) in another.execute(waiting.NEXT, values).fetchall()] == cases[:4]
         assert actions.screen_waiting(4, world.registry, by=TEST) == 4
     assert set(Case.objects.filter(state="open").values_list("pk", flat=True)) == set(cases[4:8])
@@ -138,6 +139,54 @@ def test_a_row_that_breaks_a_batch_does_not_hold_up_the_others(vault, shop, monk
     with pytest.raises(AssertionError):
         tasks.screen("correction", third)
     assert sorted(Case.objects.values_list("state", flat=True)) == ["open", "open", "waiting"]
+
+
+@pytest.mark.parametrize("size", [2, 200])
+def test_a_row_that_breaks_a_sweep_is_left_waiting_and_tried_once(vault, shop, monkeypatch: Any, size: int):
+    publish(1)
+    monkeypatch.setattr(tasks, "BATCH", size)
+    cases = opened(shop, 7)
+    tried, batches = [], []
+    original, screen_waiting = actions.screener.screening.screen, actions.screen_waiting
+
+    def broken(facts: Any) -> Any:
+        tried.append(facts.answer)
+        assert "number 3" not in facts.answer
+        return original(facts)
+
+    def counted(*args: Any, **more: Any) -> int:
+        batches.append(1)
+        return screen_waiting(*args, **more)
+
+    monkeypatch.setattr("curation.screener.screening.screen", broken)
+    monkeypatch.setattr(actions, "screen_waiting", counted)
+    with capture_logs() as logs:
+        tasks.sweep()
+    assert list(Case.objects.filter(state="waiting").values_list("pk", flat=True)) == [cases[3]]
+    assert [(one["case"], one["problem"]) for one in logs if one["event"] == "screening.case_failed"] == [
+        (cases[3], "AssertionError")
+    ]
+    assert "number" not in str(logs)
+    assert sum("number 3" in answer for answer in tried) == 2  # in its batch, and alone
+    assert len(batches) <= 7 // size + 2
+    monkeypatch.setattr("curation.screener.screening.screen", original)
+    tasks.sweep()
+    assert not Case.objects.filter(state="waiting").exists()
+
+
+def test_a_batch_of_rows_that_all_break_does_not_hold_up_those_behind(vault, shop, monkeypatch: Any):
+    publish(1)
+    monkeypatch.setattr(tasks, "BATCH", 3)
+    cases = opened(shop, 8)
+    original = actions.screener.screening.screen
+
+    def broken(facts: Any) -> Any:
+        assert not any(f"number {bad}" in facts.answer for bad in range(3))
+        return original(facts)
+
+    monkeypatch.setattr("curation.screener.screening.screen", broken)
+    tasks.sweep()
+    assert list(Case.objects.filter(state="open").order_by("pk").values_list("pk", flat=True)) == cases[3:]
 
 
 def test_an_import_rings_once_and_all_of_it_is_screened(vault, shop, monkeypatch: Any):
