@@ -55,7 +55,7 @@ def test_other_numbers_in_the_same_words_score_lower_than_a_rewording(opened: Me
     reworded, template = likeness(opened, encoder, REWORDED), likeness(opened, encoder, SAME_TEMPLATE)
     assert reworded is not None
     assert template is not None
-    assert min(template.cosine, reworded.cosine) > 0.9  # the embedding alone would take both
+    assert min(template.cosine, reworded.cosine) > 0.8  # the embedding alone would take both
     assert template.score == pytest.approx(template.cosine - meaning.NUMBERS, abs=0.02)
     assert template.score < reworded.score - 0.1
 
