@@ -43,6 +43,8 @@ class PolicySerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
     def get_in_force(self, policy: ScreeningPolicy) -> bool:
+        if "in_force" not in self.context:  # asked once a page, and not for the schema
+            self.context["in_force"] = labelled.standing().version
         return bool(policy.version == self.context["in_force"])
 
 
@@ -69,9 +71,6 @@ class PolicyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
     serializer_class = PolicySerializer
     permission_classes = [RolesReadEngineersAndLeadsSave]
     pagination_class = NewestVersionFirst
-
-    def get_serializer_context(self) -> dict[str, Any]:
-        return {**super().get_serializer_context(), "in_force": labelled.standing().version}
 
     @extend_schema(summary="Save thresholds as the next version", request=SaveSerializer)
     def create(self, request: Request) -> Response:

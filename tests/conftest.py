@@ -88,12 +88,15 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The stack's tests come last, and the pages are looked at once the loop has filled them."""
-    items.sort(key=lambda item: (uses_stack(item), item.path.stem == "test_look"))
+    """Tests of the stack and of the browser come last: the browser's event loop stays in this thread.
+
+    And the pages are looked at once the loop has filled them.
+    """
+    items.sort(key=lambda item: (comes_late(item), item.path.stem == "test_look"))
 
 
-def uses_stack(item: pytest.Item) -> bool:
-    return "stack" in getattr(item, "fixturenames", ())
+def comes_late(item: pytest.Item) -> bool:
+    return not {"stack", "browser"}.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture
