@@ -313,6 +313,7 @@ def exchanged(one: Row, other: Row, short: int, facts_least: int = 0) -> str:
 
     Not in a part of `short` or more words with `facts_least` facts: there one word of many is a matter of style.
     """
+    one, other = sorted((one, other), key=lambda row: (row.prompt, row.answer))  # matching words depends on the order
     known = one.names | other.names | DENIALS
     named = zip(("question", "answer"), one.parts, other.parts, (one.prompt, one.answer), strict=True)
     for part, a, b, text in named:

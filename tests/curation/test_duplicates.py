@@ -66,6 +66,12 @@ def test_any_text_has_its_bands_and_is_near_itself(prompt, answer):
 WORDS = ["the", "refund", "window", "is", "30", "days", "for", "Arden", "not", "plan", "b"]
 
 
+def test_likeness_is_symmetric_where_words_change_places():
+    one = Row("How long?", "window refund refund the the the window the refund")
+    other = Row("How long?", "refund refund window the the window refund the the")
+    assert near(one, other, LIMIT) == near(other, one, LIMIT)
+
+
 @given(st.lists(st.sampled_from(WORDS), max_size=30), st.data())
 def test_likeness_is_symmetric_and_a_share(words, data):
     one = Row("How long?", " ".join(words))
