@@ -409,6 +409,7 @@ def _freeze(name: str, recipe: Mapping[str, Any], by: Any) -> Dataset:
         raise Refused.because("name", "A dataset needs a name.", "Such as 'Week 47 corrections'.")
     if not plan.rows:
         raise Refused.because("recipe", "No row is left to freeze.", plan.why_empty())
+    freezing.refuse_too_little_replay(plan)
     dataset = freezing.store(name.strip(), plan, by)
     pairs = [("pair", row.pair_id) for row in plan.rows if row.pair_id]
     record(

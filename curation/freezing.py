@@ -259,6 +259,18 @@ def refuse_changed_report(dataset: Dataset) -> None:
         )
 
 
+def refuse_too_little_replay(made: Plan) -> None:
+    """Raise Refused where replay rows are missing because they wait for the screener: a run without them forgets."""
+    waiting = made.replay_dropped["epoch"]
+    if waiting and made.replay_count < made.replay_wanted:
+        raise Refused.because(
+            "replay",
+            f"{waiting} replay rows are not compared with the newest benchmarks yet, and {made.replay_wanted} are"
+            f" wanted; {made.replay_count} can be taken.",
+            "Try again in a moment: they are being screened.",
+        )
+
+
 def refuse_exam(dataset: Dataset) -> None:
     """Raise Refused while a row of the dataset is, or may be, part of an exam that was published after the freeze."""
     rows = DatasetRow.objects.filter(dataset=dataset)

@@ -17,7 +17,7 @@ from audit.verify import verify
 from cftapp.demo.sample import support_source
 from cftapp.demo.stack import Broken, wait_for
 from curation.actions import claim_case, decide_case, freeze_dataset
-from curation.models import Blocker, Case, Dataset, Pair
+from curation.models import Blocker, Case, Dataset, Pair, ReplayRow
 from evaluation.models import Gate
 from feedback.actions import issue_api_key, withdraw_consent
 from feedback.models import BugReport, Comment, Correction, Interaction, Lane, TasteNote
@@ -67,9 +67,11 @@ def captured() -> None:
 
 
 def all_screened() -> bool:
-    """Whether every piece of feedback has a case, and every case its findings."""
+    """Whether every piece of feedback has a case, every case its findings, and every replay row was looked at."""
     models = (Correction, BugReport, TasteNote, Comment)
-    return not any(model.objects.caseless().exists() for model in models) and not Case.objects.waiting().exists()
+    if any(model.objects.caseless().exists() for model in models) or Case.objects.waiting().exists():
+        return False
+    return not ReplayRow.objects.stale().exists()
 
 
 def triage(reviewer: User) -> list[Pair]:

@@ -85,10 +85,13 @@ def test_overlapping_and_superseded_replay_rows_stay_out(world, rosa, erin):
     assert dataset.report["replay_dropped"] == {"overlap": 1, "superseded_answer": 1, "superseded_prompt": 1}
 
 
-def test_unscreened_replay_rows_stay_out(world, rosa, erin):
+def test_a_freeze_waits_for_replay_rows_that_are_being_screened(world, rosa, erin):
     world.accepted(rosa)
     actions.import_replay_rows(REPLAY, by=TEST)
-    assert actions.freeze_dataset("first", {}, by=erin).replay_count == 0
+    with pytest.raises(Refused, match="60 replay rows are not compared with the newest benchmarks yet"):
+        actions.freeze_dataset("first", {}, by=erin)
+    assert not Dataset.objects.exists()
+    assert actions.freeze_dataset("first", {"replay_count": 0}, by=erin).replay_count == 0
 
 
 def test_replay_rows_are_imported_once(world, events):
