@@ -218,10 +218,12 @@ def plain_embeddings(items: Sequence[Text], rows: Sequence[Text], encoder: Encod
 def ours(found: Sequence[Overlap], *methods: str) -> Verdicts:
     """Rows that one of these methods alone would block, under the policy in force."""
     policy = Policy()
-    kept = ("meaning_limit", "meaning_background")
     return np.array(
         [
-            decide({name: value for name, value in one.scores.items() if name in (*methods, *kept)}, policy) is not None
+            decide(
+                {name: value for name, value in one.scores.items() if name in (*methods, "meaning_background")}, policy
+            )
+            is not None
             for one in found
         ]
     )

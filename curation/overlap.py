@@ -82,9 +82,8 @@ def decide(scores: Mapping[str, float], policy: Policy) -> tuple[str, float, flo
 
 
 def limit_of_meaning(scores: Mapping[str, float], policy: Policy) -> float:
-    if "meaning_background" in scores:
-        return policy.meaning_limit(scores["meaning_background"])
-    return max(policy.meaning_floor, scores.get("meaning_limit", 0.0))
+    """The cosine from which these scores would mean their item."""
+    return policy.meaning_limit(scores.get("meaning_background", 0.0))
 
 
 def merged(ranges: Iterable[tuple[int, int]], gap: int = 6) -> list[tuple[int, int]]:

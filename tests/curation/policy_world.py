@@ -15,7 +15,6 @@ def rows(containment, number, *, textbook=0.1, meaning=0.2):
         "jaccard": containment / 2,
         "meaning": meaning,
         "meaning_background": 0.5,
-        "meaning_limit": 0.8,
         "textbook": textbook,
     }
     return [(scores, True, bool(at % 2)) for at in range(number)]

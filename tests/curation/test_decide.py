@@ -29,6 +29,13 @@ def test_a_limit_moves_the_verdict():
     assert decide(scores, Policy(containment_limit=0.4)) == ("containment", 0.4, 0.4)
 
 
+@pytest.mark.parametrize(
+    ("other", "limit"), [({"meaning_background": 0.65}, 0.75), ({"meaning_limit": 0.9}, 0.7), ({}, 0.7)]
+)
+def test_the_limit_of_meaning_follows_from_the_background_alone(other, limit):
+    assert decide({"meaning": 0.76} | other, POLICY) == ("meaning", 0.76, limit)
+
+
 def test_a_limit_of_nothing_blocks_no_row_that_shares_nothing():
     assert decide(NOTHING, Policy(containment_limit=0.0)) is None
 

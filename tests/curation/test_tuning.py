@@ -102,7 +102,7 @@ def test_the_curve_of_nothing_has_no_height():
 
 
 SCORES = st.fixed_dictionaries(
-    {name: st.floats(0, 1) for name in ("containment", "jaccard", "meaning", "meaning_limit")}
+    {name: st.floats(0, 1) for name in ("containment", "jaccard", "meaning")}
 )
 LIMITS = st.floats(0, 1)
 

@@ -83,7 +83,7 @@ def test_no_text_and_no_id_leaves_the_vault(exam):
     assert not any(one in stored for one in ids) and "crates" not in stored and "choir" not in stored
     assert set(json.loads(stored)[0]["columns"]) <= {
         *("exact", "sequence", "containment", "jaccard", "textbook", "right", "reporting"),
-        *("meaning", "meaning_limit", "meaning_background"),
+        *("meaning", "meaning_background"),
     }
 
 
