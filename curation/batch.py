@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from curation import meaning, reportfiles
 from curation.rowfiles import BadFile, Distinct, Id, ItemRow, Record, Row, read_rows
+from curation.screening import coarse
 
 if TYPE_CHECKING:
     from curation.overlap import Overlap
@@ -66,17 +67,21 @@ def screened(rows: Iterable[Row], registry: "Registry", ids: Mapping[str, Id] | 
 
 
 def verdict_of(row: Row, found: "Overlap", epoch: int, ids: Mapping[str, Id] | None = None) -> Record:
-    """One line of a report. A clean row names no item and no method; its score is its containment."""
+    """One line of a report. A clean row names no item and no method; its score is its containment.
+
+    Compared with items of one's own (`ids`) it tells all; compared with the exam, a clean row's measures stay coarse.
+    """
     blocked = found.blocked
     item: Id | None = found.item_id if blocked else None
+    told = float if blocked or ids is not None else coarse
     return {
         "id": row.id,
         "verdict": BLOCKED if blocked else CLEAN,
         "method": found.method if blocked else "",
-        "score": float(found.score),
+        "score": told(found.score),
         "limit": float(found.limit),
         "item_id": ids[str(item)] if blocked and ids is not None else item,
-        "scores": {name: float(value) for name, value in found.scores.items() if math.isfinite(value)},
+        "scores": {name: told(value) for name, value in found.scores.items() if math.isfinite(value)},
         "epoch": epoch,
     }
 

@@ -14,7 +14,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 NUMBERS, WORDS = 0.2, 0.15  # the most that different numbers, and missing words, take off the cosine
 UNKNOWN = 0.5  # agreement where neither text has a number
 CANDIDATES = 16  # items a passage is compared with in detail
-LONGEST, WINDOW, STRIDE, MOST_WINDOWS = 180, 120, 80, 8  # words; and passages of one text
+LONGEST, WINDOW, STRIDE, MOST_WINDOWS = 180, 120, 80, 16  # words; and passages of one text
 MOST_CHARACTERS = 4_000  # of a passage: more than an encoder reads
 REFERENCE_TEXTS = 3_000  # that items are calibrated on, at most
 ROWS_AT_ONCE = 256
@@ -124,7 +124,15 @@ def passages_of(row: int, prompt: str, answer: str) -> list[Passage]:
     found = list(passages(row, together(prompt, answer)))
     if prompt and len(answer.split()) > 3:
         found += passages(row, prompt)
+        if is_foreign(prompt):  # which says nothing about the answer
+            shift = len(prompt) + 1
+            found += (replace(one, start=one.start + shift, end=one.end + shift) for one in passages(row, answer))
     return found
+
+
+def is_read_whole(prompt: str, answer: str) -> bool:
+    """Whether the passages of a row leave nothing of it out."""
+    return len(together(prompt, answer).split()) <= WINDOW + STRIDE * (MOST_WINDOWS - 1)
 
 
 def together(prompt: str, answer: str) -> str:
@@ -278,8 +286,10 @@ class Meaning:
         allowed: NDArray[np.bool_] | None = None,
     ) -> tuple[list[int], dict[int, Likeness]]:
         """The chosen rows (prompt, answer) that can be compared, and what they come nearest to; see `compare`."""
-        able = [row for row in chosen if not is_foreign("".join(rows[row]))]
-        found = [one for row in able for one in passages_of(row, *rows[row])]
+        parts = {row: passages_of(row, *rows[row]) for row in chosen}
+        found = [one for row in chosen for one in parts[row] if not is_foreign(one.text)]
+        read = {one.row for one in found}
+        able = [row for row in chosen if row in read or not parts[row]]
         vectors = encoder.encode([one.text for one in found])
         return able, self.compare(
             found, vectors, floor=policy.meaning_floor, margin=policy.meaning_margin, allowed=allowed

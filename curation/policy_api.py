@@ -1,5 +1,6 @@
 """Screening policies over REST: every version, what one would find, and saving the next."""
 
+from functools import cached_property
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -42,10 +43,13 @@ class PolicySerializer(serializers.ModelSerializer):
         fields = ("version", "values", "note", "measured", "saved_by", "saved_at", "in_force")
         read_only_fields = fields
 
+    @cached_property
+    def _standing(self) -> int:
+        """The version in force, asked once a page."""
+        return labelled.standing().version
+
     def get_in_force(self, policy: ScreeningPolicy) -> bool:
-        if "in_force" not in self.context:  # asked once a page, and not for the schema
-            self.context["in_force"] = labelled.standing().version
-        return bool(policy.version == self.context["in_force"])
+        return bool(policy.version == self._standing)
 
 
 class SaveSerializer(serializers.Serializer):

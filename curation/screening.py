@@ -3,17 +3,19 @@
 Every check answers, also when it passes, so that a page can show each measure against its limit.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from curation import commentary, personal_data, secrets_scan
+from curation import commentary, meaning, personal_data, secrets_scan
 from curation.duplicates import BLOCKING, METHODS, Twins
 from curation.overlap import Overlap
 
 AUTHOR_MOST = 500  # pairs of one subject, however many there are
 AUTHOR_SHARE = 0.2  # of all pairs
 AUTHOR_FREE = 25  # pairs a subject may have before shares mean anything
+STEP = 0.05  # of what a clean row's measures tell
 
 
 @dataclass(frozen=True)
@@ -114,8 +116,11 @@ def overlap(facts: Facts) -> Finding:
     evidence: dict[str, Any] = {"method": found.method, "scores": found.scores, "policy": found.policy}
     if found.encoder:
         evidence["encoder"] = found.encoder
+        if not meaning.is_read_whole(facts.prompt, facts.answer):
+            evidence["not_checked"] = ["the_meaning_of_parts_of_long_texts"]
     if not found.blocked:
-        return Finding("overlap", False, found.score, found.limit, evidence=evidence)
+        evidence["scores"] = {name: coarse(score) for name, score in found.scores.items()}
+        return Finding("overlap", False, coarse(found.score), found.limit, evidence=evidence)
     evidence |= {
         "item": found.item_id,
         "benchmark": found.benchmark,
@@ -125,6 +130,11 @@ def overlap(facts: Facts) -> Finding:
         f"It overlaps with an item of {found.benchmark} ({found.method} {found.score:.2f}, limit {found.limit:g})."
     )
     return Finding("overlap", True, found.score, found.limit, message[:300], evidence)
+
+
+def coarse(score: float) -> float:
+    """A measure of a clean row in steps of STEP, downwards: finer ones would lead who posts towards an item."""
+    return round(math.floor(score / STEP + 1e-9) * STEP, 2)
 
 
 def duplicate(facts: Facts) -> Finding:

@@ -8,6 +8,7 @@ import pytest
 from curation import meaning
 from curation.engine.encoder import OFF, Encoder
 from curation.meaning import Meaning, passages, passages_of, readable, terms
+from curation.overlap import Policy
 
 KEY = b"a key of at least sixteen bytes"
 ITEMS = [
@@ -139,3 +140,18 @@ def test_vectors_have_length_one_and_the_model_has_a_name(encoder: Encoder) -> N
 
 def test_embeddings_can_be_off() -> None:
     assert Encoder.default(OFF) is None
+
+
+def test_an_english_answer_behind_a_foreign_question_is_compared(opened: Meaning, encoder: Encoder) -> None:
+    row = ("Сколько она заработала за этот день на рынке, и почему именно столько?", REWORDED)
+    able, found = opened.measure([row], [0], encoder, Policy(), None)
+    assert able == [0]
+    assert found[0].item == 0
+    [span] = meaning.spans_of(row, found[0])
+    assert (span.part, row[1][span.start : span.end]) == ("answer", REWORDED)
+
+
+def test_what_is_beyond_the_passages_is_known() -> None:
+    most = meaning.WINDOW + meaning.STRIDE * (meaning.MOST_WINDOWS - 1)
+    assert meaning.is_read_whole("word " * (most - 3), "three more words")
+    assert not meaning.is_read_whole("word " * most, "more")

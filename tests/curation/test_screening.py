@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from curation import actions
+from curation import actions, screening
 from curation.duplicates import Twin, Twins
 from curation.models import Blocker, Case
 from curation.overlap import Overlap
@@ -167,3 +167,18 @@ def test_a_batch_is_one_event_and_few_queries(world, events, django_assert_max_n
     assert events() == ["cases.screened"]
     assert Case.objects.filter(state="open").count() == 30
     assert actions.screen_waiting(100, world.registry, by=TEST) == 0
+
+
+def test_a_clean_row_tells_its_measures_in_steps_and_a_blocked_one_exactly() -> None:
+    near = Overlap(0.2312, 0.25, "containment", scores={"containment": 0.2312, "jaccard": 0.0499})
+    clean = screening.overlap(Facts("correction", overlap=near))
+    assert (clean.score, clean.evidence["scores"]) == (0.2, {"containment": 0.2, "jaccard": 0.0})
+    hit = Overlap(0.8312, 0.25, "containment", "an-id", "exam v1", scores={"containment": 0.8312})
+    assert screening.overlap(Facts("correction", overlap=hit)).score == 0.8312
+
+
+def test_a_long_row_says_that_its_meaning_was_read_in_part() -> None:
+    read = Overlap(0.0, 0.25, "containment", scores={"meaning": 0.0}, encoder="a model")
+    finding = screening.overlap(Facts("correction", prompt="word " * 5_000, overlap=read))
+    assert finding.evidence["not_checked"] == ["the_meaning_of_parts_of_long_texts"]
+    assert "not_checked" not in screening.overlap(Facts("correction", prompt="word", overlap=read)).evidence

@@ -29,6 +29,10 @@ from django.contrib.auth.models import User
 from curation.actions import freeze_dataset
 from training.actions import queue_run
 from training.recipes import PRESETS
+import time
+from curation.models import ReplayRow
+while ReplayRow.objects.stale().exists():  # the freeze is refused until then
+    time.sleep(0.2)
 engineer = User.objects.get(username="engineer")
 dataset = freeze_dataset({name!r}, {recipe!r}, by=engineer)
 run = queue_run(dataset, PRESETS["quick"]["recipe"] | {changes!r}, seed=0, by=engineer)
