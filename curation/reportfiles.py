@@ -93,24 +93,51 @@ def writing(path: Path, metadata: Mapping[str, str]) -> Iterator[Report]:
     """A report that takes the place of `path` when all went well; otherwise what was there stays as it was."""
     ending = format_of(path)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}")
+    theirs: OSError | None = None
     try:
-        file = temporary.open("xb")
-    except OSError as problem:
-        raise BadFile(f"{path}: it cannot be written: {problem.strerror or problem}.") from problem
-    try:
-        with file:
-            if ending == ".parquet":
-                with closing(Parquet(file, metadata)) as columns:
-                    yield columns
-            elif ending == ".jsonl.gz":
-                with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
-                    yield JsonLines(packed)  # type: ignore[arg-type]
-            else:
-                yield JsonLines(file)
+        with temporary.open("xb") as file:
+            with formatted(file, ending, metadata) as report:
+                try:
+                    yield Told(report, path)
+                except OSError as problem:
+                    theirs = problem
+                    raise
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as problem:
-        raise BadFile(f"{path}: it cannot be written: {problem.strerror or problem}.") from problem
+        if problem is theirs:  # about another file, or no file at all
+            raise
+        raise unwritable(path, problem) from problem
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def formatted(file: IO[bytes], ending: str, metadata: Mapping[str, str]) -> Iterator[Report]:
+    """A report in the format of this ending; what is behind its last record is written at the end."""
+    if ending == ".parquet":
+        with closing(Parquet(file, metadata)) as columns:
+            yield columns
+    elif ending == ".jsonl.gz":
+        with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
+            yield JsonLines(packed)  # type: ignore[arg-type]
+    else:
+        yield JsonLines(file)
+
+
+class Told:
+    """A report that says, where it cannot be written, which file that is about."""
+
+    def __init__(self, report: Report, path: Path) -> None:
+        self._report, self._path = report, path
+
+    def write(self, records: Sequence[Record]) -> None:
+        try:
+            self._report.write(records)
+        except OSError as problem:
+            raise unwritable(self._path, problem) from problem
+
+
+def unwritable(path: Path, problem: OSError) -> BadFile:
+    return BadFile(f"{path}: it cannot be written: {problem.strerror or problem}.")
