@@ -60,7 +60,7 @@ def check_name(field: str, name: str) -> None:
     """Only a plain path below the folder of batches, in a format that is known."""
     path = PurePosixPath(name)
     hidden = any(part.startswith(".") for part in path.parts)
-    if not name or len(name) > 200 or path.is_absolute() or hidden or "\0" in name or "\\" in name:
+    if not name or name != str(path) or len(name) > 200 or path.is_absolute() or hidden or "\0" in name or "\\" in name:
         raise Refused.because(field, f"{name!r} is no file below CFT_VAR/batches.", "Such as july/rows.jsonl.")
     try:
         format_of(path)

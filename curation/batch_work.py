@@ -17,7 +17,7 @@ from django.conf import settings
 from django.db.models.functions import Now
 
 from curation import batch as batching
-from curation import batch_actions, registry, reportfiles, rowfiles
+from curation import batch_actions, registry, reportfiles, rowfiles, seekable
 from curation.batch import Tally
 from curation.batch_actions import Stale
 from curation.batches import BatchPart, BatchScreening
@@ -27,6 +27,7 @@ from curation.rowfiles import BadFile, Distinct, Mark, Record
 log = structlog.get_logger(__name__)
 
 PARTS = ".parts"
+ENDED = (BatchScreening.State.FINISHED, BatchScreening.State.FAILED)
 
 
 def work(part_id: int, *, by: str) -> list[int]:
@@ -43,15 +44,22 @@ def work(part_id: int, *, by: str) -> list[int]:
     try:
         return STEPS[part.kind](part, by)
     except BadFile as problem:
-        reason = str(problem).replace(f"{folder().resolve()}/", "")
-        batch_actions.fail_batch(part.batch_id, reason, by=by)
+        batch_actions.fail_batch(part.batch_id, in_words(part.batch, problem), by=by)
         forget(part.batch)
     except Stale as late:
         log.warning("batch.part_lost", part=part.pk, reason=str(late))
     except Exception:
         batch_actions.release_part(part)
         raise
+    finally:
+        forget_if_ended(part.batch)
     return []
+
+
+def in_words(batch: BatchScreening, problem: BadFile) -> str:
+    """The reason, with files named as whoever queued the batch knows them."""
+    copy = seekable.copy_of(Path(batch.input_name), parts_of(batch))
+    return str(problem).replace(str(copy), batch.input_name).replace(f"{folder().resolve()}/", "")
 
 
 # --- where the files are ----------------------------------------------------------------------------------------------
@@ -77,22 +85,50 @@ def forget(batch: BatchScreening) -> None:
     shutil.rmtree(parts_of(batch), ignore_errors=True)
 
 
+def forget_if_ended(batch: BatchScreening) -> None:
+    """Remove what was written after another worker had ended the batch, and forgotten it."""
+    if parts_of(batch).exists() and BatchScreening.objects.filter(pk=batch.pk, state__in=ENDED).exists():
+        forget(batch)
+
+
+def forget_ended() -> None:
+    """Remove what was left by workers that were killed before they could."""
+    left = {int(one.name) for one in (folder() / PARTS).glob("*") if one.name.isdecimal()}
+    for batch in BatchScreening.objects.filter(pk__in=left, state__in=ENDED) if left else ():
+        forget(batch)
+
+
 # --- the plan ---------------------------------------------------------------------------------------------------------
 def plan(part: BatchPart, by: str) -> list[int]:
     source, target = inside(part.batch.input_name), inside(part.batch.output_name)
     if not target.parent.is_dir():
         raise BadFile(f"{part.batch.output_name}: there is no such folder below CFT_VAR/batches: make it.")
+    if target.exists():
+        raise BadFile(f"{part.batch.output_name}: it is there already: name another file, or remove it.")
+
+    def alive() -> None:
+        batch_actions.renew_part(part)
+
     sha256 = sha256_of(source, part)
-    batch_actions.renew_part(part)
-    marks, rows = rowfiles.ranges_of(source, part.batch.range_rows)
+    alive()
+    parts_of(part.batch).mkdir(mode=0o700, parents=True, exist_ok=True)
+    seekable.make_copy(source, parts_of(part.batch), alive)
+    marks, rows = rowfiles.ranges_of(input_of(part.batch), part.batch.range_rows, alive)
     if not rows:
         raise BadFile(f'{source.name}: it holds no rows: give one {{"id", "text"}} a line.')
     parts = batch_actions.start_batch(part, input_sha256=sha256, marks=marks, rows=rows, by=by)
     return [one.pk for one in parts]
 
 
-def sha256_of(path: Path, part: BatchPart, piece: int = 1 << 26) -> str:
-    """Of a long file, with a sign of life every 64 MB."""
+def input_of(batch: BatchScreening) -> Path:
+    """What the ranges are read from: the copy that was planned with, or else the file itself."""
+    source = inside(batch.input_name)
+    copy = seekable.copy_of(source, parts_of(batch))
+    return copy if copy.is_file() else source
+
+
+def sha256_of(path: Path, part: BatchPart, piece: int = rowfiles.PIECE) -> str:
+    """Of a long file, with signs of life."""
     digest = hashlib.sha256()
     with rowfiles.opened(path, unpack=False) as file:
         while read := file.read(piece):
@@ -104,7 +140,7 @@ def sha256_of(path: Path, part: BatchPart, piece: int = 1 << 26) -> str:
 # --- a range ----------------------------------------------------------------------------------------------------------
 def screen_range(part: BatchPart, by: str) -> list[int]:
     epoch = opened()
-    source = inside(part.batch.input_name)
+    source = input_of(part.batch)
     rows = rowfiles.read_rows(source, Mark(part.first_row, part.first_line, part.first_byte), part.rows)
     tally, written = Tally(), bytearray()
     for records in batching.screened(rows, epoch):
@@ -158,7 +194,7 @@ def merge(part: BatchPart, by: str) -> list[int]:
             tally.add(records)
             distinct.add(record["id"] for record in records)
         reconcile(batch, tally)
-        distinct.check(source)
+        distinct.check(source, lambda: batch_actions.renew_part(part))
         batch_actions.renew_part(part)  # whoever lost the lease must not replace the report of who has it
     batch_actions.finish_batch(
         part,

@@ -9,7 +9,7 @@ import json
 import math
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -23,6 +23,8 @@ Id = str | int | float
 
 JSON_LINES = (".jsonl", ".jsonl.gz")
 FORMATS = (*JSON_LINES, ".parquet")
+PIECE = 1 << 26  # bytes between two signs of life of whoever reads a long file through
+ROWS_A_SIGN = 10_000
 BATCH = 128  # rows of a Parquet file in memory at once: each may hold a megabyte
 DEFAULT_BENCHMARK = "items"
 READ_FIELDS = ("id", "text", "prompt", "question", "answer", "benchmark")
@@ -154,6 +156,10 @@ def twice(path: Path, identity: object, numbers: Sequence[int]) -> BadFile:
     return BadFile(f'{where}: "id" {json.dumps(identity)} is also on {numbers[0]}: give every one its own.')
 
 
+def silent() -> None:
+    """The sign of life of somebody whom nobody waits for."""
+
+
 class Distinct:
     """Whether all ids of a long file differ, in 8 bytes an id. Equal fingerprints are compared by reading again."""
 
@@ -165,8 +171,11 @@ class Distinct:
             digest = hashlib.blake2b(str(one).encode("utf-8", "surrogatepass"), digest_size=8).digest()
             self._fingerprints.append(int.from_bytes(digest, "little"))
 
-    def check(self, path: Path) -> None:
-        """Raises BadFile, naming both lines, if an id of the file is there twice."""
+    def check(self, path: Path, alive: Callable[[], object] = silent) -> None:
+        """Raises BadFile, naming both lines, if an id of the file is there twice.
+
+        `alive` is called every now and then while the file is read again.
+        """
         ordered = np.sort(np.frombuffer(self._fingerprints, np.uint64))
         repeated = {int(one) for one in ordered[1:][ordered[1:] == ordered[:-1]]}
         places = (at for at, one in enumerate(self._fingerprints) if one in repeated)
@@ -175,6 +184,8 @@ class Distinct:
         seen: dict[str, int] = {}
         wanted, rows = next(places, None), enumerate(read_rows(path))
         for at, row in rows:
+            if at % ROWS_A_SIGN == 0:
+                alive()
             if at != wanted:
                 continue
             first = seen.setdefault(str(row.id), row.number)
@@ -268,8 +279,11 @@ def parquet_batches(file: IO[bytes], skip: int) -> Iterator[Any]:
         yield kept
 
 
-def ranges_of(path: Path, size: int) -> tuple[list[Mark], int]:
-    """Where each range of `size` rows begins, and how many rows there are. Reads the file once; parses nothing."""
+def ranges_of(path: Path, size: int, alive: Callable[[], object] = silent) -> tuple[list[Mark], int]:
+    """Where each range of `size` rows begins, and how many rows there are. Reads the file once; parses nothing.
+
+    `alive` is called every now and then.
+    """
     if format_of(path) == ".parquet":
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -280,7 +294,7 @@ def ranges_of(path: Path, size: int) -> tuple[list[Mark], int]:
         except pa.ArrowException as problem:
             raise BadFile(f"{path}: it is no Parquet file: {str(problem).splitlines()[0]}.") from problem
         return [Mark(first, first) for first in range(0, rows, size)], rows
-    marks, rows, offset = [], 0, 0
+    marks, rows, offset, told = [], 0, 0, 0
     with opened(path) as file:
         for before, line in enumerate(file):
             if line.strip():
@@ -288,4 +302,7 @@ def ranges_of(path: Path, size: int) -> tuple[list[Mark], int]:
                     marks.append(Mark(rows, before, offset))
                 rows += 1
             offset += len(line)
+            if offset - told >= PIECE:
+                told = offset
+                alive()
     return marks, rows

@@ -253,5 +253,6 @@ def resume_batch(batch_id: int) -> None:
 @shared_task(name="curation.tasks.sweep_batches")
 def sweep_batches() -> None:
     """Batches that nobody works on: a worker was killed, or Redis has forgotten the messages."""
+    batch_work.forget_ended()
     for batch_id in batch_work.left_behind():
         resume_batch.apply_async((batch_id,), queue="screening", priority=LAST, expires=10)

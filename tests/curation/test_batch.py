@@ -117,7 +117,7 @@ def test_a_merge_that_lost_its_lease_replaces_no_report(batch, folder, monkeypat
         batch_work.work(part(batch, number).pk, by=TEST)
     merge = part(batch, kind="merge")
 
-    def slow(self, path):
+    def slow(self, path, alive):
         BatchPart.objects.filter(pk=merge.pk).update(lease_expires_at=Now())
 
     monkeypatch.setattr(batch_work.Distinct, "check", slow)

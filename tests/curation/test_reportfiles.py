@@ -27,9 +27,9 @@ def test_a_disk_that_is_full_is_about_the_report(tmp_path, name, monkeypatch):
 
     monkeypatch.setattr(reportfiles.Parquet, "write", full)
     monkeypatch.setattr(reportfiles.JsonLines, "write", full)
-    with pytest.raises(BadFile, match=f"{name}: it cannot be written: No space left"):
-        with reportfiles.writing(tmp_path / name, {}) as report:
-            report.write([RECORD])
+    refused = pytest.raises(BadFile, match=f"{name}: it cannot be written: No space left")
+    with refused, reportfiles.writing(tmp_path / name, {}) as report:
+        report.write([RECORD])
     assert list(tmp_path.iterdir()) == []
 
 
