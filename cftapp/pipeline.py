@@ -77,6 +77,7 @@ NEXT: dict[str, list[Step]] = {
     "replay.screened": [("curation", "serving.tasks.mark_contamination", frozen)],
     "items.offered": [("screening", "curation.tasks.compare_items", ids("reverse_check"))],
     "items.compared": [("evaluation", "evaluation.tasks.import_checked", ids("reverse_check"))],
+    "items.not_compared": [("evaluation", "evaluation.tasks.import_checked", ids("reverse_check"))],
     "proposal.decided": [("evaluation", "evaluation.tasks.import_proposed", ids("proposal"))],
     "benchmark.proposed": [("evaluation", "evaluation.tasks.import_proposed", ids("proposal"))],
     "run.queued": [("training", "training.tasks.train", ids("run"))],

@@ -112,6 +112,7 @@ class ReverseCheck(models.Model):
     class State(models.TextChoices):
         ASKED = "asked", "Asked"
         FINISHED = "finished", "Finished"
+        FAILED = "failed", "Failed"
 
     id = models.UUIDField(primary_key=True, editable=False)
     sha256 = models.CharField(max_length=64, help_text="Of the offered registry.")
@@ -123,9 +124,11 @@ class ReverseCheck(models.Model):
     rows = models.PositiveIntegerField(default=0, help_text="Rows compared so far.")
     asked_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True)
+    error = models.TextField(blank=True, db_default="", help_text="Why the items could not be compared.")
 
     class Meta:
         indexes = [models.Index(fields=["asked_at"], condition=Q(state="asked"), name="reverse_check_waiting")]
+        constraints = [models.CheckConstraint(name="failed_check_says_why", condition=Q(state="failed") ^ Q(error=""))]
 
 
 class ReverseMatch(models.Model):

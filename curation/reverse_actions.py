@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import transaction
+from django.utils import timezone
 
 from audit.actions import record
 from curation import reverse
@@ -43,3 +44,18 @@ def scan_rows(check_id: UUID, registry: "Registry", limit: int, *, by: object) -
         return True
     record("items.compared", by=by, used=[("reverse_check", check.pk)], detail=reverse.figures(check))
     return False
+
+
+@transaction.atomic
+def fail_check(check_id: UUID, reason: str, *, by: object) -> bool:
+    """Close a check whose items cannot be compared, and say why; False where another worker is at it or has ended it.
+
+    Whoever asked for it refuses the items: nothing is published that was not compared.
+    """
+    check = reverse.lock(check_id)
+    if check is None:
+        return False
+    check.state, check.error, check.finished_at = ReverseCheck.State.FAILED, reason, timezone.now()
+    check.save(update_fields=["state", "error", "finished_at"])
+    record("items.not_compared", by=by, used=[("reverse_check", check_id)], detail={"rows": check.rows})
+    return True

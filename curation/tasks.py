@@ -116,8 +116,12 @@ def sweep() -> None:
     unsigned.sign()
     actions.withdraw_unconsented(by=SCREENER)
     screen_all()
-    for check_id in ReverseCheck.objects.filter(state=ReverseCheck.State.ASKED).values_list("pk", flat=True):
-        compare_items(str(check_id))
+    asked = ReverseCheck.objects.filter(state=ReverseCheck.State.ASKED).order_by("asked_at")
+    for check_id in list(asked.values_list("pk", flat=True)):
+        try:
+            compare_items(str(check_id))
+        except Exception as problem:  # noqa: BLE001 - a check that fails must not hold up the others
+            log.warning("screening.check_failed", check=str(check_id), problem=type(problem).__name__)
 
 
 def screen_all() -> None:
@@ -177,12 +181,13 @@ def compare_items(check_id: str) -> None:
         return
     try:
         items = reverse.open_offer(check)
-    except reverse.NoOffer as problem:
-        log.warning("screening.no_offer", check=check_id, problem=str(problem))
+        for _ in range(MOST_BATCHES):
+            if not reverse_actions.scan_rows(check.pk, items, RESCAN_BATCH, by=SCREENER):
+                return
+    except (reverse.NoOffer, registry.BadRegistry) as problem:
+        log.warning("screening.not_compared", check=check_id, problem=str(problem))
+        reverse_actions.fail_check(check.pk, str(problem), by=SCREENER)
         return
-    for _ in range(MOST_BATCHES):
-        if not reverse_actions.scan_rows(check.pk, items, RESCAN_BATCH, by=SCREENER):
-            return
     compare_items.apply_async((check_id,), queue="screening", retry=False)
 
 

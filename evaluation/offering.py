@@ -80,7 +80,7 @@ def unprotected(drafts: Sequence[Draft]) -> dict[int, Draft]:
 
 
 def compared(name: str, items: Mapping[int, Draft], purpose: str, within: ReverseCheck | None, by: Any) -> ReverseCheck:
-    """The finished check of these items; the first call for a `purpose` offers them. Raises Unfinished."""
+    """The finished check of these items; the first call for a `purpose` offers them. Raises Unfinished, Refused."""
     at_once = reads_rows()
     check_id = uuid4() if at_once else uuid5(NAMESPACE_URL, f"urn:cftapp:{purpose}")
     check = ReverseCheck.objects.filter(pk=check_id).first()
@@ -91,6 +91,9 @@ def compared(name: str, items: Mapping[int, Draft], purpose: str, within: Revers
         scan(check_id, by=by)
         vault.take_back([check_id])
         check.refresh_from_db()
+    if check.state == ReverseCheck.State.FAILED:
+        message = f"could not be compared with stored rows: {check.error.rstrip('.')}"
+        raise Refused.because("items", message, "Upload them again.")
     if check.state != ReverseCheck.State.FINISHED:
         waiting = Blocked("items", "are being compared with every stored row", "It goes on by itself.")
         raise with_check(Unfinished(waiting), check)

@@ -64,7 +64,7 @@ def import_proposed(proposal_id: str) -> None:
 
 @shared_task(name="evaluation.tasks.import_checked")
 def import_checked(check_id: str) -> None:
-    """The screener has compared an upload's items with every row: go on with it."""
+    """The screener has compared an upload's items with every row, or cannot: go on with it."""
     for proposal_id in Proposal.objects.unsettled().filter(reverse_check=UUID(check_id)).values_list("pk", flat=True):
         import_proposed(str(proposal_id))
 
@@ -119,7 +119,7 @@ def label() -> None:
 def sweep() -> None:
     """Whatever a lost message, a killed worker or a flushed Redis left waiting."""
     grading.clear_scratch()
-    compared = Q(reverse_check__isnull=True) | Q(reverse_check__state=ReverseCheck.State.FINISHED)
+    compared = Q(reverse_check__isnull=True) | ~Q(reverse_check__state=ReverseCheck.State.ASKED)
     for proposal_id in Proposal.objects.unsettled().filter(compared).values_list("pk", flat=True):
         import_proposed(str(proposal_id))
     take_back_offers()

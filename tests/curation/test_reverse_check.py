@@ -10,7 +10,7 @@ from django.db import connections
 
 from curation import actions, reverse, tasks
 from curation.models import Case, ReverseCheck
-from curation.registry import Registry
+from curation.registry import BadRegistry, Registry
 from curation.reverse_actions import ask_check, scan_rows
 from tests.curation.conftest import KEY, TEST, World, publish
 
@@ -119,12 +119,53 @@ def test_a_narrower_check_looks_at_what_was_found_and_at_newer_rows(world: World
 
 def test_items_that_were_exchanged_in_the_vault_are_not_compared(world: World, offered: ReverseCheck) -> None:
     world.case(ITEMS[0][2])
-    ReverseCheck.objects.filter(pk=offered.pk).update(sha256="0" * 64)
+    exchange(offered)
     tasks.compare_items(str(offered.pk))
     offered.refresh_from_db()
-    assert offered.state == "asked"
+    assert (offered.state, offered.rows) == ("failed", 0)
     with pytest.raises(reverse.NoOffer):
         reverse.open_offer(offered)
+
+
+def exchange(check: ReverseCheck) -> None:
+    """Its items are not in the vault any more."""
+    ReverseCheck.objects.filter(pk=check.pk).update(sha256="0" * 64)
+
+
+def test_a_check_that_cannot_be_made_is_closed_with_its_reason(offered: ReverseCheck, events: Any) -> None:
+    exchange(offered)
+    events()
+    tasks.compare_items(str(offered.pk)), tasks.compare_items(str(offered.pk))
+    offered.refresh_from_db()
+    assert offered.error == f"The items of check {offered.pk} are not on offer any more."
+    assert offered.finished_at is not None
+    assert events() == ["items.not_compared"]
+
+
+def test_so_is_one_whose_registry_cannot_be_read(world: World, offered: ReverseCheck, settings: Any) -> None:
+    world.case(ITEMS[0][2])
+    settings.CFT_REGISTRY_KEY = b"another key of thirty-two bytes."
+    tasks.compare_items(str(offered.pk))
+    offered.refresh_from_db()
+    assert (offered.state, "made with another key" in offered.error) == ("failed", True)
+
+
+@pytest.mark.parametrize("broken", [reverse.NoOffer, BadRegistry, ZeroDivisionError])
+def test_a_check_that_fails_does_not_hold_up_those_behind_it(
+    offered: ReverseCheck, monkeypatch: Any, broken: Any
+) -> None:
+    behind, original = offer([ITEMS[1]]), reverse.open_offer
+
+    def opened(check: ReverseCheck) -> Registry:
+        if check.pk == offered.pk:
+            raise broken("It cannot be read.")
+        return original(check)
+
+    monkeypatch.setattr(reverse, "open_offer", opened)
+    tasks.sweep()
+    behind.refresh_from_db(), offered.refresh_from_db()
+    assert behind.state == "finished"
+    assert offered.state == ("asked" if broken is ZeroDivisionError else "failed")
 
 
 @pytest.mark.parametrize(
@@ -150,6 +191,10 @@ def test_items_that_were_exchanged_in_the_vault_are_not_compared(world: World, o
 def test_each_role_does_its_part_and_no_other(connect_as: Any, role: str, database: str, statement: str) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         connect_as(role, database).execute(statement)
+
+
+def test_the_screener_may_close_a_check(connect_as: Any) -> None:
+    connect_as("screener", "default").execute("UPDATE curation_reversecheck SET state = 'failed', error = 'No offer.'")
 
 
 def test_what_is_kept_of_a_match_holds_no_words(world: World, offered: ReverseCheck) -> None:

@@ -173,6 +173,26 @@ def test_the_next_import_compares_rows_with_its_own_items_only(publish: Any) -> 
     assert RegistryEpoch.objects.latest("number").comparable_since is None  # weighed by other clean texts
 
 
+@pytest.mark.parametrize("heard", [True, False])
+def test_items_that_cannot_be_compared_are_refused_with_the_reason(uploaded: Proposal, heard: bool) -> None:
+    from curation.tasks import compare_items
+
+    tasks.import_proposed(str(uploaded.pk))
+    Offer.objects.all().delete()
+    check = ReverseCheck.objects.get()
+    compare_items(str(check.pk))
+    tasks.import_checked(str(check.pk)) if heard else tasks.sweep()
+    uploaded.refresh_from_db()
+    assert uploaded.state == "refused"
+    assert [(one["message"], one["remedy"]) for one in uploaded.reasons] == [
+        (
+            f"could not be compared with stored rows: The items of check {check.pk} are not on offer any more",
+            "Upload them again.",
+        )
+    ]
+    assert not BenchmarkVersion.objects.exists()
+
+
 def test_offers_are_taken_back_once_they_are_compared(uploaded: Proposal, monkeypatch: Any) -> None:
     go_on(uploaded)
     assert Offer.objects.count() == 1
