@@ -92,9 +92,9 @@ def screen_waiting(limit: int, registry: "Registry", *, without: Collection[int]
 
 
 @transaction.atomic
-def screen_freed(limit: int, registry: "Registry", *, by: object) -> int:
+def screen_freed(limit: int, registry: "Registry", *, without: Collection[int] = (), by: object) -> int:
     """Screen again a batch of duplicates whose kept one does not train any more. Returns how many."""
-    return _screen_batch(screener.lock_freed(limit), registry, by)
+    return _screen_batch(screener.lock_freed(limit, without), registry, by)
 
 
 def _screen_batch(cases: Sequence[Case], registry: "Registry", by: object) -> int:
@@ -117,12 +117,12 @@ def _screen_batch(cases: Sequence[Case], registry: "Registry", by: object) -> in
 
 
 @transaction.atomic
-def rescan_cases(limit: int, registry: "Registry", *, by: object) -> int:
+def rescan_cases(limit: int, registry: "Registry", *, without: Collection[int] = (), by: object) -> int:
     """Compare a batch of open and accepted cases with the items that came since they were screened. Returns how many.
 
     The rest of what was found about them stays. Cases for which that is not enough are `screen_waiting`'s.
     """
-    cases = rescanning.lock_met_before(limit, registry.number)
+    cases = rescanning.lock_met_before(limit, registry.number, without)
     if not cases:
         return 0
     blocked = rescanning.rescan(cases, registry)
@@ -168,9 +168,9 @@ def rescreen_subjects(subject_ids: Sequence[UUID | str], *, by: object) -> int:
 
 
 @transaction.atomic
-def screen_replay_rows(limit: int, registry: "Registry", *, by: object) -> int:
+def screen_replay_rows(limit: int, registry: "Registry", *, without: Collection[int] = (), by: object) -> int:
     """Check a batch of replay rows that the registry's epoch has not seen. Returns how many."""
-    rows = rescanning.lock_replay_rows(limit, registry.number)
+    rows = rescanning.lock_replay_rows(limit, registry.number, without)
     if not rows:
         return 0
     overlapping = rescanning.screen_replay(rows, registry)

@@ -6,9 +6,10 @@ with whatever came after its own.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
@@ -35,11 +36,17 @@ def met_before(number: int) -> Q:
     return Q(screened_epoch__gte=comparable_since(number)) & (Q(correction__isnull=True) | Q(measured))
 
 
-def lock_met_before(limit: int, number: int) -> dict[int, int]:
-    """Case → the epoch it was screened under, of up to `limit` such cases, locked."""
-    stale = Case.objects.filter(TRAINS, met_before(number), screened_epoch__lt=number).order_by("id")
-    locked = stale.select_for_update(skip_locked=True).values_list("pk", "screened_epoch")[:limit]
+def lock_met_before(limit: int, number: int, without: Collection[int] = ()) -> dict[int, int]:
+    """Case → the epoch it was screened under, of up to `limit` such cases, locked; none of `without`."""
+    stale = Case.objects.filter(TRAINS, met_before(number), screened_epoch__lt=number).exclude(pk__in=without)
+    locked = stale.order_by("id").select_for_update(skip_locked=True).values_list("pk", "screened_epoch")[:limit]
     return {pk: epoch for pk, epoch in locked if epoch is not None}
+
+
+@transaction.atomic
+def next_met_before(number: int, without: Collection[int]) -> list[int]:
+    """The case that `lock_met_before` would lock first now, if any."""
+    return list(lock_met_before(1, number, without))
 
 
 def rescan(cases: Mapping[int, int], registry: "Registry") -> dict[int, Finding]:
@@ -106,9 +113,16 @@ def count_frozen(cases: Iterable[int] = (), replay_rows: Iterable[int] = ()) -> 
     return DatasetRow.objects.filter(held).values("pk").count()
 
 
-def lock_replay_rows(limit: int, number: int) -> list[ReplayRow]:
+def lock_replay_rows(limit: int, number: int, without: Collection[int] = ()) -> list[ReplayRow]:
     unseen = ReplayRow.objects.filter(Q(screened_epoch__isnull=True) | Q(screened_epoch__lt=number))
-    return list(unseen.order_by("id").select_for_update(skip_locked=True)[:limit])
+    chosen = unseen.exclude(pk__in=without).order_by("id")
+    return list(chosen.select_for_update(skip_locked=True)[:limit])
+
+
+@transaction.atomic
+def next_replay_rows(number: int, without: Collection[int]) -> list[int]:
+    """The row that `lock_replay_rows` would lock first now, if any."""
+    return [row.pk for row in lock_replay_rows(1, number, without)]
 
 
 def screen_replay(rows: Sequence[ReplayRow], registry: "Registry") -> dict[int, Overlap]:

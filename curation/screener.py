@@ -252,9 +252,16 @@ def sign_unsigned(after: int, limit: int) -> list[int]:
     return cases
 
 
-def lock_freed(limit: int) -> list[Case]:
+def lock_freed(limit: int, without: Collection[int] = ()) -> list[Case]:
     """Up to `limit` duplicates whose kept one does not train any more: the first of them takes its place."""
-    return lock(signatures.freed(limit))
+    freed = signatures.freed(limit + len(without))
+    return lock([pk for pk in freed if pk not in without][:limit])
+
+
+@transaction.atomic
+def next_freed(epoch: int, without: Collection[int]) -> list[int]:
+    """The case that `lock_freed` would lock first now, if any."""
+    return [case.pk for case in lock_freed(1, without)]
 
 
 def pairs_by_author(subjects: set[UUID]) -> tuple[dict[UUID, int], int]:

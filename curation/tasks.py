@@ -4,13 +4,24 @@ A message is only a doorbell. `sweep` finds whatever was never rung for: feedbac
 of an older epoch, replay rows nobody has looked at.
 """
 
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
 import structlog
 from celery import chord, shared_task
 from django.utils import timezone
 
-from curation import actions, batch_actions, batch_work, inquiry_actions, registry, reverse, reverse_actions, screener
+from curation import (
+    actions,
+    batch_actions,
+    batch_work,
+    inquiry_actions,
+    registry,
+    rescanning,
+    reverse,
+    reverse_actions,
+    screener,
+)
 from curation.models import Inquiry, ReverseCheck
 from curation.registry import Registry
 
@@ -132,14 +143,41 @@ def screen_all() -> None:
     if epoch is None:
         return
     screen_in_turns(epoch)
-    for action, rows in (
-        (actions.screen_freed, BATCH),
-        (actions.rescan_cases, RESCAN_BATCH),
-        (actions.screen_replay_rows, RESCAN_BATCH),
+    for action, following, rows in (
+        (actions.screen_freed, screener.next_freed, BATCH),
+        (actions.rescan_cases, rescanning.next_met_before, RESCAN_BATCH),
+        (actions.screen_replay_rows, rescanning.next_replay_rows, RESCAN_BATCH),
     ):
+        failed: set[int] = set()
         for _ in range(MOST_BATCHES):
-            if action(rows, epoch, by=SCREENER) == 0:
+            if not some_or_each(action, following, rows, epoch, failed):
                 break
+
+
+def some_or_each(
+    action: Callable[..., int],
+    following: Callable[[int, Collection[int]], list[int]],
+    rows: int,
+    epoch: Registry,
+    failed: set[int],
+) -> int:
+    """One batch of an action; where a row makes it fail, one by one. Returns how many had their turn.
+
+    Whoever fails alone is added to `failed`, keeps its older epoch, and is in no further batch of this sweep.
+    """
+    try:
+        return action(rows, epoch, without=failed, by=SCREENER)
+    except Exception as problem:  # noqa: BLE001 - a row that no check can read must not hold up the others
+        log.warning("screening.batch_failed", problem=type(problem).__name__)
+    turns = 0
+    while turns < rows and (first := following(epoch.number, failed)):
+        turns += 1
+        try:
+            action(1, epoch, without=failed, by=SCREENER)
+        except Exception as problem:  # noqa: BLE001 - and its text is in no log
+            log.warning("screening.row_failed", row=first[0], problem=type(problem).__name__)
+            failed.update(first)
+    return turns
 
 
 def screen_in_turns(epoch: Registry) -> None:
