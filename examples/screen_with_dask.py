@@ -29,7 +29,7 @@ from dask.distributed import Client, LocalCluster, WorkerPlugin, as_completed, g
 from curation import batch, reportfiles, rowfiles, tuning
 from curation.engine.encoder import Encoder
 from curation.registry import BadRegistry, Registry
-from curation.rowfiles import BadFile
+from curation.rowfiles import BadFile, Id
 
 KEY = "CFT_REGISTRY_KEY"
 
@@ -41,8 +41,8 @@ class Screener(WorkerPlugin):
 
     registry: Registry
 
-    def __init__(self, path: str, epoch: int, limits: Mapping[str, float]) -> None:
-        self.path, self.epoch, self.limits = path, epoch, limits
+    def __init__(self, path: str, epoch: int, limits: Mapping[str, float], ids: Mapping[str, Id] | None) -> None:
+        self.path, self.epoch, self.limits, self.ids = path, epoch, limits, ids
 
     def setup(self, worker: Any) -> None:
         opened = Registry.open(self.path, bytes.fromhex(os.environ[KEY]), self.epoch)
@@ -51,10 +51,10 @@ class Screener(WorkerPlugin):
 
 def screen_partition(source: str, target: str) -> batch.Tally:
     """Runs in a worker: one partition in, its report out."""
-    registry: Registry = get_worker().plugins[Screener.name].registry
+    screener: Screener = get_worker().plugins[Screener.name]
     tally = batch.Tally()
-    with reportfiles.writing(Path(target), batch.metadata_of(registry)) as report:
-        for records in batch.screened(rowfiles.read_rows(Path(source)), registry):
+    with reportfiles.writing(Path(target), batch.metadata_of(screener.registry)) as report:
+        for records in batch.screened(rowfiles.read_rows(Path(source)), screener.registry, screener.ids):
             report.write(records)
             tally.add(records)
     return tally
@@ -64,12 +64,11 @@ def screen_all(client: Client, screener: Screener, source: Path, target: Path) -
     """Screen every partition of `source` into `target`; the sum. Raises BadFile when a row is missing or too many."""
     if source.resolve() == target.resolve():
         raise BadFile(f"{target}: it is the input: name another folder.")
-    partitions = sorted(source.glob("*.parquet"))
-    if not partitions:
-        raise BadFile(f"{source}: there is no *.parquet in it.")
-    target.mkdir(parents=True, exist_ok=True)
+    partitions = partitions_of(source, target)
+    reports = [target.resolve() / one.relative_to(source) for one in partitions]
+    for report in reports:
+        report.parent.mkdir(parents=True, exist_ok=True)
     client.register_plugin(screener)
-    reports = [target.resolve() / one.name for one in partitions]
     asked = client.map(
         screen_partition,
         [str(one.resolve()) for one in partitions],
@@ -83,6 +82,22 @@ def screen_all(client: Client, screener: Screener, source: Path, target: Path) -
     for partition, report, tally in zip(partitions, reports, tallies, strict=True):
         reconcile(partition, report, tally)
     return batch.Tally(sum(one.rows for one in tallies), sum((one.methods for one in tallies), Counter()))
+
+
+def partitions_of(source: Path, target: Path) -> list[Path]:
+    """The Parquet files below `source`, however deep (`day=1/part-0.parquet`), but for hidden ones, such as those that
+    a writer has not finished, and for reports below it. Raises BadFile if there is none.
+    """
+    found = [
+        path
+        for path in sorted(source.rglob("*.parquet"))
+        if path.is_file()
+        and not any(part.startswith((".", "_")) for part in path.relative_to(source).parts)
+        and not path.resolve().is_relative_to(target.resolve())
+    ]
+    if not found:
+        raise BadFile(f"{source}: there is no *.parquet in it.")
+    return found
 
 
 def reconcile(partition: Path, report: Path, tally: batch.Tally) -> None:
@@ -107,20 +122,22 @@ def limits_of(policy: Path | None) -> dict[str, float]:
 
 
 @contextmanager
-def registry_of(options: argparse.Namespace) -> Iterator[Path]:
-    """The registry to use; one of `--items` is built under a random key, and both are gone afterwards."""
+def registry_of(options: argparse.Namespace) -> Iterator[tuple[Path, dict[str, Id] | None]]:
+    """The registry to use, and what its items are called if not by their ids: in one of `--items`, which is built under
+    a random key, they have numbers. File and key are gone afterwards.
+    """
     if options.registry:
         if KEY not in os.environ:
             raise BadFile(f"{KEY} is not set: workers open the registry with it.")
-        yield options.registry
+        yield options.registry, None
         return
     key = secrets.token_bytes(32)
-    items = [(str(one.id), one.benchmark, one.question, one.answer) for one in rowfiles.read_items(options.items)]
+    items, ids = batch.protect(rowfiles.read_items(options.items))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "items.cftreg"
         path.write_bytes(Registry.build(items, key, encoder=Encoder.default()))
         os.environ[KEY] = key.hex()  # inherited by the workers that this process starts
-        yield path
+        yield path, ids
         del os.environ[KEY]
 
 
@@ -145,8 +162,15 @@ def arguments() -> argparse.Namespace:
     which.add_argument("--items", type=Path, help='{"id", "question", "answer"}: build a throw-away registry')
     parser.add_argument("--epoch", type=int, default=0, help="number of the registry's epoch, for the report")
     parser.add_argument("--policy", type=Path, help="JSON: the epoch's thresholds by name, where a policy was saved")
-    parser.add_argument("--input", type=Path, required=True, help="folder of *.parquet: id and text, or prompt, answer")
-    parser.add_argument("--output", type=Path, required=True, help="folder of the reports, one a partition")
+    parser.add_argument(
+        "--input",
+        type=Path,
+        required=True,
+        help="folder of *.parquet, also in folders of it: id and text, or prompt, answer",
+    )
+    parser.add_argument(
+        "--output", type=Path, required=True, help="folder of the reports, one a partition, under its name"
+    )
     parser.add_argument("--workers", type=int, default=2, help="processes on this machine")
     parser.add_argument("--scheduler", help="address of a running cluster, instead of --workers")
     given = parser.parse_args()
@@ -159,8 +183,8 @@ def main() -> int:
     options = arguments()
     try:
         limits = limits_of(options.policy)
-        with registry_of(options) as registry, connected(options) as client:
-            screener = Screener(str(registry.resolve()), options.epoch, limits)
+        with registry_of(options) as (registry, ids), connected(options) as client:
+            screener = Screener(str(registry.resolve()), options.epoch, limits, ids)
             total = screen_all(client, screener, options.input, options.output)
     except (BadFile, BadRegistry) as problem:
         print(problem, file=sys.stderr)

@@ -78,6 +78,24 @@ def test_a_throw_away_registry_of_items_will_do(rows, tmp_path):
     assert "5 blocked" in done.stdout
 
 
+def test_partitions_in_folders_and_ids_of_any_kind(rows, tmp_path):
+    """As Hive names them; two have one name. What a writer has not finished is no partition."""
+    for number, folder in ((0, "day=1/hour=0"), (1, "day=2"), (2, "_temporary/0")):
+        (rows / folder).mkdir(parents=True)
+        (rows / f"part-{number}.parquet").rename(rows / folder / "part-0.parquet")
+    items, out = tmp_path / "items.jsonl", rows / "reports"
+    items.write_text('{"id": "\\ud800", "question": ' + json.dumps(LEAK) + "}\n")
+    given = ("--items", items, "--input", rows, "--output", out, "--workers", 1)
+    for _ in range(2):  # the second time the reports are there
+        done = example(*given, CFT_EMBEDDING_MODEL="off")
+        assert done.returncode == 0, done.stderr
+        assert "160 rows: 156 clean, 4 blocked (exact 4)" in done.stdout
+    reports = sorted(str(path.relative_to(out)) for path in out.rglob("*.parquet"))
+    assert reports == ["day=1/hour=0/part-0.parquet", "day=2/part-0.parquet", "part-3.parquet", "part-4.parquet"]
+    named = pq.ParquetFile(out / "day=2" / "part-0.parquet").read(["row_id", "item_id"]).to_pylist()
+    assert {"row_id": "1-1", "item_id": "?"} in named
+
+
 def test_the_thresholds_of_a_saved_policy_count(rows, tmp_path):
     file, policy = tmp_path / "epoch.cftreg", tmp_path / "policy.json"
     file.write_bytes(Registry.build(EXAM, KEY))
