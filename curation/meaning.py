@@ -120,13 +120,17 @@ def passage(row: int, text: str, start: int, end: int) -> Passage:
 
 
 def passages_of(row: int, prompt: str, answer: str) -> list[Passage]:
-    """What is compared of a row: the whole of it, and its question where an answer of some length follows."""
+    """What is compared of a row: the whole of it, and its question where an answer of some length follows.
+
+    The question of a text without an answer is its first line.
+    """
     found = list(passages(row, together(prompt, answer)))
-    if prompt and len(answer.split()) > 3:
-        found += passages(row, prompt)
-        if is_foreign(prompt):  # which says nothing about the answer
-            shift = len(prompt) + 1
-            found += (replace(one, start=one.start + shift, end=one.end + shift) for one in passages(row, answer))
+    question, rest = (prompt, answer) if answer else split(prompt)
+    if question.strip() and len(rest.split()) > (3 if answer else 0):
+        found += passages(row, question)
+    if prompt and answer and is_foreign(prompt):  # which says nothing about the answer
+        shift = len(prompt) + 1
+        found += (replace(one, start=one.start + shift, end=one.end + shift) for one in passages(row, answer))
     return found
 
 

@@ -155,3 +155,8 @@ def test_what_is_beyond_the_passages_is_known() -> None:
     most = meaning.WINDOW + meaning.STRIDE * (meaning.MOST_WINDOWS - 1)
     assert meaning.is_read_whole("word " * (most - 3), "three more words")
     assert not meaning.is_read_whole("word " * most, "more")
+
+
+def test_the_first_line_of_a_text_is_compared_for_itself() -> None:
+    assert [one.text for one in passages_of(0, "Who owns it?\nAnswer:\n#### 18", "")][1:] == ["Who owns it?"]
+    assert len(passages_of(0, "Who owns it?", "")) == 1
