@@ -141,7 +141,8 @@ def cases() -> dict[str, Callable[..., Line]]:
 
 def base_line(folder: Path, base: Path) -> Line:
     corrections = as_pairs(world.corrections(200, 0))
-    measured = measure(folder, base, None, exam(corrections, list(world.corrected_heldout(200, 0))))
+    heldout: list[Any] = list(world.corrected_heldout(200, 0))
+    measured = measure(folder, base, None, exam(corrections, heldout))
     return {"case": "base model", "seed": 0, "pairs": 0, "poison": 0, "replay": 0, **measured}
 
 

@@ -276,7 +276,7 @@ def opened(domains: Sequence[Domain], encoder: Encoder) -> Registry:
 
 def recall(leaks: Sequence[Leak], blocked: Verdicts) -> dict[str, float]:
     """Per cent of each form that is blocked, and their mean."""
-    all_of, hits = Counter(leak.form for leak in leaks), Counter()
+    all_of, hits = Counter(leak.form for leak in leaks), Counter[str]()
     for leak, hit in zip(leaks, blocked, strict=False):
         hits[leak.form] += bool(hit)
     shares = {form: round(100 * hits[form] / count, 1) for form, count in all_of.items()}

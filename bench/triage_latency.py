@@ -14,6 +14,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,16 +99,16 @@ def review(clock: Clock, people: list[Any], verdicts: int) -> None:
     rng = random.Random(1)
     for number in range(verdicts):
         person = people[number % len(people)]
-        case = clock.time("next case", lambda person=person: actions.claim_next_case(person))
+        case = clock.time("next case", partial(actions.claim_next_case, person))
         if rng.random() < 0.1:
-            case = clock.time("skip", lambda person=person, case=case: actions.claim_next_case(person, after=case.pk))
+            case = clock.time("skip", partial(actions.claim_next_case, person, after=case.pk))
         verdict = rng.choice(VERDICTS)
         clock.time(
             f"verdict: {verdict}",
-            lambda person=person, case=case, verdict=verdict: actions.decide_case(case.pk, verdict, by=person),
+            partial(actions.decide_case, case.pk, verdict, by=person),
         )
         if rng.random() < 0.1:
-            clock.time("undo", lambda person=person, case=case: actions.undo_verdict(case.pk, by=person))
+            clock.time("undo", partial(actions.undo_verdict, case.pk, by=person))
 
 
 def pages(clock: Clock, person: Any, times: int) -> None:
@@ -124,8 +125,9 @@ def pages(clock: Clock, person: Any, times: int) -> None:
     for _ in range(times):
         clock.time("bench page", lambda: client.get(reverse("curation:bench"), headers={"HX-Request": ""}))
         case = actions.claim_next_case(person)
+        assert case is not None, "the queue is empty"
         url = reverse("curation:decide", args=[case.pk])
-        reply = clock.time("verdict by key", lambda url=url: client.post(url, {"verdict": "rejected"}))
+        reply = clock.time("verdict by key", partial(client.post, url, {"verdict": "rejected"}))
         assert reply.status_code == 200, reply.content
 
 

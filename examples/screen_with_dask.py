@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow.parquet as pq
 from dask.distributed import Client, LocalCluster, WorkerPlugin, as_completed, get_worker
@@ -51,7 +51,7 @@ class Screener(WorkerPlugin):
 
 def screen_partition(source: str, target: str) -> batch.Tally:
     """Runs in a worker: one partition in, its report out."""
-    screener: Screener = get_worker().plugins[Screener.name]
+    screener = cast(Screener, get_worker().plugins[Screener.name])
     tally = batch.Tally()
     with reportfiles.writing(Path(target), batch.metadata_of(screener.registry)) as report:
         for records in batch.screened(rowfiles.read_rows(Path(source)), screener.registry, screener.ids):
