@@ -73,7 +73,7 @@ def test_people_review_and_freeze_through_the_web(world, rosa, erin):
         actions.decide_case(second.pk, "taste", by=rosa)
         assert actions.import_replay_rows([{"skill": "chat", "prompt": "Bye", "answer": "Bye"}], by=erin) == 1
         assert freezing.plan(Recipe()).pair_count == 1
-        assert actions.freeze_dataset("first", {}, by=erin).pair_count == 1
+        assert actions.freeze_dataset("first", {"replay_count": 1}, by=erin).pair_count == 1
     assert Pair.objects.get().state == "accepted"
 
 
