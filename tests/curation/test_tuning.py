@@ -101,9 +101,7 @@ def test_the_curve_of_nothing_has_no_height():
     assert all(math.isnan(point.recall) for point in tuning.curve([CLEAN], Policy(), "containment_limit"))
 
 
-SCORES = st.fixed_dictionaries(
-    {name: st.floats(0, 1) for name in ("containment", "jaccard", "meaning")}
-)
+SCORES = st.fixed_dictionaries({name: st.floats(0, 1) for name in ("containment", "jaccard", "meaning")})
 LIMITS = st.floats(0, 1)
 
 
