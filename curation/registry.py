@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from curation import building, meaning, normalise, snapshot
+from curation import building, figures, meaning, normalise, snapshot
 from curation import overlap as ov
 from curation.building import Item
 from curation.meaning import Likeness, Meaning
@@ -37,6 +37,7 @@ PARAMETERS = {
     "common_in_background": ov.COMMON_IN_BACKGROUND,
     "common_in_registry": ov.COMMON_IN_REGISTRY,
     "fingerprint": "siphash-2-4",
+    "figures": [figures.LEAST, figures.SHARE, figures.WHOLE],
 }
 
 
@@ -62,6 +63,7 @@ class Registry:
         self._keys = kernel_keys(key)
         self._tables = tables_of(self.arrays)
         self._meaning = Meaning(self.arrays, key) if self.header["encoder"] else None
+        self._figures = figures.Figures(self.arrays, key)
         self._encoder = encoder
 
     @staticmethod
@@ -87,7 +89,9 @@ class Registry:
         policy = policy or Policy()
         made = Build(list(items), list(background), key, policy)
         arrays = made.finished(number, comparable(previous, key))
-        sealed = meaning.build_arrays([item[2:] for item in made.items], encoder, made.clean, key) if encoder else {}
+        sealed = figures.build_arrays([item[2] for item in made.items], key)
+        if encoder:
+            sealed |= meaning.build_arrays([item[2:] for item in made.items], encoder, made.clean, key)
         header = {
             "format": FORMAT,
             "number": number,
@@ -212,10 +216,13 @@ class Registry:
         shared = (integers[:, (k.EXACT_FIELD, k.RUN_FIELD)] >= 0).any(axis=1) | (floats > 0).any(axis=1)
         scores = {}
         for row in np.flatnonzero(shared).tolist():
+            share = min(float(floats[row, k.SHARE]), 1.0)
+            if self._figures.contradict(int(integers[row, k.WINDOW_FIELD]) // 3, rows[row], share):
+                share = k.FLOOR
             scores[row] = {
                 "exact": float(integers[row, k.EXACT_FIELD] >= 0),
                 "sequence": float(integers[row, k.RUN_FIELD] >= 0),
-                "containment": round(min(float(floats[row, k.SHARE]), 1.0), 4),
+                "containment": round(share, 4),
                 "jaccard": round(float(floats[row, k.JACCARD]), 4),
             }
         return integers, scores
