@@ -211,7 +211,7 @@ def protection(fields: Fields, parts: Sequence[Part]) -> Protection:
     for part in parts:
         assembly.tally(part.starts, part.owners, part.masks, part.weight, kept, rare, mass)
     enough = (fields.lengths >= LEAST_WORDS) & (rare >= ov.MIN_GRAMS)
-    big = fields.long_counts >= ov.MIN_GRAMS
+    big = fields.long_counts >= ov.MIN_LONG_GRAMS
     plain = big & ((2 * rare < kept) | ~enough)
     return Protection(rare, np.where(enough, mass, np.inf).astype(np.float32), enough, big, plain)
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 GRAM, LONG_GRAM = 3, 5
 MIN_GRAMS = 6  # a field with fewer rare n-grams cannot be told from its template
+MIN_LONG_GRAMS = 16  # a field with fewer kept 5-grams has no Jaccard: over the kept half it would be chance
 COMMON_IN_BACKGROUND = 10  # documents: an n-gram in as many says nothing
 COMMON_IN_REGISTRY = 5  # items of one benchmark: their template, not their content
 

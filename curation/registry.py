@@ -33,7 +33,7 @@ PARAMETERS = {
     "gram": ov.GRAM,
     "long_gram": ov.LONG_GRAM,
     "kept": "half (h mod 2), long ones by their last 3-gram",
-    "least_grams": ov.MIN_GRAMS,
+    "least_grams": [ov.MIN_GRAMS, ov.MIN_LONG_GRAMS],
     "common_in_background": ov.COMMON_IN_BACKGROUND,
     "common_in_registry": ov.COMMON_IN_REGISTRY,
     "fingerprint": "siphash-2-4",

@@ -189,7 +189,6 @@ def test_another_check_still_blocks(world: World, rosa: User, lea: User) -> None
         ({"environment": "staging"}, "environment"),
         ({"right": "Ask jan.novak@example.org for it."}, "personal_data"),
         ({"right": "The key is AKIAIOSFODNN7EXAMPLE."}, "secret"),
-        ({"prompt": "x " * 60_000}, "overlap"),
     ],
 )
 def test_some_things_nobody_overrides(world: World, rosa: User, more: dict[str, Any], check: str) -> None:
