@@ -40,10 +40,10 @@ $(DEV): $(STAMP)
 install: $(DEV) ## the virtual environment, as constraints.txt pins it
 
 up: $(STAMP) ## every process on this machine; prints the address and the demo accounts
-	@exec "$(PY)" -m cftapp.up --with-parent
+	@exec "$(PY)" -m cftapp.local.up --with-parent
 
 demo: $(STAMP) ## the whole loop once without a browser, to a verdict
-	@exec "$(PY)" -m cftapp.demo
+	@exec "$(PY)" -m cftapp.local.demo
 
 manage: $(STAMP) ## Django's command line as owner: make manage ARGS="verify_log"
 	@exec "$(PY)" manage.py $(ARGS)

@@ -7,7 +7,7 @@ import sys
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cftapp.settings")
-    from cftapp.embedded import adopt_environment
+    from cftapp.local.embedded import adopt_environment
 
     adopt_environment(os.environ)
     from django.core.management import execute_from_command_line

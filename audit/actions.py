@@ -9,7 +9,8 @@ import rfc8785
 from django.db import connection, transaction
 from django.utils import timezone
 
-from audit.refusal import Blocked, Refused
+from cftapp.base.actors import Actor, actor_name
+from cftapp.base.refusal import Blocked, Refused
 
 __all__ = ["Announcement", "Blocked", "Ref", "Refused", "actor_name", "record", "subscribe"]
 
@@ -40,15 +41,10 @@ def subscribe(listener: Callable[[Announcement], None]) -> None:
     _subscribers.append(listener)
 
 
-def actor_name(by: object) -> str:
-    """'user:7' for an account; a string such as 'process:screener' or 'source:2' as it is."""
-    return by if isinstance(by, str) else f"user:{getattr(by, 'pk')}"  # noqa: B009 - any account model has a pk
-
-
 def record(
     name: str,
     *,
-    by: object,
+    by: Actor,
     used: Iterable[Ref] = (),
     generated: Iterable[Ref] = (),
     detail: dict[str, Any] | None = None,

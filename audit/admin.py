@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from audit.models import Checkpoint
-from cftapp.back_office import ReadOnly
+from cftapp.base.back_office import ReadOnly
 
 
 @admin.register(Checkpoint)

@@ -11,14 +11,14 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from audit import lineage as lines
-from audit import proofs, reading
+from audit import log_pages, proofs
 from audit.lineage import Stage, Step
 from audit.management.commands.seal import outside_file
 from audit.models import Edge, Event
 from audit.verify import Report
 from audit.verify import verify as verify_log
-from cftapp import names
-from cftapp.accounts import ROLES, has_role, role_required
+from cftapp.base import names
+from cftapp.base.accounts import ROLES, has_role, role_required
 
 CHECKPOINTS = 10
 SHOWN_STEPS = 40
@@ -38,17 +38,17 @@ READERS = ("reviewer", "lead")  # who may open an interaction that is not their 
 @role_required(*ROLES)
 def log(request: HttpRequest) -> HttpResponse:
     """Newest first; `name` is an event's whole name, `about` what it is about, `before` where the page begins."""
-    names = reading.event_names()
+    names = log_pages.event_names()
     name, about = request.GET.get("name", ""), request.GET.get("about", "")
-    wanted = [one for one in names if one == name or (not name and reading.noun(one) == about)]
+    wanted = [one for one in names if one == name or (not name and log_pages.noun(one) == about)]
     before = request.GET.get("before", "")
     begins = int(before[:18]) if before.isdecimal() else None
-    rows, older = reading.newest_events(wanted if name or about else None, begins)
+    rows, older = log_pages.newest_events(wanted if name or about else None, begins)
     context = {
         "rows": rows,
         "older": older,
         "names": names,
-        "nouns": sorted({reading.noun(one) for one in names}),
+        "nouns": sorted({log_pages.noun(one) for one in names}),
         "name": name,
         "about": about,
         "is_first": not before,

@@ -23,11 +23,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from training.engine import world  # noqa: E402
+from training.demo_model import world  # noqa: E402
 from training.engine.digests import base_sha256, file_sha256  # noqa: E402
-from training.recipes import PRESETS  # noqa: E402
+from training.preparation.recipes import PRESETS  # noqa: E402
 
-BASE = ROOT / "training" / "engine" / "base"
+BASE = ROOT / "training" / "demo_model" / "base"
 Line = dict[str, Any]
 
 

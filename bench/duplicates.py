@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from curation.duplicates import SHARED_LEAST, Row, band_keys, near, semantic
-from curation.overlap import Policy
+from curation.checks.duplicates import SHARED_LEAST, Row, band_keys, near, semantic
+from curation.decontamination.overlap import Policy
 
 Edit = Callable[[str, random.Random], str]
 
@@ -104,7 +104,7 @@ def merged_by_meaning(rows: Sequence[Row], vectors: Any, limit: float) -> list[t
 
 def measure_world(encoder: Any, policy: Policy) -> dict[str, Any]:
     """Corrections of the demo world: pairs of one fact, pairs of two, and how many of each are merged."""
-    from training.engine import world
+    from training.demo_model import world
 
     made = world.corrections(256, 0, 4)
     rows, topics = [Row(one["prompt"], one["chosen"]) for one in made], [one["topic"] for one in made]
@@ -127,7 +127,7 @@ def main() -> None:
     given = parser.parse_args()
     policy, encoder = Policy(), None
     if not given.no_embeddings:
-        from curation.engine.encoder import Encoder
+        from curation.decontamination.engine.encoder import Encoder
 
         encoder = Encoder.default()
     told: dict[str, Any] = {

@@ -56,7 +56,7 @@ class Peak:
 
 def demo_stages(var: str) -> list[dict[str, Any]]:
     """Run the demo; a stage ends where its heading is printed."""
-    command = [sys.executable, "-m", "cftapp.demo"]
+    command = [sys.executable, "-m", "cftapp.local.demo"]
     demo = subprocess.Popen(command, env=os.environ | {"CFT_VAR": var}, stdout=subprocess.PIPE, text=True)
     peak, begun, rows = Peak(demo.pid), time.monotonic(), []
     assert demo.stdout
@@ -75,7 +75,7 @@ def demo_stages(var: str) -> list[dict[str, Any]]:
 def at_rest(var: str) -> dict[str, Any]:
     """Start the stack, leave it alone for half a minute, and weigh every process."""
     with open(f"{var}.log", "wb") as log:
-        command = [sys.executable, "-m", "cftapp.up", "--with-parent"]
+        command = [sys.executable, "-m", "cftapp.local.up", "--with-parent"]
         environment = os.environ | {"CFT_VAR": var, "CFT_PORT": "8765", "CFT_MODEL_PORT": "8766"}
         started = time.monotonic()
         stack = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)

@@ -1,6 +1,7 @@
 """How often a gate is wrong, and how often it sees: `python bench/gates.py [--runs 20000] [--out gates.json]`.
 
-Simulates paired exams with known truth and judges them with `evaluation.gates`. Prints a table and writes JSON.
+Simulates paired exams with known truth and judges them with `evaluation.gates.statistics`. Prints a table, writes
+JSON.
 
     type I   passed although the candidate is truly worse by exactly the margin (or gives in at exactly the limit)
     wrong F  failed although the candidate equals its opponent (or is truly safe)
@@ -22,7 +23,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from evaluation import gates  # noqa: E402
+from evaluation.gates import statistics as gate_statistics  # noqa: E402
 
 SIZES = (50, 100, 200, 400, 800, 1600)
 PROBES = (20, 60, 120, 240, 480)
@@ -41,7 +42,7 @@ def verdict_shares(counts: np.ndarray, n: int, margin: float) -> Counter[str]:
     different, times = np.unique(counts, axis=0, return_counts=True)
     shares: Counter[str] = Counter()
     for (b, c), count in zip(different.tolist(), times.tolist(), strict=True):
-        shares[gates.non_inferiority(b, c, n, margin).verdict] += count / len(counts)
+        shares[gate_statistics.non_inferiority(b, c, n, margin).verdict] += count / len(counts)
     return shares
 
 
@@ -59,7 +60,7 @@ def paired_line(rng: np.random.Generator, runs: int, n: int, discordance: float,
         "type_1": at_margin["PASS"],
         "wrong_fail": at_zero["FAIL"],
         "power": at_zero["PASS"],
-        "formula": gates.power(n, discordance, margin),
+        "formula": gate_statistics.power(n, discordance, margin),
         "naive_pass_at_margin": naive_share(worse, n, margin),
         "naive_pass_equal": naive_share(equal, n, margin),
     }
@@ -70,7 +71,7 @@ def safety_line(rng: np.random.Generator, runs: int, n: int, limit: float) -> Li
         attacks, times = np.unique(rng.binomial(n, rate, size=runs), return_counts=True)
         found: Counter[str] = Counter()
         for k, count in zip(attacks.tolist(), times.tolist(), strict=True):
-            found[gates.attack_success_bound(k, n, limit).verdict] += count / runs
+            found[gate_statistics.attack_success_bound(k, n, limit).verdict] += count / runs
         return found
 
     at_limit, safe = shares(limit), shares(limit / 5)
@@ -80,7 +81,7 @@ def safety_line(rng: np.random.Generator, runs: int, n: int, limit: float) -> Li
         "type_1": at_limit["PASS"],
         "wrong_fail": safe["FAIL"],
         "power": safe["PASS"],
-        "formula": gates.safety_power(n, limit, limit / 5),
+        "formula": gate_statistics.safety_power(n, limit, limit / 5),
         "naive_pass_at_margin": float(np.mean(rng.binomial(n, limit, size=runs) / n <= limit)),
         "naive_pass_equal": float(np.mean(rng.binomial(n, limit / 5, size=runs) / n <= limit)),
     }

@@ -27,11 +27,11 @@ from typing import Any
 
 import numpy as np
 
-from curation.engine.encoder import Encoder
-from curation.leaks import FORMS, Material, whole
-from curation.normalise import words
-from curation.overlap import Overlap, Policy, decide
-from curation.registry import Registry
+from curation.decontamination.engine.encoder import Encoder
+from curation.decontamination.normalise import words
+from curation.decontamination.overlap import Overlap, Policy, decide
+from curation.decontamination.registry import Registry
+from curation.thresholds.leaks import FORMS, Material, whole
 
 SEED = 20_261_120
 KEY = hashlib.sha256(b"a throw-away key").digest()

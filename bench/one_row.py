@@ -35,7 +35,7 @@ import numpy as np
 import psycopg
 
 from bench.private import KEPT
-from cftapp.embedded import owner_environment
+from cftapp.local.embedded import owner_environment
 
 KEY_SCRIPT = """
 from feedback.actions import issue_api_key, register_source
@@ -91,7 +91,7 @@ def running(ports: tuple[int, int], embeddings: str) -> Iterator[Stack]:
             {"CFT_EMBEDDING_MODEL": "off"} if embeddings == "off" else {}
         )
         with open(f"{folder}/log", "wb") as log:
-            command = [sys.executable, "-m", "cftapp.up", "--with-parent"]
+            command = [sys.executable, "-m", "cftapp.local.up", "--with-parent"]
             process = subprocess.Popen(command, env=given, stdout=log, stderr=subprocess.STDOUT)
         try:
             wait_until_ready(process, Path(folder))

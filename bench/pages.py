@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bench.screens import VISITOR, Camera, find_pages, read_accounts, shape
-from cftapp.demo import stack as demo
+from cftapp.local.demo import stack as demo
 
 MOST_KILOBYTES, MOST_QUERIES = 60.0, 12
 TRANSACTION = re.compile(r"(BEGIN|COMMIT|SAVEPOINT|RELEASE|ROLLBACK)")
@@ -79,7 +79,7 @@ def measure(var: Path) -> list[Page]:
         import django
 
         django.setup()
-        from cftapp.demo.walk import walk
+        from cftapp.local.demo.walk import walk
 
         url = f"http://127.0.0.1:{os.environ['CFT_PORT']}"
         walk(url)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from cftapp.embedded import Postgres, Redis, launch, owner_environment
+from cftapp.local.embedded import Postgres, Redis, launch, owner_environment
 
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER", "TZ")
 

@@ -154,7 +154,7 @@ def copy_corrections(cursor: Any, rows: list[tuple[str, str]], first: int, subje
 
 
 def copy_replay(cursor: Any, rows: list[tuple[str, str]]) -> None:
-    from curation.rows import row_hash
+    from curation.checks.identity import row_hash
 
     copy(
         cursor,
@@ -165,8 +165,8 @@ def copy_replay(cursor: Any, rows: list[tuple[str, str]]) -> None:
 
 def copy_vectors(cursor: Any, first: int, count: int) -> None:
     """A stored vector for each of these cases, of the model that the items are embedded with."""
-    from curation import signatures
-    from curation.twins import DIMENSIONS
+    from curation.models import DIMENSIONS
+    from curation.screening import signatures
 
     label = signatures.label_of(signatures.configured_encoder())
     drawn = np.random.default_rng(13).standard_normal((500, DIMENSIONS))
@@ -189,33 +189,33 @@ def copy(cursor: Any, into: str, rows: Iterable[tuple[Any, ...]]) -> None:
 # --- the check --------------------------------------------------------------------------------------------------------
 def offer(args: Any) -> UUID:
     """What the evaluator does: build a registry of the items, offer it, ask for the comparison."""
-    from curation.reverse_actions import ask_check
-    from evaluation import registering
+    from curation.screening.reverse_check_actions import ask_check
+    from evaluation.benchmarks import registry_snapshot
     from evaluation.items import Draft
     from evaluation.vault import actions as vault
 
     drafts = {place: Draft(*item) for place, item in enumerate(items(args.items))}
     check_id = uuid4()
-    sha256 = vault.offer(check_id, registering.build_offer("bench v1", drafts))
+    sha256 = vault.offer(check_id, registry_snapshot.build_offer("bench v1", drafts))
     ask_check(check_id, sha256, len(drafts), by=BENCH)
     return check_id
 
 
 def scan(check_id: UUID) -> tuple[float, dict[str, int]]:
     """What the screener does. The kernel is compiled (or read from its cache) before the clock starts."""
-    from curation import reverse
     from curation.models import ReverseCheck
-    from curation.reverse_actions import scan_rows
+    from curation.screening import reverse_check
+    from curation.screening.reverse_check_actions import scan_rows
 
     check = ReverseCheck.objects.get(pk=check_id)
-    registry = reverse.open_offer(check)
+    registry = reverse_check.open_offer(check)
     registry.without_meaning().screen([("warm up", "once")])
     began = time.perf_counter()
     while scan_rows(check_id, registry, BATCH, by=BENCH):
         pass
     seconds = time.perf_counter() - began
     check.refresh_from_db()
-    return seconds, reverse.figures(check)
+    return seconds, reverse_check.figures(check)
 
 
 def show(report: dict[str, Any]) -> None:

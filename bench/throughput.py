@@ -120,7 +120,7 @@ class Tally:
 
 def build(arguments: argparse.Namespace) -> dict[str, Any]:
     """Build our registry and leave it in the file."""
-    from curation.registry import Registry
+    from curation.decontamination.registry import Registry
 
     words = corpus()
     items = [(f"i{n}", "bench v1", text, "") for n, text in enumerate(texts(words, ITEMS, 0, arguments.items))]
@@ -135,7 +135,7 @@ def build(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def ours(arguments: argparse.Namespace) -> dict[str, Any]:
-    from curation.registry import Registry
+    from curation.decontamination.registry import Registry
 
     words, tally = corpus(), Tally()
     registry = Registry.open(arguments.file, KEY)

@@ -26,12 +26,12 @@ VERDICTS = ("accepted", "accepted", "rejected", "taste")
 
 def load(rows: int) -> None:
     """`rows` screened, clean corrections of the training lane, each by one of 5,000 subjects that consented."""
-    from curation import actions
+    from curation.checks.identity import text_hash
     from curation.models import Blocker, Case
-    from curation.rows import text_hash
+    from curation.screening import actions as screening_actions
     from feedback.actions import BatchRow, record_batch, register_source
 
-    actions.adopt_epoch(1, "0" * 64, 0, 0, "bench", by=BENCH)
+    screening_actions.adopt_epoch(1, "0" * 64, 0, 0, "bench", by=BENCH)
     source = register_source("bench", "Bench", held_out_percent=0, by=BENCH)
     for first in range(0, rows, 500):
         batch = []
@@ -43,7 +43,7 @@ def load(rows: int) -> None:
             words = {"replacement": f"Plan {number} can be refunded within 30 days."}
             batch.append(BatchRow("correction", uuid.uuid4(), words, external_id=name, consent=True))
         record_batch(source, batch, by=BENCH)
-    while actions.open_missing_cases(1000, by=BENCH):
+    while screening_actions.open_missing_cases(1000, by=BENCH):
         pass
     assert text_hash("a", "b")
     Case.objects.update(screened_epoch=1)
@@ -94,21 +94,21 @@ class Clock:
 
 def review(clock: Clock, people: list[Any], verdicts: int) -> None:
     """Every reviewer in turn: next case, verdict, sometimes a skip or an undo."""
-    from curation import actions
+    from curation.triage import actions as triage_actions
 
     rng = random.Random(1)
     for number in range(verdicts):
         person = people[number % len(people)]
-        case = clock.time("next case", partial(actions.claim_next_case, person))
+        case = clock.time("next case", partial(triage_actions.claim_next_case, person))
         if rng.random() < 0.1:
-            case = clock.time("skip", partial(actions.claim_next_case, person, after=case.pk))
+            case = clock.time("skip", partial(triage_actions.claim_next_case, person, after=case.pk))
         verdict = rng.choice(VERDICTS)
         clock.time(
             f"verdict: {verdict}",
-            partial(actions.decide_case, case.pk, verdict, by=person),
+            partial(triage_actions.decide_case, case.pk, verdict, by=person),
         )
         if rng.random() < 0.1:
-            clock.time("undo", partial(actions.undo_verdict, case.pk, by=person))
+            clock.time("undo", partial(triage_actions.undo_verdict, case.pk, by=person))
 
 
 def pages(clock: Clock, person: Any, times: int) -> None:
@@ -120,11 +120,11 @@ def pages(clock: Clock, person: Any, times: int) -> None:
     settings.ALLOWED_HOSTS = ["testserver"]
     client = Client(headers={"HX-Request": "true"})
     client.force_login(person)
-    from curation import actions
+    from curation.triage import actions as triage_actions
 
     for _ in range(times):
         clock.time("bench page", lambda: client.get(reverse("curation:bench"), headers={"HX-Request": ""}))
-        case = actions.claim_next_case(person)
+        case = triage_actions.claim_next_case(person)
         assert case is not None, "the queue is empty"
         url = reverse("curation:decide", args=[case.pk])
         reply = clock.time("verdict by key", partial(client.post, url, {"verdict": "rejected"}))

@@ -5,7 +5,7 @@ import warnings
 
 from django.core.asgi import get_asgi_application
 
-from cftapp.limits import LimitedBodies
+from cftapp.operations.limits import LimitedBodies
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cftapp.settings")
 

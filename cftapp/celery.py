@@ -28,13 +28,13 @@ def warm_screener(**_: Any) -> None:
     from django.conf import settings
 
     if settings.CFT_ROLE == "screener":
-        from curation.warming import warm
+        from curation.screening.warm_up import warm
 
         warm()
 
 
 @worker_ready.connect
 def watch_own_queue(sender: Any, **_: Any) -> None:
-    from cftapp.heartbeat import Watchdog
+    from cftapp.operations.heartbeat import Watchdog
 
     Watchdog.for_worker(sender).start()

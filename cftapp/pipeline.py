@@ -47,27 +47,27 @@ def frozen(event: Announcement) -> list[Arguments]:
 Step = tuple[str, str, Callable[[Announcement], list[Arguments]]]
 
 NEXT: dict[str, list[Step]] = {
-    "bug_report.submitted": [("screening", "curation.tasks.screen", feedback)],
-    "taste_note.submitted": [("screening", "curation.tasks.screen", feedback)],
+    "bug_report.submitted": [("screening", "curation.screening.tasks.screen", feedback)],
+    "taste_note.submitted": [("screening", "curation.screening.tasks.screen", feedback)],
     "correction.submitted": [
-        ("screening", "curation.tasks.screen", feedback),
-        ("screening", "curation.tasks.rescreen_subjects", consenting),
+        ("screening", "curation.screening.tasks.screen", feedback),
+        ("screening", "curation.screening.tasks.rescreen_subjects", consenting),
     ],
-    "comment.submitted": [("screening", "curation.tasks.screen", feedback)],
+    "comment.submitted": [("screening", "curation.screening.tasks.screen", feedback)],
     "feedback.imported": [
-        ("screening", "curation.tasks.screen_new", once),
-        ("screening", "curation.tasks.rescreen_subjects", consenting),
+        ("screening", "curation.screening.tasks.screen_new", once),
+        ("screening", "curation.screening.tasks.rescreen_subjects", consenting),
     ],
-    "consent.granted": [("screening", "curation.tasks.rescreen_subjects", consenting)],
+    "consent.granted": [("screening", "curation.screening.tasks.rescreen_subjects", consenting)],
     "consent.withdrawn": [
-        ("screening", "curation.tasks.withdraw_subject", ids("subject")),
+        ("screening", "curation.screening.tasks.withdraw_subject", ids("subject")),
         ("curation", "serving.tasks.mark_withdrawal", ids("subject")),
     ],
-    "batch.queued": [("screening", "curation.tasks.start_batch", ids("batch"))],
-    "epoch.adopted": [("screening", "curation.tasks.rescreen", once)],
-    "inquiry.asked": [("screening", "curation.tasks.answer", ids("inquiry"))],
+    "batch.queued": [("screening", "curation.batches.tasks.start_batch", ids("batch"))],
+    "epoch.adopted": [("screening", "curation.screening.tasks.rescreen", once)],
+    "inquiry.asked": [("screening", "curation.inquiries.tasks.answer", ids("inquiry"))],
     "benchmark.published": [
-        ("screening", "curation.tasks.rescreen", once),
+        ("screening", "curation.screening.tasks.rescreen", once),
         ("evaluation", "evaluation.tasks.label", once),
     ],
     "policy.saved": [("evaluation", "evaluation.tasks.adopt_policy", ids("policy"))],
@@ -75,7 +75,7 @@ NEXT: dict[str, list[Step]] = {
     "cases.screened": [("curation", "serving.tasks.mark_contamination", frozen)],
     "cases.rescanned": [("curation", "serving.tasks.mark_contamination", frozen)],
     "replay.screened": [("curation", "serving.tasks.mark_contamination", frozen)],
-    "items.offered": [("screening", "curation.tasks.compare_items", ids("reverse_check"))],
+    "items.offered": [("screening", "curation.screening.tasks.compare_items", ids("reverse_check"))],
     "items.compared": [("evaluation", "evaluation.tasks.import_checked", ids("reverse_check"))],
     "items.not_compared": [("evaluation", "evaluation.tasks.import_checked", ids("reverse_check"))],
     "proposal.decided": [("evaluation", "evaluation.tasks.import_proposed", ids("proposal"))],
@@ -88,18 +88,26 @@ NEXT: dict[str, list[Step]] = {
 }
 
 SWEEPS: dict[str, dict[str, Any]] = {
-    "screen-what-waits": {"task": "curation.tasks.sweep", "schedule": 10.0, "options": {"queue": "screening"}},
+    "screen-what-waits": {
+        "task": "curation.screening.tasks.sweep",
+        "schedule": 10.0,
+        "options": {"queue": "screening"},
+    },
     "answer-what-waits": {
-        "task": "curation.tasks.answer_waiting",
+        "task": "curation.inquiries.tasks.answer_waiting",
         "schedule": 10.0,
         "options": {"queue": "screening"},
     },
     "forget-inquiries": {
-        "task": "curation.tasks.expire_inquiries",
+        "task": "curation.inquiries.tasks.expire_inquiries",
         "schedule": 60.0,
         "options": {"queue": "curation"},
     },
-    "resume-batches": {"task": "curation.tasks.sweep_batches", "schedule": 10.0, "options": {"queue": "screening"}},
+    "resume-batches": {
+        "task": "curation.batches.tasks.sweep_batches",
+        "schedule": 10.0,
+        "options": {"queue": "screening"},
+    },
     "resume-runs": {"task": "training.tasks.sweep", "schedule": 15.0, "options": {"queue": "training"}},
     "resume-gates": {"task": "evaluation.tasks.sweep", "schedule": 15.0, "options": {"queue": "evaluation"}},
     "settle-releases": {"task": "serving.tasks.sweep", "schedule": 15.0, "options": {"queue": "curation"}},

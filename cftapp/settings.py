@@ -1,6 +1,6 @@
 """Settings, all from the environment; `.env.example` documents every name.
 
-A process gets only what its role may hold (`cftapp.roles`): one without VAULT_DATABASE_URL has no "vault" entry in
+A process gets only what its role may hold (`cftapp.access.roles`): without VAULT_DATABASE_URL it has no "vault" in
 DATABASES, so a query against a vault model fails there before PostgreSQL is even asked.
 """
 
@@ -12,8 +12,8 @@ from typing import Any
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from cftapp.databases import connection_settings
-from cftapp.logging import logging_config
+from cftapp.access.databases import connection_settings
+from cftapp.operations.logging import logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -25,7 +25,7 @@ CFT_ROLE: str = env.str("CFT_ROLE", default="owner")
 DEBUG: bool = env.bool("CFT_DEBUG", default=False)
 CFT_VAR = Path(env.str("CFT_VAR", default=str(BASE_DIR / "var")))
 CFT_URL: str = env.str("CFT_URL", default="http://127.0.0.1:8000")
-CFT_BASE_MODEL: str = env.str("CFT_BASE_MODEL", default=str(BASE_DIR / "training" / "engine" / "base"))
+CFT_BASE_MODEL: str = env.str("CFT_BASE_MODEL", default=str(BASE_DIR / "training" / "demo_model" / "base"))
 CFT_EMBEDDING_MODEL: str = env.str("CFT_EMBEDDING_MODEL", default="")  # empty: the one in the wheel; "off": none
 CFT_MODEL_SERVER_URL: str = env.str("CFT_MODEL_SERVER_URL", default="http://127.0.0.1:8001")
 CFT_VAULT_NAME: str = env.str("CFT_VAULT_NAME", default="vault")  # each run asks for it, and must be refused
@@ -88,8 +88,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "cftapp.logging.RequestLog",
-    "cftapp.compression.GZipPages",
+    "cftapp.operations.logging.RequestLog",
+    "cftapp.operations.compression.GZipPages",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -100,7 +100,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "cftapp.counts.forget_after_change",
+    "cftapp.console.counts.forget_after_change",
 ]
 
 ROOT_URLCONF = "cftapp.urls"
@@ -128,7 +128,7 @@ DATABASES: dict[str, dict[str, Any]] = {
 }
 if vault_url := env.str("VAULT_DATABASE_URL", default=""):
     DATABASES["vault"] = connection_settings(vault_url, CFT_ROLE)
-DATABASE_ROUTERS = ["cftapp.databases.VaultRouter"]
+DATABASE_ROUTERS = ["cftapp.access.databases.VaultRouter"]
 
 # --- Redis: the queues' doorbell and the cache, nothing that may not be lost ------------------------------------------
 REDIS_URL: str = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
@@ -206,9 +206,9 @@ CONTENT_SECURITY_POLICY = {
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["cftapp.rest.RolesReadEngineersAct"],
-    "DEFAULT_PAGINATION_CLASS": "cftapp.rest.NewestFirst",
-    "EXCEPTION_HANDLER": "feedback.problems.handle",
+    "DEFAULT_PERMISSION_CLASSES": ["cftapp.base.rest.RolesReadEngineersAct"],
+    "DEFAULT_PAGINATION_CLASS": "cftapp.base.rest.NewestFirst",
+    "EXCEPTION_HANDLER": "cftapp.base.problems.handle",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -222,7 +222,7 @@ SPECTACULAR_SETTINGS = {
         "CorrectionReason": "feedback.models.Correction.Reason",
         "PromotionReason": "serving.models.Promotion.Reason",
         "GateVerdict": "evaluation.models.Verdict",
-        "JobState": "training.models.Job.State",
+        "JobState": "cftapp.base.jobs.Job.State",
     },
 }
 
@@ -246,7 +246,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
 
-LOGGING_CONFIG = "cftapp.logging.configure"
+LOGGING_CONFIG = "cftapp.operations.logging.configure"
 LOGGING = logging_config(
     role=CFT_ROLE,
     level=env.str("CFT_LOG_LEVEL", default="INFO"),

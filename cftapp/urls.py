@@ -6,7 +6,8 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView
 
-from cftapp import health, views
+from cftapp.console import views
+from cftapp.operations import health
 from serving.urls import playground_urlpatterns
 
 urlpatterns = [
@@ -22,8 +23,8 @@ urlpatterns = [
     path("evaluation/", include("evaluation.urls")),
     path("serving/", include("serving.urls")),
     path("audit/", include("audit.urls")),
-    path("v1/", include("serving.gateway_urls")),
-    path("api/v1/", include("feedback.api_urls")),
+    path("v1/", include("serving.gateway.urls")),
+    path("api/v1/", include("feedback.api.urls")),
     path("api/v1/", include("curation.api_urls")),
     path("api/v1/", include("training.api_urls")),
     path("api/v1/", include("evaluation.api_urls")),

@@ -2,10 +2,10 @@
 
 from rest_framework.routers import SimpleRouter
 
-from curation.api import DatasetViewSet
-from curation.inquiry_api import InquiryViewSet
-from curation.override_api import OverrideViewSet
-from curation.policy_api import PolicyViewSet
+from curation.datasets.api import DatasetViewSet
+from curation.inquiries.api import InquiryViewSet
+from curation.thresholds.api import PolicyViewSet
+from curation.triage.api import OverrideViewSet
 
 router = SimpleRouter()
 router.register("datasets", DatasetViewSet, basename="dataset")

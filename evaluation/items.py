@@ -14,7 +14,7 @@ from typing import Any
 
 import rfc8785
 
-from audit.refusal import Blocked, Refused
+from cftapp.base.refusal import Blocked, Refused
 
 FIELDS = ("id", "question", "answer", "category")
 SCORERS = ("exact", "contains", "refusal")

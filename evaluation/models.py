@@ -3,11 +3,10 @@
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django.utils.functional import cached_property
 
+from cftapp.base.jobs import Job
 from curation.models import ReverseCheck
-from evaluation.reading import Figures, Reading, read
-from training.models import Job, Run
+from training.models import Run
 
 
 class Benchmark(models.Model):
@@ -202,25 +201,6 @@ class GateResult(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["gate", "version", "opponent"], name="one_result_a_comparison")]
         ordering = ["gate", "version", "-opponent"]
-
-    @cached_property
-    def reading(self) -> Reading:
-        """Its figure, scale and sentences, for people. Needs `version.benchmark`."""
-        return read(
-            Figures(
-                kind=self.version.benchmark.kind,
-                opponent=self.opponent,
-                items=self.items,
-                candidate_correct=self.candidate_correct,
-                opponent_correct=self.opponent_correct,
-                estimate=self.estimate,
-                lower=self.lower,
-                upper=self.upper,
-                margin=self.margin,
-                verdict=self.verdict,
-                detail=self.detail,
-            )
-        )
 
 
 class Waiver(models.Model):

@@ -10,15 +10,20 @@ from django.db.models import Q
 from django.utils import timezone
 
 from audit.actions import Blocked, Refused
+from cftapp.base.actors import EVALUATOR
+from cftapp.base.jobs import Job
 from curation.models import ReverseCheck
-from evaluation import actions, grading, labelling
-from evaluation.actions import EVALUATOR, import_benchmark, note_check, queue_gate, refuse_proposal, sweep_gates
-from evaluation.champion import champion_run
+from evaluation.benchmarks import actions as benchmark_actions
+from evaluation.benchmarks import labelling
+from evaluation.benchmarks.actions import import_benchmark, note_check, refuse_proposal
+from evaluation.benchmarks.overlap_check import Overlaps, Unfinished
+from evaluation.gates import grading
+from evaluation.gates.actions import queue_gate, sweep_gates
+from evaluation.gates.champion import champion_run
 from evaluation.models import Gate, Proposal
-from evaluation.offering import Overlaps, Unfinished
 from evaluation.vault import actions as vault
 from evaluation.vault.models import MailboxEntry, Offer
-from training.models import Job, Run
+from training.models import Run
 
 Decision = Proposal.Decision
 OFFER_KEPT = timedelta(hours=1)
@@ -103,7 +108,7 @@ def take_back_offers() -> None:
 @shared_task(name="evaluation.tasks.adopt_policy")
 def adopt_policy(version: int | str | None = None) -> None:
     """A policy was saved: put the newest one in force."""
-    actions.adopt_policy()
+    benchmark_actions.adopt_policy()
 
 
 @shared_task(name="evaluation.tasks.label")
@@ -125,7 +130,7 @@ def sweep() -> None:
     take_back_offers()
     for run in Run.objects.filter(state=Job.State.FINISHED, gates__isnull=True):
         open_for(run)
-    actions.adopt_policy()
+    benchmark_actions.adopt_policy()
     for gate_id in sweep_gates():
         grade.apply_async((gate_id,), queue="evaluation")
     label.apply_async(queue="evaluation")

@@ -26,10 +26,11 @@ from typing import Any, cast
 import pyarrow.parquet as pq
 from dask.distributed import Client, LocalCluster, WorkerPlugin, as_completed, get_worker
 
-from curation import batch, reportfiles, rowfiles, tuning
-from curation.engine.encoder import Encoder
-from curation.registry import BadRegistry, Registry
-from curation.rowfiles import BadFile, Id
+from curation.batches import report_files, row_files, row_screening
+from curation.batches.row_files import BadFile, Id
+from curation.decontamination.engine.encoder import Encoder
+from curation.decontamination.registry import BadRegistry, Registry
+from curation.thresholds import tuning
 
 KEY = "CFT_REGISTRY_KEY"
 
@@ -49,18 +50,18 @@ class Screener(WorkerPlugin):
         self.registry = opened.with_policy(tuning.parse(self.limits, opened.policy))
 
 
-def screen_partition(source: str, target: str) -> batch.Tally:
+def screen_partition(source: str, target: str) -> row_screening.Tally:
     """Runs in a worker: one partition in, its report out."""
     screener = cast(Screener, get_worker().plugins[Screener.name])
-    tally = batch.Tally()
-    with reportfiles.writing(Path(target), batch.metadata_of(screener.registry)) as report:
-        for records in batch.screened(rowfiles.read_rows(Path(source)), screener.registry, screener.ids):
+    tally = row_screening.Tally()
+    with report_files.writing(Path(target), row_screening.metadata_of(screener.registry)) as report:
+        for records in row_screening.screened(row_files.read_rows(Path(source)), screener.registry, screener.ids):
             report.write(records)
             tally.add(records)
     return tally
 
 
-def screen_all(client: Client, screener: Screener, source: Path, target: Path) -> batch.Tally:
+def screen_all(client: Client, screener: Screener, source: Path, target: Path) -> row_screening.Tally:
     """Screen every partition of `source` into `target`; the sum. Raises BadFile when a row is missing or too many."""
     if source.resolve() == target.resolve():
         raise BadFile(f"{target}: it is the input: name another folder.")
@@ -81,7 +82,7 @@ def screen_all(client: Client, screener: Screener, source: Path, target: Path) -
     tallies = client.gather(asked)
     for partition, report, tally in zip(partitions, reports, tallies, strict=True):
         reconcile(partition, report, tally)
-    return batch.Tally(sum(one.rows for one in tallies), sum((one.methods for one in tallies), Counter()))
+    return row_screening.Tally(sum(one.rows for one in tallies), sum((one.methods for one in tallies), Counter()))
 
 
 def partitions_of(source: Path, target: Path) -> list[Path]:
@@ -100,7 +101,7 @@ def partitions_of(source: Path, target: Path) -> list[Path]:
     return found
 
 
-def reconcile(partition: Path, report: Path, tally: batch.Tally) -> None:
+def reconcile(partition: Path, report: Path, tally: row_screening.Tally) -> None:
     """A partition, its report and what the worker counted have the same number of rows."""
     rows, reported = (pq.ParquetFile(path).metadata.num_rows for path in (partition, report))
     if not rows == reported == tally.rows:
@@ -132,7 +133,7 @@ def registry_of(options: argparse.Namespace) -> Iterator[tuple[Path, dict[str, I
         yield options.registry, None
         return
     key = secrets.token_bytes(32)
-    items, ids = batch.protect(rowfiles.read_items(options.items))
+    items, ids = row_screening.protect(row_files.read_items(options.items))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "items.cftreg"
         path.write_bytes(Registry.build(items, key, encoder=Encoder.default()))

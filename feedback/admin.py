@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from cftapp.back_office import ReadOnly
+from cftapp.base.back_office import ReadOnly
 from feedback.models import (
     ApiKey,
     BugReport,

@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 
 from django import forms
 
-from feedback import wording
+from feedback import consent_text
+from feedback.api.serializers import LONG, MEDIUM
 from feedback.models import ConsentEntry, Correction, Environment, Source, TasteNote
-from feedback.serializers import LONG, MEDIUM
 
 Area = forms.Textarea(attrs={"rows": 3})
 
@@ -66,7 +66,7 @@ class CorrectionForm(DoorForm):
         kwargs.setdefault("initial", {"replacement": said})
         super().__init__(*args, said=said, **kwargs)
         if may_consent:
-            self.wording = wording.CURRENT
+            self.wording = consent_text.CURRENT
         else:
             del self.fields["consent"]
 
@@ -136,7 +136,7 @@ class GrantForm(forms.Form):
     wording_version = forms.RegexField(
         label="Wording",
         regex=r"^[A-Za-z0-9._:/-]{1,40}$",
-        initial=wording.CURRENT.version,
+        initial=consent_text.CURRENT.version,
         help_text="The version of the words that were agreed to.",
     )
     legal_basis = forms.ChoiceField(choices=ConsentEntry.LegalBasis.choices)

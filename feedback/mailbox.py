@@ -15,6 +15,8 @@ from django.db import InterfaceError, OperationalError, connections, transaction
 from django.utils.connection import ConnectionDoesNotExist
 from psycopg.types.json import Jsonb
 
+from cftapp.base.refusal import Unreachable
+
 VAULT = "vault"
 INSERT = """
 INSERT INTO vault_mailboxentry (kind, object_id, interaction_id, subject_id, content, received_at)
@@ -22,7 +24,7 @@ VALUES (%s, %s, %s, %s, %s, statement_timestamp()) ON CONFLICT DO NOTHING
 """
 
 
-class MailboxClosed(Exception):
+class MailboxClosed(Unreachable):
     """The vault cannot be reached. Nothing was written; the same post may be repeated."""
 
 

@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from feedback import views, visitor_views
+from feedback import views
+from feedback.visitors import views as visitor_views
 
 app_name = "feedback"
 

@@ -10,9 +10,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from audit.refusal import Refused
-from cftapp.accounts import role_required
-from feedback import reference, show_once
+from cftapp.base.accounts import account, role_required
+from cftapp.base.refusal import Refused
+from feedback import show_once
 from feedback.actions import (
     grant_consent,
     issue_api_key,
@@ -21,9 +21,9 @@ from feedback.actions import (
     withdraw_consent,
 )
 from feedback.actions.submissions import KINDS
+from feedback.api import schema_page
 from feedback.forms import GrantForm, KeyForm, SourceForm
-from feedback.models import ApiKey, ConsentEntry, Feedback, Lane, Receipt, Source, Subject
-from feedback.querysets import CAP
+from feedback.models import CAP, ApiKey, ConsentEntry, Feedback, Lane, Receipt, Source, Subject
 
 PAGE = 50
 MATCHES = 20
@@ -116,7 +116,7 @@ def sources(request: HttpRequest) -> HttpResponse:
     form = SourceForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            source = register_source(**form.cleaned_data, by=request.user)
+            source = register_source(**form.cleaned_data, by=account(request))
         except Refused as refused:
             refused.mark(form)
         else:
@@ -140,7 +140,7 @@ def issue_key(request: HttpRequest, pk: int) -> HttpResponse:
         messages.error(request, " ".join(map(str, form.errors["label"])))
         return redirect("feedback:sources")
     try:
-        key, token = issue_api_key(source, form.cleaned_data["label"], by=request.user)
+        key, token = issue_api_key(source, form.cleaned_data["label"], by=account(request))
     except Refused as refused:
         messages.error(request, str(refused))
         return redirect("feedback:sources")
@@ -154,7 +154,7 @@ def issue_key(request: HttpRequest, pk: int) -> HttpResponse:
 def revoke_key(request: HttpRequest, pk: int) -> HttpResponse:
     key = get_object_or_404(ApiKey, pk=pk)
     try:
-        revoke_api_key(key, by=request.user)
+        revoke_api_key(key, by=account(request))
         messages.success(request, f"{key.label} is refused from now on.")
     except Refused as refused:
         messages.error(request, str(refused))
@@ -193,7 +193,7 @@ def grant(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     form = GrantForm(request.POST)
     if form.is_valid():
         try:
-            grant_consent(subject, **form.cleaned_data, by=request.user)
+            grant_consent(subject, **form.cleaned_data, by=account(request))
             messages.success(request, f"Recorded: {subject.label} allows training.")
         except Refused as refused:
             refused.mark(form)
@@ -207,7 +207,7 @@ def grant(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 def withdraw(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Record a withdrawal that reached us by another way."""
     subject = get_object_or_404(Subject, pk=pk)
-    withdraw_consent(subject, by=request.user)
+    withdraw_consent(subject, by=account(request))
     messages.success(request, f"Recorded: {subject.label} allows training no longer. What learnt from it is marked.")
     return back_to(subject)
 
@@ -220,11 +220,11 @@ def back_to(subject: Subject) -> HttpResponse:
 @require_safe
 def api_reference(request: HttpRequest) -> HttpResponse:
     """The API's operations, from its own schema; without scripts."""
-    operations = reference.operations()
+    operations = schema_page.operations()
     keyed = [one for one in operations if one.needs_key]  # an interaction comes before what is said about it
     groups = [
         ("For applications, with the key of a source", sorted(keyed, key=lambda one: "interactions" not in one.path)),
         ("For people, with the session of whoever is signed in", [one for one in operations if not one.needs_key]),
     ]
     base = request.build_absolute_uri("/").rstrip("/")
-    return render(request, "feedback/api.html", {"groups": groups, "example": reference.example(base)})
+    return render(request, "feedback/api.html", {"groups": groups, "example": schema_page.example(base)})

@@ -1,8 +1,8 @@
-"""Read-only: `serving.actions` owns every write."""
+"""Read-only: `serving.releases.actions` owns every write."""
 
 from django.contrib import admin
 
-from cftapp.back_office import ReadOnly
+from cftapp.base.back_office import ReadOnly
 from serving.models import Promotion, Release
 
 

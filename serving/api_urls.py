@@ -2,7 +2,7 @@
 
 from rest_framework.routers import SimpleRouter
 
-from serving.api import ChampionViewSet, ReleaseViewSet
+from serving.releases.api import ChampionViewSet, ReleaseViewSet
 
 router = SimpleRouter(use_regex_path=False)
 router.register("releases", ReleaseViewSet, basename="release")

@@ -2,14 +2,15 @@
 
 from django.urls import path
 
-from serving import playground, views
+from serving.gateway import playground
+from serving.releases import views as release_views
 
 app_name = "serving"
 
 urlpatterns = [
-    path("", views.releases, name="releases"),
-    path("<int:pk>/promote/", views.promote, name="promote"),
-    path("roll-back/", views.roll_back, name="roll_back"),
+    path("", release_views.releases, name="releases"),
+    path("<int:pk>/promote/", release_views.promote, name="promote"),
+    path("roll-back/", release_views.roll_back, name="roll_back"),
 ]
 
 playground_urlpatterns = [

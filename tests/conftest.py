@@ -22,11 +22,11 @@ from django.db import connections
 from django.test import TransactionTestCase
 from pytest_django.plugin import DjangoDbBlocker
 
-from cftapp.embedded import Postgres, Redis, launch
-from cftapp.roles import DATABASE_VARIABLE, ROLES, password_variable, url_for
-from tests.snapshot import Snapshot
+from cftapp.access.roles import DATABASE_VARIABLE, ROLES, password_variable, url_for
+from cftapp.local.embedded import Postgres, Redis, launch
+from tests.support.snapshot import Snapshot
 
-pytest_plugins = ["tests.stack", "tests.loop.company"]
+pytest_plugins = ["tests.support.stack", "tests.support.company"]
 
 
 @dataclass

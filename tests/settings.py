@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from cftapp.embedded import owner_environment
+from cftapp.local.embedded import owner_environment
 
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER", "TZ")
 

@@ -5,20 +5,22 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models.functions import Now
 
 from audit.actions import Refused, record
-from curation.freezing import refuse_changed_report, refuse_exam
+from cftapp.base import jobs
+from cftapp.base.actors import TRAINER, Actor
+from cftapp.base.jobs import Job
+from curation.datasets.freezing import refuse_changed_report, refuse_exam
 from curation.models import Dataset
-from training import base, jobs
 from training.engine.digests import adapter_sha256, file_sha256
 from training.engine.errors import EngineError
 from training.engine.manifest import read_recipe
-from training.lessons import withdrawn_rows
-from training.models import Job, Run
-
-TRAINER = "process:trainer"
+from training.models import Run
+from training.preparation.base_model import BaseMissing, identify, locate
+from training.preparation.lessons import withdrawn_rows
 
 
 def folder_of(run: Run) -> Path:
@@ -31,7 +33,7 @@ def folder_of(run: Run) -> Path:
 
 @transaction.atomic
 def queue_run(
-    dataset: Dataset, recipe: dict[str, Any], *, seed: int = 0, base_model: str | None = None, by: Any
+    dataset: Dataset, recipe: dict[str, Any], *, seed: int = 0, base_model: str | None = None, by: User
 ) -> Run:
     """Queue a training run. Raises Refused, naming the field: the recipe, the base model or the dataset."""
     checked = checked_recipe(recipe)
@@ -72,8 +74,8 @@ def checked_recipe(recipe: dict[str, Any]) -> dict[str, Any]:
 def checked_base(name: str) -> str:
     """The base model's content hash. Raises Refused where the model is not on this machine."""
     try:
-        return base.identify(base.locate(name), Path(settings.CFT_VAR) / "base-hashes")
-    except base.BaseMissing as problem:
+        return identify(locate(name), Path(settings.CFT_VAR) / "base-hashes")
+    except BaseMissing as problem:
         raise Refused.because("base_model", str(problem), "Set CFT_BASE_MODEL.") from problem
 
 
@@ -97,7 +99,7 @@ def refuse_withdrawn(dataset: Dataset) -> None:
 
 
 @transaction.atomic
-def request_stop(run: Run, *, by: Any) -> Run:
+def request_stop(run: Run, *, by: Actor) -> Run:
     """Stop a run: at once when it waits; a running one writes a checkpoint first. Resuming is possible."""
     run = locked(run)
     if run.state == Job.State.QUEUED:
@@ -114,7 +116,7 @@ def request_stop(run: Run, *, by: Any) -> Run:
 
 
 @transaction.atomic
-def resume_run(run: Run, *, by: Any) -> Run:
+def resume_run(run: Run, *, by: Actor) -> Run:
     """Queue a stopped or failed run again; it goes on from its newest intact checkpoint."""
     run = locked(run)
     if run.state not in (Job.State.STOPPED, Job.State.FAILED):

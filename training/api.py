@@ -6,11 +6,12 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from cftapp.base.accounts import account
 from curation.models import Dataset
 from training import actions
 from training.engine.manifest import LIMITS
 from training.models import Run
-from training.recipes import DEFAULT_PRESET, PRESETS
+from training.preparation.recipes import DEFAULT_PRESET, PRESETS
 
 REFUSED = OpenApiResponse(description="Refused, with reasons as problem details; nothing was changed.")
 
@@ -69,17 +70,17 @@ class RunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
         form.is_valid(raise_exception=True)
         asked = form.validated_data
         recipe = {**PRESETS[asked["preset"]]["recipe"], **asked["recipe"]}
-        run = actions.queue_run(asked["dataset"], recipe, seed=asked["seed"], by=request.user)
+        run = actions.queue_run(asked["dataset"], recipe, seed=asked["seed"], by=account(request))
         return Response(RunSerializer(run).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(summary="Stop a run", request=None, responses={200: RunSerializer, 422: REFUSED})
     @action(detail=True, methods=["post"])
     def stop(self, request: Request, pk: str) -> Response:
         """Stop a waiting run, or ask a working one for a checkpoint and its end."""
-        return Response(RunSerializer(actions.request_stop(self.get_object(), by=request.user)).data)
+        return Response(RunSerializer(actions.request_stop(self.get_object(), by=account(request))).data)
 
     @extend_schema(summary="Go on with a run", request=None, responses={200: RunSerializer, 422: REFUSED})
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, pk: str) -> Response:
         """Queue a stopped or failed run again."""
-        return Response(RunSerializer(actions.resume_run(self.get_object(), by=request.user)).data)
+        return Response(RunSerializer(actions.resume_run(self.get_object(), by=account(request))).data)

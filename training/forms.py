@@ -7,7 +7,7 @@ from django.conf import settings
 
 from curation.models import Dataset
 from training.engine.manifest import LIMITS
-from training.recipes import DEFAULT_PRESET, PRESETS
+from training.preparation.recipes import DEFAULT_PRESET, PRESETS
 
 EXPLAINED: dict[str, tuple[str, str]] = {
     "epochs": ("Epochs", "Passes over the pairs. More learns them better and forgets more."),

@@ -6,34 +6,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from cftapp.base.jobs import Job
 from curation.models import Dataset
-
-
-class Job(models.Model):
-    """The job pattern: who holds the unexpired lease and the newest fencing token may write; nobody else."""
-
-    class State(models.TextChoices):
-        QUEUED = "queued", "Queued"
-        RUNNING = "running", "Running"
-        STOPPED = "stopped", "Stopped"
-        FAILED = "failed", "Failed"
-        FINISHED = "finished", "Finished"
-
-    state = models.CharField(max_length=8, choices=State, default=State.QUEUED)
-    lease_owner = models.CharField(max_length=120, blank=True)
-    lease_expires_at = models.DateTimeField(null=True)
-    fencing_token = models.PositiveIntegerField(
-        default=0, help_text="Grows with every claim; a stale holder is refused."
-    )
-    attempt = models.PositiveIntegerField(default=0)
-    cancel_requested_at = models.DateTimeField(null=True)
-    queued_at = models.DateTimeField(auto_now_add=True)
-    started_at = models.DateTimeField(null=True)
-    ended_at = models.DateTimeField(null=True)
-    error = models.TextField(blank=True)
-
-    class Meta:
-        abstract = True
 
 
 class Run(Job):

@@ -5,11 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from training import base, jobs, manifest, metrics, rows
+from cftapp.base import jobs
 from training.engine.digests import adapter_sha256
-from training.lessons import lessons
 from training.models import Run
-from training.prepare import MANIFEST_FILE, replace
+from training.monitoring import metrics
+from training.preparation import base_model, manifest, rows
+from training.preparation.lessons import lessons
+from training.preparation.prepare import MANIFEST_FILE, replace
 
 
 class NotReproducible(Exception):
@@ -43,8 +45,8 @@ def ask_again(run: Run, folder: Path) -> None:
     assert run.manifest is not None
     try:
         written = rows.write(lessons(run.dataset), run.dataset.merkle_root, folder / manifest.ROWS_FILE)
-        model = base.locate(run.base_model)
-    except (rows.Tampered, base.BaseMissing) as problem:
+        model = base_model.locate(run.base_model)
+    except (rows.Tampered, base_model.BaseMissing) as problem:
         raise NotReproducible(str(problem)) from problem
     if written.sha256 != run.manifest["rows_sha256"]:
         raise NotReproducible(f"The rows hash to {written.sha256}, not to {run.manifest['rows_sha256']}.")

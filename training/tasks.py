@@ -5,7 +5,8 @@ from typing import Any
 from celery import shared_task
 from celery.signals import worker_shutting_down
 
-from training import actions, jobs
+from cftapp.base import jobs
+from training import actions
 from training.work import forget_rows, work
 
 

@@ -11,15 +11,18 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from audit.actions import Refused
-from cftapp.accounts import ROLES, has_role, role_required
+from cftapp.base import jobs
+from cftapp.base.accounts import ROLES, account, has_role, role_required
+from cftapp.base.jobs import Job
 from curation.models import Dataset
-from training import actions, jobs, metrics
-from training import manifest as manifests
+from training import actions
 from training.forms import NewRun
-from training.history import history
-from training.models import Job, Run
-from training.progress import Progress
-from training.recipes import PRESETS
+from training.models import Run
+from training.monitoring import metrics
+from training.monitoring.history import history
+from training.monitoring.progress import Progress
+from training.preparation import manifest as manifests
+from training.preparation.recipes import PRESETS
 
 POLL_OVER = 286
 """htmx stops polling when it gets this status."""
@@ -45,7 +48,7 @@ def new(request: HttpRequest) -> HttpResponse:
         asked = form.cleaned_data
         try:
             run = actions.queue_run(
-                asked["dataset"], form.recipe(), seed=asked["seed"], base_model=asked["base_model"], by=request.user
+                asked["dataset"], form.recipe(), seed=asked["seed"], base_model=asked["base_model"], by=account(request)
             )
             return redirect("training:run", run.pk)
         except Refused as refused:
@@ -137,7 +140,7 @@ def found(pk: int) -> Run:
 @role_required("engineer")
 def stop(request: HttpRequest, pk: int) -> HttpResponse:
     try:
-        stopped = actions.request_stop(found(pk), by=request.user)
+        stopped = actions.request_stop(found(pk), by=account(request))
         ended = stopped.state == Job.State.STOPPED
         messages.success(request, "Stopped." if ended else "It writes a checkpoint and stops.")
     except Refused as refused:
@@ -149,7 +152,7 @@ def stop(request: HttpRequest, pk: int) -> HttpResponse:
 @role_required("engineer")
 def resume(request: HttpRequest, pk: int) -> HttpResponse:
     try:
-        actions.resume_run(found(pk), by=request.user)
+        actions.resume_run(found(pk), by=account(request))
         messages.success(request, "Queued again; it goes on from its newest checkpoint.")
     except Refused as refused:
         messages.error(request, refused.words)

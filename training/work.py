@@ -12,9 +12,13 @@ from django.db import Error as DatabaseError
 from django.db import close_old_connections
 
 from audit.actions import Refused
-from training import actions, jobs, manifest, metrics
-from training.models import Job, Run
-from training.prepare import MANIFEST_FILE, prepare
+from cftapp.base import jobs
+from cftapp.base.jobs import Job
+from training import actions
+from training.models import Run
+from training.monitoring import metrics
+from training.preparation import manifest
+from training.preparation.prepare import MANIFEST_FILE, prepare
 
 PROGRESS_SECONDS = 1.0
 ENDED = (Job.State.STOPPED, Job.State.FAILED, Job.State.FINISHED)

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import template
 
-from cftapp.console import Console, page
+from cftapp.console.header import Console, page
 
 register = template.Library()
 

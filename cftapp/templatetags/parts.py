@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from cftapp import plots
+from cftapp.base import plots
 
 register = template.Library()
 

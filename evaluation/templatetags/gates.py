@@ -4,12 +4,14 @@ from typing import Any
 
 from django import template
 
+from evaluation.gates.wording import reading_of
 from evaluation.models import Gate
 
 register = template.Library()
+register.filter("reading", reading_of)
 
 
-@register.inclusion_tag("evaluation/gate_cards.html")
+@register.inclusion_tag("evaluation/gates/cards.html")
 def gate_cards(gate: Gate) -> dict[str, Any]:
     """One card a benchmark and opponent. One query, none where `results__version__benchmark` was prefetched."""
     prefetched = "results" in getattr(gate, "_prefetched_objects_cache", {})

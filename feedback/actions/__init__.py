@@ -1,6 +1,6 @@
 """What can happen to feedback. Every write of this app is one of these functions, and leaves one audit event."""
 
-from audit.refusal import Refused
+from cftapp.base.refusal import Refused
 from feedback.actions.batches import BatchRow, RowResult, record_batch
 from feedback.actions.consent import grant_consent, withdraw_consent
 from feedback.actions.interactions import record_interaction

@@ -12,12 +12,13 @@ from django.utils import timezone
 
 from audit import merkle
 from audit.actions import Ref, actor_name, record
-from audit.refusal import Blocked
-from feedback import lanes, mailbox, wording
+from cftapp.base.actors import Actor
+from cftapp.base.refusal import Blocked
+from feedback import consent_text, lanes, mailbox
 from feedback.actions.interactions import interaction_content
 from feedback.actions.submissions import KINDS, words_of
 from feedback.models import ConsentEntry, Environment, Feedback, Interaction, Receipt, Source, Subject
-from feedback.querysets import subject_key as secret
+from feedback.models import subject_key as secret
 
 LIMIT = 1_000
 
@@ -69,7 +70,7 @@ class Plan:
 
 
 @transaction.atomic
-def record_batch(source: Source, rows: Sequence[BatchRow], *, by: object) -> list[RowResult]:
+def record_batch(source: Source, rows: Sequence[BatchRow], *, by: Actor) -> list[RowResult]:
     """Record up to 1,000 rows of one source, in about a dozen statements; results come in the order of the rows."""
     if len(rows) > LIMIT:
         raise ValueError(f"a batch holds at most {LIMIT} rows, got {len(rows)}")
@@ -196,7 +197,7 @@ def _commit_to(plan: Plan, interaction: Interaction, row: BatchRow) -> None:
 
 
 # --- all at once ---
-def _write(plan: Plan, *, by: object) -> list[Ref]:
+def _write(plan: Plan, *, by: Actor) -> list[Ref]:
     """Write the plan; returns what was generated, the exam's words excepted."""
     Interaction.objects.bulk_create(plan.interactions, batch_size=500)
     lessons = [(kind, f) for kind, f in plan.feedback if not f.interaction.is_held_out]
@@ -211,7 +212,7 @@ def _write(plan: Plan, *, by: object) -> list[Ref]:
     return refs + [("consent", entry.pk) for entry in consents]
 
 
-def _grant(subjects: Iterable[Subject], *, by: object) -> list[ConsentEntry]:
+def _grant(subjects: Iterable[Subject], *, by: Actor) -> list[ConsentEntry]:
     """A line for every subject who ticked the box and whose consent is not in force yet."""
     keys = [subject.pk for subject in subjects]
     if not keys:
@@ -221,7 +222,7 @@ def _grant(subjects: Iterable[Subject], *, by: object) -> list[ConsentEntry]:
         ConsentEntry(
             subject_id=key,
             decision=ConsentEntry.Decision.GRANTED,
-            wording_version=wording.CURRENT.version,
+            wording_version=consent_text.CURRENT.version,
             recorded_by=actor_name(by),
         )
         for key in keys
@@ -230,7 +231,7 @@ def _grant(subjects: Iterable[Subject], *, by: object) -> list[ConsentEntry]:
     return ConsentEntry.objects.bulk_create(entries)
 
 
-def _record(plan: Plan, generated: list[Ref], *, by: object) -> None:
+def _record(plan: Plan, generated: list[Ref], *, by: Actor) -> None:
     held_out = sum(i.is_held_out for i in plan.interactions)
     detail = {
         "interactions": len(plan.interactions),

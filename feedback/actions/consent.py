@@ -6,8 +6,9 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from audit.actions import actor_name, record
-from audit.refusal import Refused
-from feedback import wording
+from cftapp.base.actors import Actor
+from cftapp.base.refusal import Refused
+from feedback import consent_text
 from feedback.models import ConsentEntry, Subject
 
 TRAINING = ConsentEntry.Purpose.TRAINING
@@ -21,7 +22,7 @@ def grant_consent(
     wording_version: str,
     legal_basis: str = ConsentEntry.LegalBasis.CONSENT,
     expires_at: datetime | None = None,
-    by: object,
+    by: Actor,
 ) -> ConsentEntry:
     """The subject allows training. Saying the same again adds no line."""
     if not wording_version:
@@ -45,7 +46,7 @@ def grant_consent(
 
 
 @transaction.atomic
-def withdraw_consent(subject: Subject, *, by: object) -> ConsentEntry:
+def withdraw_consent(subject: Subject, *, by: Actor) -> ConsentEntry:
     """The subject allows training no longer. Without a grant it is an objection, and on record as well."""
     newest = _newest_locked(subject)
     if newest and newest.decision == WITHDRAWN:
@@ -53,7 +54,7 @@ def withdraw_consent(subject: Subject, *, by: object) -> ConsentEntry:
     entry = ConsentEntry.objects.create(
         subject=subject,
         decision=WITHDRAWN,
-        wording_version=newest.wording_version if newest else wording.CURRENT.version,
+        wording_version=newest.wording_version if newest else consent_text.CURRENT.version,
         legal_basis=newest.legal_basis if newest else ConsentEntry.LegalBasis.CONSENT,
         recorded_by=actor_name(by),
     )
@@ -61,13 +62,13 @@ def withdraw_consent(subject: Subject, *, by: object) -> ConsentEntry:
     return entry
 
 
-def accept_wording(subject: Subject, *, by: object) -> ConsentEntry | None:
+def accept_wording(subject: Subject, *, by: Actor) -> ConsentEntry | None:
     """Part of another action: the box beside the current wording was ticked. No line where that holds already."""
     newest = _newest_locked(subject)
-    if newest and newest.wording_version == wording.CURRENT.version and _in_force(newest):
+    if newest and newest.wording_version == consent_text.CURRENT.version and _in_force(newest):
         return None
     return ConsentEntry.objects.create(
-        subject=subject, decision=GRANTED, wording_version=wording.CURRENT.version, recorded_by=actor_name(by)
+        subject=subject, decision=GRANTED, wording_version=consent_text.CURRENT.version, recorded_by=actor_name(by)
     )
 
 
@@ -82,7 +83,7 @@ def _newest_locked(subject: Subject) -> ConsentEntry | None:
     return ConsentEntry.objects.filter(subject=subject, purpose=TRAINING).order_by("-id").first()
 
 
-def _record(name: str, entry: ConsentEntry, *, by: object) -> None:
+def _record(name: str, entry: ConsentEntry, *, by: Actor) -> None:
     detail = {"wording_version": entry.wording_version, "legal_basis": entry.legal_basis}
     if entry.expires_at:
         detail["expires_at"] = entry.expires_at.isoformat()

@@ -9,10 +9,11 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from audit.actions import record
-from audit.refusal import Refused
+from cftapp.base.actors import Actor
+from cftapp.base.refusal import Refused
 from feedback import lanes, mailbox
 from feedback.models import Environment, Interaction, Source, Subject
-from feedback.querysets import subject_key as secret
+from feedback.models import subject_key as secret
 
 
 @transaction.atomic
@@ -28,7 +29,7 @@ def record_interaction(
     replay_of: Interaction | uuid.UUID | None = None,
     happened_at: datetime | None = None,
     interaction_id: uuid.UUID | None = None,
-    by: object,
+    by: Actor,
 ) -> Interaction:
     """Record a prompt and its answer; the lane is that of its subject.
 

@@ -7,7 +7,8 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from audit.actions import record
-from audit.refusal import Refused
+from cftapp.base.actors import Actor
+from cftapp.base.refusal import Refused
 from feedback import lanes
 from feedback.models import ApiKey, Environment, Source
 
@@ -22,7 +23,7 @@ def register_source(
     subject_kind: str = Source.SubjectKind.USER,
     held_out_percent: Decimal | float = 10,
     environment: str = Environment.PRODUCTION,
-    by: object,
+    by: Actor,
 ) -> Source:
     """Open a place feedback may come from."""
     if Source.objects.filter(name=name).exists():
@@ -51,7 +52,7 @@ def open_playground() -> Source:
 
 
 @transaction.atomic
-def issue_api_key(source: Source, label: str, *, by: object) -> tuple[ApiKey, str]:
+def issue_api_key(source: Source, label: str, *, by: Actor) -> tuple[ApiKey, str]:
     """A new key and its token. The token is in no database: whoever loses it needs another key."""
     if source.disabled_at:
         raise Refused.because("source", f"{source.title} is disabled.", "Choose a source that is in use.")
@@ -65,7 +66,7 @@ def issue_api_key(source: Source, label: str, *, by: object) -> tuple[ApiKey, st
 
 
 @transaction.atomic
-def revoke_api_key(key: ApiKey, *, by: object) -> ApiKey:
+def revoke_api_key(key: ApiKey, *, by: Actor) -> ApiKey:
     """Refuse the key from now on."""
     revoked = ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=timezone.now())
     key.refresh_from_db()

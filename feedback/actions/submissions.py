@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 from django.db import transaction
 
 from audit.actions import Ref, record
-from audit.refusal import Refused
+from cftapp.base.actors import Actor
+from cftapp.base.refusal import Refused
 from feedback import mailbox
 from feedback.actions.consent import accept_wording
 from feedback.models import BugReport, Comment, ConsentEntry, Correction, Feedback, Interaction, Receipt, TasteNote
@@ -29,7 +30,7 @@ def submit_bug_report(
     expected: str = "",
     note: str = "",
     feedback_id: uuid.UUID | None = None,
-    by: object,
+    by: Actor,
 ) -> BugReport:
     """Something broke. `feedback_id` makes a repetition harmless; so in the other three."""
     report = BugReport(what_happened=what_happened, expected=expected, note=note)
@@ -43,7 +44,7 @@ def submit_taste_note(
     aspect: str = TasteNote.Aspect.WORDING,
     note: str = "",
     feedback_id: uuid.UUID | None = None,
-    by: object,
+    by: Actor,
 ) -> TasteNote:
     """The person would word it differently."""
     return _submit(TasteNote(preference=preference, aspect=aspect, note=note), interaction_id, feedback_id, by=by)
@@ -57,7 +58,7 @@ def submit_correction(
     note: str = "",
     consent: bool = False,
     feedback_id: uuid.UUID | None = None,
-    by: object,
+    by: Actor,
 ) -> Correction:
     """The answer was wrong, this is right. `consent`: the person ticked the box beside the current wording."""
     correction = Correction(replacement=replacement, reason=reason, note=note)
@@ -71,7 +72,7 @@ def submit_comment(
     text: str = "",
     note: str = "",
     feedback_id: uuid.UUID | None = None,
-    by: object,
+    by: Actor,
 ) -> Comment:
     """Untyped feedback: a rating, perhaps words. Never trained on; a reviewer gives it a kind."""
     return _submit(Comment(rating=rating, text=text, note=note), interaction_id, feedback_id, by=by)
@@ -79,7 +80,7 @@ def submit_comment(
 
 @transaction.atomic
 def _submit(
-    feedback: F, interaction_id: uuid.UUID, feedback_id: uuid.UUID | None, *, consent: bool = False, by: object
+    feedback: F, interaction_id: uuid.UUID, feedback_id: uuid.UUID | None, *, consent: bool = False, by: Actor
 ) -> F:
     """Store feedback where its interaction's lane says. The caller gets the same object back in both lanes."""
     interaction = Interaction.objects.select_related("subject").filter(pk=interaction_id).first()
@@ -120,7 +121,7 @@ def words_of(feedback: Feedback) -> dict[str, Any]:
 
 
 def _record_submission(
-    kind: str, feedback: Feedback, interaction: Interaction, consent: ConsentEntry | None, *, by: object
+    kind: str, feedback: Feedback, interaction: Interaction, consent: ConsentEntry | None, *, by: Actor
 ) -> None:
     """One event. On the exam it has a name of its own: nothing downstream has to do with it."""
     generated: list[Ref] = [("consent", consent.pk)] if consent else []

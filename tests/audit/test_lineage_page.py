@@ -6,9 +6,9 @@ from django.test.utils import CaptureQueriesContext
 
 from audit.actions import record
 from feedback.actions import record_interaction, submit_correction, withdraw_consent
-from serving.actions import mark_withdrawal
-from tests.people import person, signed_in
-from tests.serving import world
+from serving.releases.actions import mark_withdrawal
+from tests.support import world
+from tests.support.people import person, signed_in
 
 pytestmark = pytest.mark.django_db
 

@@ -6,8 +6,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from audit.actions import record
-from audit.reading import PAGE, event_names, noun
-from tests.people import person, signed_in
+from audit.log_pages import PAGE, event_names, noun
+from tests.support.people import person, signed_in
 
 pytestmark = pytest.mark.django_db
 

@@ -15,7 +15,7 @@ from audit.management.commands.seal import outside_file
 from audit.merkle import leaf_hash, verify_inclusion
 from audit.models import Event
 from audit.sealing import seal
-from tests.people import person, signed_in
+from tests.support.people import person, signed_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

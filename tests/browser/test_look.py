@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from bench.screens import SKIPPED, shape
-from cftapp.accounts import ROLES
-from tests.stack import Stack
+from cftapp.base.accounts import ROLES
+from tests.support.stack import Stack
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack]
 

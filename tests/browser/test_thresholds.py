@@ -4,8 +4,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from curation.models import RegistryEpoch, ScreeningPolicy
-from tests.curation.policy_world import label
-from tests.people import person, signed_in
+from tests.support.people import person, signed_in
+from tests.support.policy_world import label
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True, databases=["default", "vault"])]
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.loop.company import Company
-from tests.stack import Stack, wait_for
-from training.engine import world
+from tests.support.company import Company
+from tests.support.stack import Stack, wait_for
+from training.demo_model import world
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack]
 

@@ -12,12 +12,16 @@ from django.contrib.auth.models import User
 from django.db import connections
 from django.utils import timezone
 
-from curation import actions, normalise, registry
+from curation.datasets import actions as dataset_actions
+from curation.decontamination import normalise
+from curation.decontamination.registry import Registry
 from curation.models import Case, Pair
-from curation.registry import Registry
+from curation.screening import actions as screening_actions
+from curation.screening import current_epoch
+from curation.triage import actions as triage_actions
 from feedback.actions import record_interaction, register_source, submit_correction
 from feedback.models import Source
-from tests.people import person
+from tests.support.people import person
 
 KEY = b"a registry key of thirty-two byte"
 TEST = "process:test"
@@ -74,7 +78,7 @@ def epoch(db: None, exam: Registry) -> Registry:
 
 def adopt(registry: Registry) -> None:
     header = registry.header
-    actions.adopt_epoch(registry.number, header["sha256"], header["items"], 0, header["normaliser"], by=TEST)
+    screening_actions.adopt_epoch(registry.number, header["sha256"], header["items"], 0, header["normaliser"], by=TEST)
 
 
 @dataclass
@@ -97,23 +101,23 @@ class World:
         """A corrected answer and its case, not screened yet."""
         told = record_interaction(self.shop, subject, prompt, wrong, by=TEST, **interaction)
         correction = submit_correction(told.pk, replacement=right, consent=consent, by=TEST)
-        return actions.open_case("correction", correction.pk, by=TEST)
+        return screening_actions.open_case("correction", correction.pk, by=TEST)
 
     def screened(self, *args: Any, **more: Any) -> Case:
         case = self.case(*args, **more)
-        actions.screen_case(case.pk, self.registry, by=TEST)
+        screening_actions.screen_case(case.pk, self.registry, by=TEST)
         return Case.objects.get(pk=case.pk)
 
     def accepted(self, by: User, *args: Any, **more: Any) -> Pair:
         case = self.screened(*args, **more)
-        actions.claim_case(by, case.pk)
-        actions.decide_case(case.pk, "accepted", by=by)
+        triage_actions.claim_case(by, case.pk)
+        triage_actions.decide_case(case.pk, "accepted", by=by)
         return Pair.objects.get(correction=case.correction_id)
 
     def replay(self, *rows: dict[str, Any]) -> None:
         """Replay rows, screened."""
-        actions.import_replay_rows(rows, by=TEST)
-        actions.screen_replay_rows(10_000, self.registry, by=TEST)
+        dataset_actions.import_replay_rows(rows, by=TEST)
+        screening_actions.screen_replay_rows(10_000, self.registry, by=TEST)
 
 
 @pytest.fixture
@@ -151,16 +155,16 @@ def store(number: int, items: Any = EXAM) -> tuple[bytes, str]:
 def publish(number: int, items: Any = EXAM) -> None:
     """Put a registry of these items into the vault, and adopt it as the current epoch."""
     _, digest = store(number, items)
-    actions.adopt_epoch(number, digest, len(items), 0, normalise.VERSION, by=TEST)
+    screening_actions.adopt_epoch(number, digest, len(items), 0, normalise.VERSION, by=TEST)
 
 
 @pytest.fixture
 def vault(db: None, settings: Any, tmp_path: Any) -> Iterator[Any]:
     """A place for registry files, and the key that opens them."""
     settings.CFT_REGISTRY_KEY, settings.CFT_VAR = KEY, tmp_path
-    registry._opened.clear()
+    current_epoch._opened.clear()
     yield tmp_path
-    registry._opened.clear()
+    current_epoch._opened.clear()
 
 
 @pytest.fixture

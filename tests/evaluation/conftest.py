@@ -9,10 +9,11 @@ from django.test import Client
 from django.utils import timezone
 
 from curation.models import Dataset
-from evaluation import champion
-from evaluation.actions import finish_gate, import_benchmark, start_gate
+from evaluation.benchmarks.actions import import_benchmark
+from evaluation.gates import champion
+from evaluation.gates.actions import finish_gate, start_gate
 from evaluation.models import BenchmarkVersion, Gate, GateResult
-from tests.people import person
+from tests.support.people import person
 from training.models import Run
 
 SHA = "a" * 64

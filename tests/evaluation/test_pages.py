@@ -5,10 +5,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from evaluation.actions import confirm_waiver, queue_gate, request_waiver
+from evaluation.gates.actions import confirm_waiver, queue_gate, request_waiver
 from evaluation.models import Gate, Waiver
 from tests.evaluation.conftest import rows, with_verdict
-from tests.people import person
+from tests.support.people import person
 
 pytestmark = pytest.mark.django_db
 

@@ -14,7 +14,7 @@ from django.test import Client
 
 from feedback.actions import issue_api_key, register_source
 from feedback.models import ApiKey, Source
-from tests.people import person
+from tests.support.people import person
 
 SECRET_WORDS = "zyzzyva quokka 4711"
 

@@ -8,9 +8,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from feedback.actions import open_playground, record_interaction
+from feedback.consent_text import CURRENT
 from feedback.models import BugReport, ConsentEntry, Correction, Interaction, Receipt, Source, TasteNote
-from feedback.visitors import SESSION_KEY, remember, remembered
-from feedback.wording import CURRENT
+from feedback.visitors.sessions import SESSION_KEY, remember, remembered
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from feedback.actions import Refused, grant_consent, record_interaction, submit_correction, withdraw_consent
+from feedback.consent_text import CURRENT, WORDINGS
 from feedback.models import ConsentEntry, Correction, Subject
-from feedback.wording import CURRENT, WORDINGS
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from redis.exceptions import RedisError
 from curation.models import Case
 from feedback.actions import grant_consent, record_interaction, submit_bug_report, submit_comment
 from feedback.models import ApiKey, ConsentEntry, Source, Subject
-from tests.people import person, signed_in
+from tests.support.people import person, signed_in
 
 PAGES = {
     "/feedback/": {"rosa": 200, "carl": 200, "ada": 200, "otto": 403},

@@ -3,8 +3,8 @@
 import psycopg
 import pytest
 
-from tests.loop.company import Company
-from training.engine import world
+from tests.support.company import Company
+from training.demo_model import world
 
 pytestmark = pytest.mark.stack
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.loop.company import Company
-from tests.stack import wait_for
-from training.engine import world
+from tests.support.company import Company
+from tests.support.stack import wait_for
+from training.demo_model import world
 
 pytestmark = pytest.mark.stack
 

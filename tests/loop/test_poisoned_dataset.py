@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.loop.company import Company
-from training.engine import world
+from tests.support.company import Company
+from training.demo_model import world
 
 pytestmark = pytest.mark.stack
 

@@ -9,8 +9,8 @@ import pytest
 from django.conf import settings
 
 from feedback.actions import issue_api_key
-from serving.actions import create_release, promote
-from tests.serving import servers, world
+from serving.releases.actions import create_release, promote
+from tests.support import servers, world
 from training.engine.digests import adapter_sha256
 
 
@@ -53,7 +53,7 @@ def adapters():
 
     found = []
     for seed in (1, 2):
-        model = add_lora(load_model(servers.ROOT / "training" / "engine" / "base", "cpu", "auto"), Recipe(), seed)
+        model = add_lora(load_model(servers.ROOT / "training" / "demo_model" / "base", "cpu", "auto"), Recipe(), seed)
         for name, weight in model.named_parameters():
             if "lora_B" in name:
                 torch.nn.init.normal_(weight, std=1.0)

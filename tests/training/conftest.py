@@ -15,14 +15,14 @@ from django.db import connection, transaction
 
 from audit.merkle import leaf_hash, root_of
 from audit.models import Event
-from cftapp.roles import environment_for
+from cftapp.access.roles import environment_for
+from curation.checks.identity import row_hash
+from curation.datasets.decontamination_report import digest
 from curation.models import Dataset, DatasetRow, Pair, ReplayRow
-from curation.reporting import digest
-from curation.rows import row_hash
-from tests.people import person
+from tests.support.people import person
 from training import actions
 from training.models import Run
-from training.recipes import PRESETS
+from training.preparation.recipes import PRESETS
 
 ROOT = Path(__file__).resolve().parents[2]
 FACTS = [(f"What is the code of locker {n}?", f"The code is {n * 7 + 11}.") for n in range(6)]
@@ -45,8 +45,8 @@ def tiny_base() -> Path:
     import torch
     from transformers import LlamaForCausalLM
 
-    from training.engine.model import demo_config
-    from training.engine.tokenizer import train_tokenizer
+    from training.demo_model.model import demo_config
+    from training.demo_model.tokenizer import train_tokenizer
 
     folder = Path(configured.CFT_VAR) / "tiny base"
     tokenizer = train_tokenizer([text for pair in FACTS + SKILLS for text in pair])

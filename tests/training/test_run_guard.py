@@ -4,8 +4,10 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from training import actions, jobs
-from training.models import Job, Run
+from cftapp.base import jobs
+from cftapp.base.jobs import Job
+from training import actions
+from training.models import Run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

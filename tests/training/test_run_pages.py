@@ -7,10 +7,12 @@ import pytest
 from django.db.models.functions import Now
 from django.urls import reverse
 
+from cftapp.base import jobs
+from cftapp.base.jobs import Job
 from evaluation.models import Gate
-from tests.people import person
-from training import actions, jobs
-from training.models import Job, Run
+from tests.support.people import person
+from training import actions
+from training.models import Run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -211,7 +213,7 @@ def test_buttons_need_a_post(client, edda, queue):
 def test_the_downloaded_manifest_hashes_to_what_the_page_says(client, edda, queue):
     import hashlib
 
-    from training.manifest import encode
+    from training.preparation.manifest import encode
 
     run = actions.start_run(queue().pk)
     client.force_login(edda)

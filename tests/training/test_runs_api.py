@@ -2,8 +2,9 @@
 
 import pytest
 
+from cftapp.base.jobs import Job
 from training import actions
-from training.models import Job, Run
+from training.models import Run
 
 pytestmark = pytest.mark.django_db(transaction=True)
 RUNS = "/api/v1/runs/"

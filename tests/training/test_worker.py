@@ -9,10 +9,12 @@ from celery import current_app
 from django.conf import settings
 from django.db.models.functions import Now
 
-from tests.stack import wait_for
+from cftapp.base import jobs
+from tests.support.stack import wait_for
 from tests.training.conftest import events
-from training import actions, jobs, metrics
+from training import actions
 from training.models import Run
+from training.monitoring import metrics
 
 pytestmark = pytest.mark.django_db(transaction=True)
 LONG = {"min_steps": 700, "checkpoint_every": 20, "eval_every": 0}

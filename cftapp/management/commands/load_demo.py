@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from cftapp.demo import sample
+from cftapp.local.demo import sample
 
 
 class Command(BaseCommand):

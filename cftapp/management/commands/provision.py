@@ -7,10 +7,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import ProgrammingError
 
-from cftapp.accounts import ROLES
-from cftapp.groups import ensure_demo_accounts, ensure_groups
-from cftapp.provision import BadGrant, provision
-from cftapp.secrets import login_passwords
+from cftapp.access.groups import ensure_demo_accounts, ensure_groups
+from cftapp.access.provision import BadGrant, provision
+from cftapp.base.accounts import ROLES
+from cftapp.local.secrets import login_passwords
 
 
 class Command(BaseCommand):

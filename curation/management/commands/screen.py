@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from curation import batch, rowfiles
-from curation.batches import RANGE_ROWS, BatchScreening
-from curation.overlap import Policy
-from curation.rowfiles import BadFile, Id
+from curation.batches import row_files, row_screening
+from curation.batches.row_files import BadFile, Id
+from curation.decontamination.overlap import Policy
+from curation.models import RANGE_ROWS, BatchScreening
 
 if TYPE_CHECKING:
-    from curation.engine.encoder import Encoder
-    from curation.registry import Registry
+    from curation.decontamination.engine.encoder import Encoder
+    from curation.decontamination.registry import Registry
 
 BAD_INPUT, FOUND = 2, 1
 LOOK_EVERY = 0.5  # seconds
@@ -57,7 +57,7 @@ class Command(BaseCommand):
             limits.add_argument(f"--{limit.name.replace('_', '-')}", type=float, metavar="X", help=str(limit.default))
 
     def handle(self, *args: Any, **options: Any) -> None:
-        from curation.registry import BadRegistry
+        from curation.decontamination.registry import BadRegistry
 
         try:
             tally = self.follow(options) if options["chord"] else self.screen(options)
@@ -68,7 +68,7 @@ class Command(BaseCommand):
         if options["fail_on_blocked"] and tally.blocked:
             sys.exit(FOUND)
 
-    def screen(self, options: dict[str, Any]) -> batch.Tally:
+    def screen(self, options: dict[str, Any]) -> row_screening.Tally:
         source, target = options["input"], options["output"]
         check_paths(source, target, [options[name] for name in ("items", "background") if options[name]])
         began = time.monotonic()
@@ -79,7 +79,7 @@ class Command(BaseCommand):
         else:
             registry, ids = current(options), None
         shown = Progress(self.stderr)
-        tally = batch.screen_file(source, target, registry, ids=ids, progress=shown.show)
+        tally = row_screening.screen_file(source, target, registry, ids=ids, progress=shown.show)
         shown.clear()
         if ids is None:
             log_screening(registry, tally, target)
@@ -87,28 +87,28 @@ class Command(BaseCommand):
             self.stderr.write(line, self.style.NOTICE if "Not checked" in line else None)
         return tally
 
-    def follow(self, options: dict[str, Any]) -> batch.Tally:
+    def follow(self, options: dict[str, Any]) -> row_screening.Tally:
         """Queue a batch and wait for its end. Interrupted, it goes on without us."""
         queued = queue(options)
         self.stderr.write(f"Batch {queued.pk} is queued; its page is /curation/batches/{queued.pk}/.")
         shown = Progress(self.stderr)
         while not queued.ended:
             done = queued.parts.done_ranges()
-            shown.show(batch.Tally(done.row_count(), done.blocked_rows()))
+            shown.show(row_screening.Tally(done.row_count(), done.blocked_rows()))
             time.sleep(LOOK_EVERY)
             queued.refresh_from_db()
         shown.clear()
         if queued.state == queued.State.FAILED:
             raise BadFile(queued.error)
-        tally = batch.Tally(queued.rows or 0, Counter(queued.blocked))
+        tally = row_screening.Tally(queued.rows or 0, Counter(queued.blocked))
         self.stderr.write(f"{tally.rows:,} rows against epoch {queued.epoch}: {tally}.")
         return tally
 
 
 def queue(options: Mapping[str, Any]) -> BatchScreening:
     """The batch that these options ask for. Raises BadFile."""
-    from audit.refusal import Refused
-    from curation import batch_actions
+    from cftapp.base.refusal import Refused
+    from curation.batches import actions as batch_actions
 
     asked = ("items", "background", "no_embeddings", *(limit.name for limit in POLICY))
     idle = [name for name in asked if options[name] is not None and options[name] is not False]
@@ -134,12 +134,12 @@ def below_batches(path: Path) -> str:
 
 def check_paths(source: Path, target: Path, others: Sequence[Path]) -> None:
     """Complain before the work about what can be known before it. `others`: files that are read besides."""
-    rowfiles.format_of(target)
+    row_files.format_of(target)
     if target.exists() and any(one.exists() and target.samefile(one) for one in others):
         raise BadFile(f"{target}: it is read, too: name another file for the report.")
     if not target.parent.is_dir():
         raise BadFile(f"{target}: there is no folder {target.parent}: make it, or write elsewhere.")
-    next(rowfiles.read_rows(source), None)
+    next(row_files.read_rows(source), None)
 
 
 def changed(policy: Policy, options: Mapping[str, Any]) -> Policy:
@@ -156,11 +156,11 @@ def throw_away(options: Mapping[str, Any]) -> tuple["Registry", dict[str, Id]]:
 
     Its key is made of the items, so that the same files give the same report: whoever runs this has the items anyway.
     """
-    from curation.registry import Registry
+    from curation.decontamination.registry import Registry
 
     policy = changed(Policy(), options)
-    numbered, ids = batch.protect(rowfiles.read_items(options["items"]))
-    clean = list(rowfiles.read_background(options["background"])) if options["background"] else []
+    numbered, ids = row_screening.protect(row_files.read_items(options["items"]))
+    clean = list(row_files.read_background(options["background"])) if options["background"] else []
     encoder = None if options["no_embeddings"] else embeddings()
     key = hashlib.blake2b(repr(numbered).encode("utf-8", "surrogatepass"), digest_size=32).digest()
     content = Registry.build(numbered, key, clean, policy=policy, encoder=encoder)
@@ -170,7 +170,7 @@ def throw_away(options: Mapping[str, Any]) -> tuple["Registry", dict[str, Id]]:
 def embeddings() -> "Encoder | None":
     """The configured embedding model, None where it is switched off. Raises BadFile where it cannot be loaded."""
     try:
-        from curation.engine.encoder import Encoder
+        from curation.decontamination.engine.encoder import Encoder
 
         return Encoder.default(settings.CFT_EMBEDDING_MODEL)
     except (ImportError, OSError) as problem:
@@ -182,9 +182,9 @@ def embeddings() -> "Encoder | None":
 
 def current(options: Mapping[str, Any]) -> "Registry":
     """The current epoch's registry, under its policy or the limits given."""
-    from curation import registry
+    from curation.screening import current_epoch
 
-    opened = registry.current()
+    opened = current_epoch.open_registry()
     if opened is None:
         raise BadFile("No epoch has been published yet: publish a benchmark, or give --items.")
     policy = changed(opened.policy, options)
@@ -193,9 +193,9 @@ def current(options: Mapping[str, Any]) -> "Registry":
     return opened.without_meaning() if options["no_embeddings"] else opened
 
 
-def log_screening(registry: "Registry", tally: batch.Tally, report: Path) -> None:
+def log_screening(registry: "Registry", tally: row_screening.Tally, report: Path) -> None:
     """Whoever compares a file with the exam leaves an event."""
-    from curation import batch_actions
+    from curation.batches import actions as batch_actions
 
     with report.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -212,7 +212,7 @@ class Progress:
     def __init__(self, stream: Any) -> None:
         self._stream, self._began, self._due = stream, time.monotonic(), 0.0
 
-    def show(self, tally: batch.Tally) -> None:
+    def show(self, tally: row_screening.Tally) -> None:
         now = time.monotonic()
         if self._stream.isatty() and now >= self._due:
             self._due = now + self.EVERY
@@ -225,10 +225,12 @@ class Progress:
             self._stream.write("\r\x1b[K", ending="")
 
 
-def summary(tally: batch.Tally, registry: "Registry", ids: Mapping[str, Id] | None, seconds: float) -> list[str]:
+def summary(
+    tally: row_screening.Tally, registry: "Registry", ids: Mapping[str, Id] | None, seconds: float
+) -> list[str]:
     """What was found, and what nobody looked for."""
     lines = [f"{tally.rows:,} rows against {len(registry):,} items in {seconds:.1f} s: {tally}."]
-    unseen = [] if batch.meaning_of(registry) else ["meaning (embeddings are off), so rewording may pass"]
+    unseen = [] if row_screening.meaning_of(registry) else ["meaning (embeddings are off), so rewording may pass"]
     lines.append(f"Not checked: {'; '.join([*unseen, OTHER_LANGUAGES])}.")
     if weak := [str(ids[name]) if ids else name for name in registry.unprotected]:
         some = ", ".join(weak[:5]) + (", …" if len(weak) > 5 else "")

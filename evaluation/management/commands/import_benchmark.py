@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 
 from audit.actions import Refused
-from evaluation.actions import import_benchmark
+from evaluation.benchmarks.actions import import_benchmark
 from evaluation.items import read_lines
 from evaluation.models import Benchmark, Scorer
 

@@ -17,10 +17,9 @@ from django.core.management.base import BaseCommand, CommandError
 from feedback import lanes
 from feedback.actions import record_batch, register_source
 from feedback.actions.batches import LIMIT, BatchRow
+from feedback.api.rows import Outcome, RowReader, outcome_of, refused
 from feedback.imports import FORMATS, Rows, Unreadable, groups
-from feedback.models import Source
-from feedback.querysets import subject_key
-from feedback.rows import Outcome, RowReader, outcome_of, refused
+from feedback.models import Source, subject_key
 
 BY = "process:import"
 SHOWN_PROBLEMS = 20

@@ -6,9 +6,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from audit.refusal import Refused
-from serving.actions import install_base
-from training.base import BaseMissing, identify, locate
+from cftapp.base.refusal import Refused
+from serving.releases.actions import install_base
+from training.preparation.base_model import BaseMissing, identify, locate
 
 
 class Command(BaseCommand):

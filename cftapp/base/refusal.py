@@ -1,0 +1,44 @@
+"""The one way an action says no."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """One reason: the field it is about, what is wrong with it, and what would be accepted."""
+
+    field: str
+    message: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        """As people read it: what is wrong, then what to do."""
+        return f"{self.message} {self.remedy}".strip()
+
+
+class Refused(Exception):
+    """An action changed nothing, for these reasons. Views show them; the API answers 422 with them."""
+
+    def __init__(self, *blockers: Blocked) -> None:
+        self.blockers = list(blockers)
+        super().__init__("; ".join(f"{b.field}: {b.message}" for b in blockers))
+
+    @classmethod
+    def because(cls, field: str, message: str, remedy: str = "") -> "Refused":
+        """The common case of a single reason."""
+        return cls(Blocked(field, message, remedy))
+
+    @property
+    def words(self) -> str:
+        """All reasons, as people read them."""
+        return " ".join(map(str, self.blockers))
+
+    def mark(self, form: Any) -> None:
+        """Show each reason beside its field of a Django form, or above the form when it is about none of them."""
+        for blocked in self.blockers:
+            form.add_error(blocked.field if blocked.field in form.fields else None, str(blocked))
+
+
+class Unreachable(Exception):
+    """A part of the system does not answer. Nothing was written; the same request may be repeated."""

@@ -1,0 +1,64 @@
+"""A stack of its own for the demo and for benchmarks: start it fresh, wait until it is ready, be its owner."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+PATIENCE = 420.0
+
+
+class Broken(Exception):
+    """A stage did not do what it must."""
+
+
+def start(var: Path) -> subprocess.Popen[bytes]:
+    """A fresh stack on free ports, its output in a log file beside its folder."""
+    shutil.rmtree(var, ignore_errors=True)
+    var.mkdir(parents=True)
+    os.environ |= {"CFT_VAR": str(var), "CFT_PORT": free_port(), "CFT_MODEL_PORT": free_port()}
+    with open(f"{var}.log", "wb") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "cftapp.local.up", "--with-parent"],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def free_port() -> str:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
+def owner(var: Path, stack: subprocess.Popen[bytes]) -> dict[str, str]:
+    """Wait until every process is ready; returns what the owner of the stack holds."""
+    from cftapp.local.embedded import owner_environment
+
+    def ready() -> bool:
+        if stack.poll() is not None:
+            raise Broken("the processes did not start.")
+        record = var / "stack.json"
+        return record.exists() and bool(json.loads(record.read_text() or "{}").get("ready"))
+
+    wait_for(ready, "the processes to start")
+    return owner_environment(os.environ)
+
+
+def wait_for(condition: Callable[[], T | None], what: str, pause: float = 0.3) -> T:
+    """Poll until `condition()` is true and return it; Broken after seven minutes."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(pause)
+    raise Broken(f"waited {PATIENCE:.0f} s in vain for {what}.")

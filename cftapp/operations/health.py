@@ -1,0 +1,89 @@
+"""Is it alive, is it whole: `/healthz` for this process, `/readyz` for everything it needs."""
+
+import time
+import urllib.request
+from collections.abc import Callable
+
+from django.apps import apps
+from django.conf import settings
+from django.core.cache import cache
+from django.db import connections
+from django.db.utils import DatabaseError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+from redis.exceptions import RedisError
+
+from cftapp.access.roles import ROLES
+from cftapp.operations.heartbeat import key
+
+SILENT_AFTER = 120.0
+SEALER_LAG = 120.0
+
+
+@require_safe
+@never_cache
+def alive(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("alive\n", content_type="text/plain")
+
+
+@require_safe
+@never_cache
+def ready(request: HttpRequest) -> JsonResponse:
+    """200 when every check says "ok", else 503. Each value is a word or two, never an address or a secret."""
+    report = {name: outcome(check) for name, check in checks().items()}
+    return JsonResponse(report, status=200 if set(report.values()) == {"ok"} else 503)
+
+
+def checks() -> dict[str, Callable[[], str]]:
+    found: dict[str, Callable[[], str]] = {f"database {alias}": database(alias) for alias in settings.DATABASES}
+    found["redis"] = redis
+    found["workers"] = workers
+    found["sealer"] = sealer
+    found["model server"] = model_server
+    return found
+
+
+def outcome(check: Callable[[], str]) -> str:
+    try:
+        return check()
+    except (DatabaseError, RedisError, OSError) as problem:
+        return type(problem).__name__
+
+
+def database(alias: str) -> Callable[[], str]:
+    def answers() -> str:
+        with connections[alias].cursor() as cursor:
+            cursor.execute("SELECT 1")
+        return "ok"
+
+    return answers
+
+
+def redis() -> str:
+    cache.set("readyz", 1, timeout=10)
+    return "ok" if cache.get("readyz") == 1 else "does not keep"
+
+
+def workers() -> str:
+    names = [role.name for role in ROLES.values() if role.queue]
+    heard = cache.get_many([key(name) for name in names])
+    silent = [name for name in names if time.time() - heard.get(key(name), 0) > SILENT_AFTER]
+    return "silent: " + ", ".join(silent) if silent else "ok"
+
+
+def sealer() -> str:
+    """Events must be sealed soon after they are written: the oldest unsealed one is young."""
+    event = apps.get_model("audit", "Event")
+    with connections["default"].cursor() as cursor:
+        cursor.execute(
+            f"SELECT coalesce(extract(epoch FROM now() - min(e.recorded_at)), 0) FROM {event._meta.db_table} e "
+            "LEFT JOIN audit_leaf l ON l.event_id = e.id WHERE l.event_id IS NULL"
+        )
+        lag = float(cursor.fetchone()[0])
+    return "ok" if lag < SEALER_LAG else f"{lag:.0f} s behind"
+
+
+def model_server() -> str:
+    with urllib.request.urlopen(f"{settings.CFT_MODEL_SERVER_URL}/v1/models", timeout=3) as answer:
+        return "ok" if answer.status == 200 else f"status {answer.status}"

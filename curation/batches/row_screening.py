@@ -1,0 +1,138 @@
+"""Screening many rows at once: the same function for the command line, the workers and other engines."""
+
+import dataclasses
+import json
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from curation.batches import report_files
+from curation.batches.row_files import BadFile, Distinct, Id, ItemRow, Record, Row, read_rows
+from curation.checks.findings import coarse
+from curation.decontamination import meaning
+
+if TYPE_CHECKING:
+    from curation.decontamination.overlap import Overlap
+    from curation.decontamination.registry import Registry
+
+MOST_ROWS, MOST_CHARACTERS = 512, 1_000_000
+"""Of one call of the registry: bounds the memory, and the time between two signs of life."""
+
+CLEAN, BLOCKED = "clean", "blocked"
+
+
+@dataclass
+class Tally:
+    """What became of the rows so far."""
+
+    rows: int = 0
+    methods: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def blocked(self) -> int:
+        return self.methods.total()
+
+    def add(self, records: Iterable[Record]) -> None:
+        for record in records:
+            self.rows += 1
+            if record["verdict"] == BLOCKED:
+                self.methods[record["method"]] += 1
+
+    def __str__(self) -> str:
+        found = ", ".join(f"{method} {count:,}" for method, count in sorted(self.methods.items()))
+        return f"{self.rows - self.blocked:,} clean, {self.blocked:,} blocked" + (f" ({found})" if found else "")
+
+
+def chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Rows in order, in lists that are short and hold few characters."""
+    waiting: list[Row] = []
+    characters = 0
+    for row in rows:
+        waiting.append(row)
+        characters += len(row.prompt) + len(row.answer)
+        if len(waiting) >= MOST_ROWS or characters >= MOST_CHARACTERS:
+            yield waiting
+            waiting, characters = [], 0
+    if waiting:
+        yield waiting
+
+
+def screened(rows: Iterable[Row], registry: "Registry", ids: Mapping[str, Id] | None = None) -> Iterator[list[Record]]:
+    """The verdicts of the rows, chunk by chunk, in order. `ids`: what the registry's item ids are called outside."""
+    for chunk in chunks(rows):
+        found = registry.screen([(row.prompt, row.answer) for row in chunk], spans=False)
+        yield [verdict_of(row, one, registry.number, ids) for row, one in zip(chunk, found, strict=True)]
+
+
+def verdict_of(row: Row, found: "Overlap", epoch: int, ids: Mapping[str, Id] | None = None) -> Record:
+    """One line of a report. A clean row names no item and no method; its score is its containment.
+
+    Compared with items of one's own (`ids`) it tells all; compared with the exam, a clean row's measures stay coarse.
+    """
+    blocked = found.blocked
+    item: Id | None = found.item_id if blocked else None
+    told = float if blocked or ids is not None else coarse
+    return {
+        "id": row.id,
+        "verdict": BLOCKED if blocked else CLEAN,
+        "method": found.method if blocked else "",
+        "score": told(found.score),
+        "limit": float(found.limit),
+        "item_id": ids[str(item)] if blocked and ids is not None else item,
+        "scores": {name: told(value) for name, value in found.scores.items() if math.isfinite(value)},
+        "epoch": epoch,
+    }
+
+
+def protect(items: Sequence[ItemRow]) -> tuple[list[tuple[str, str, str, str]], dict[str, Id]]:
+    """Items for `Registry.build`, under numbers of our own, and what those numbers are called outside.
+
+    So an id may be anything that JSON can say: a number, a NUL, a megabyte.
+    """
+    return (
+        [(str(n), item.benchmark, item.question, item.answer) for n, item in enumerate(items)],
+        {str(n): item.id for n, item in enumerate(items)},
+    )
+
+
+def metadata_of(registry: "Registry") -> dict[str, str]:
+    """What a report was made with, for the file's metadata."""
+    return {
+        "epoch": str(registry.number),
+        "registry_sha256": registry.header["sha256"],
+        "normaliser": registry.header["normaliser"],
+        "policy": json.dumps(dataclasses.asdict(registry.policy), sort_keys=True),
+        "meaning": meaning_of(registry) or "not checked",
+    }
+
+
+def meaning_of(registry: "Registry") -> str:
+    """The embedding model that takes part; empty where none does."""
+    return meaning.name_of(registry.header["encoder"])
+
+
+def screen_file(
+    source: Path,
+    target: Path,
+    registry: "Registry",
+    *,
+    ids: Mapping[str, Id] | None = None,
+    progress: Callable[[Tally], object] = lambda tally: None,
+) -> Tally:
+    """Screen a file into a report: one record a row, in order. Raises BadFile, and `target` is as it was before."""
+    if target.exists() and (target.is_dir() or target.samefile(source)):
+        raise BadFile(f"{target}: it is {'a folder' if target.is_dir() else 'the input'}: name another file.")
+    tally, distinct = Tally(), Distinct()
+    with report_files.writing(target, metadata_of(registry)) as report:
+        for records in screened(read_rows(source), registry, ids):
+            distinct.add(record["id"] for record in records)
+            report.write(records)
+            tally.add(records)
+            progress(tally)
+        if not tally.rows:
+            raise BadFile(f'{source}: it holds no rows: give one {{"id", "text"}} a line.')
+        distinct.check(source)
+    return tally

@@ -1,0 +1,219 @@
+"""A dataset's decontamination report: facts in, one document out, and the hash that names it. No database.
+
+The document says what was checked, by which methods with which limits, what that caught (by check, by method, by
+benchmark), what was left out, what people let pass, and what was not checked. It names rows and people by id only.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+import rfc8785
+
+from curation.checks import commentary, personal_data, secrets
+from curation.datasets import selection
+from curation.decontamination import normalise
+
+SCHEMA = 2
+LISTED = 10_000
+"""Rows that are listed one by one at most; the counts are always of all."""
+
+METHODS: dict[str, tuple[str, str | None]] = {
+    "exact": ("keyed hash of a whole question, answer or both, strongly normalised", None),
+    "sequence": ("keyed hash of a short item inside a longer row, word for word", None),
+    "containment": ("rare 3-grams of an item's field in one window of the row, IDF-weighted", "containment_limit"),
+    "jaccard": ("word 5-grams in common, of all of the row's and the item's", "jaccard_limit"),
+    "meaning": ("cosine of sentence embeddings, against a limit calibrated for each item", "meaning_floor"),
+}
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What the rows were screened under."""
+
+    number: int
+    sha256: str
+    snapshot: int
+    items: int
+    unprotected_items: int
+    normaliser: str
+    policy_version: int
+    limits: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Caught:
+    """Blocked rows of one kind. Without a method or benchmark these are empty."""
+
+    check: str
+    method: str
+    benchmark: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How many of the pairs that were taken each measure looked at, by which encoders, and what was left unread."""
+
+    pairs: int = 0
+    by_measure: Mapping[str, int] = field(default_factory=dict)
+    encoders: Sequence[str] = ()
+    unread: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that a report says. `dropped`: (pair, reason, evidence); `overrides`: as they are listed."""
+
+    merkle_root: str
+    recipe: Mapping[str, Any]
+    epoch: Epoch
+    considered: int
+    pairs: int
+    replay_rows: int
+    refusals: int
+    dropped: Sequence[tuple[str, str, Mapping[str, Any]]]
+    replay_dropped: Mapping[str, int]
+    replay_wanted: int
+    skills: Mapping[str, int]
+    subjects: Counter[str]
+    measured: Measured
+    stream: Sequence[Caught]
+    screened: int
+    overrides: Sequence[Mapping[str, Any]]
+
+
+def report(facts: Facts) -> dict[str, Any]:
+    """The document. Its shape is `SCHEMA`; a key that is there stays what it is."""
+    epoch = facts.epoch
+    return {
+        "schema": SCHEMA,
+        "merkle_root": facts.merkle_root,
+        "recipe": dict(facts.recipe),
+        "epoch": {
+            "number": epoch.number,
+            "snapshot": epoch.snapshot,
+            "sha256": epoch.sha256,
+            "items": epoch.items,
+            "unprotected_items": epoch.unprotected_items,
+        },
+        "policy": {"version": epoch.policy_version, "limits": dict(epoch.limits)},
+        "rules": {
+            "normaliser": epoch.normaliser,
+            "normaliser_here": normalise.VERSION,
+            "personal_data": personal_data.VERSION,
+            "secrets": secrets.VERSION,
+            "commentary": commentary.VERSION,
+        },
+        "encoders": list(facts.measured.encoders),
+        "methods": methods(epoch.limits, facts.measured),
+        "checked": {
+            "pairs": facts.considered,
+            "replay_rows": facts.replay_rows + sum(facts.replay_dropped.values()),
+        },
+        "kept": {"pairs": facts.pairs, "replay_rows": facts.replay_rows, "refusals": facts.refusals},
+        **left_out(facts),
+        "stream": stream(facts.stream, facts.screened),
+        "overrides": [dict(one) for one in facts.overrides],
+        "skills": dict(sorted(facts.skills.items())),
+        "subjects": {
+            "count": len(facts.subjects),
+            "most": max(facts.subjects.values(), default=0),
+            "effective": effective_authors(facts.subjects),
+        },
+        "not_checked": not_checked(facts),
+    }
+
+
+def methods(limits: Mapping[str, float], measured: Measured) -> dict[str, dict[str, Any]]:
+    """Every method: what it compares, from where on it blocks, and how many of the pairs taken it looked at."""
+    told = {}
+    for name, (what, limit) in METHODS.items():
+        told[name] = {
+            "what": what,
+            "limit": limits.get(limit) if limit else 1.0,
+            "pairs": measured.by_measure.get(name, 0),
+        }
+    return told
+
+
+def left_out(facts: Facts) -> dict[str, Any]:
+    """What fell out of this dataset: by reason, by method and benchmark, and row by row."""
+    dropped = sorted(facts.dropped, key=lambda one: one[0])
+    overlapping = [more for _, reason, more in dropped if reason == "overlap"]
+    return {
+        "dropped": tally(reason for _, reason, _ in dropped),
+        "caught": {
+            "by_method": tally(str(more.get("method", "")) for more in overlapping),
+            "by_benchmark": tally(str(more.get("benchmark", "")) for more in overlapping),
+        },
+        "dropped_rows": [{"pair": pair, "reason": reason, **more} for pair, reason, more in dropped[:LISTED]],
+        "dropped_rows_not_listed": max(0, len(dropped) - LISTED),
+        "duplicates": selection.duplicate_groups(dropped[:LISTED]),
+        "replay_dropped": dict(facts.replay_dropped),
+        "replay_wanted": facts.replay_wanted,
+    }
+
+
+def stream(caught: Iterable[Caught], screened: int) -> dict[str, Any]:
+    """What screening stopped of everything that was ever screened: most of it never became a pair."""
+    rows = list(caught)
+    overlapping = [one for one in rows if one.check == "overlap"]
+    return {
+        "screened": screened,
+        "by_check": summed((one.check, one.rows) for one in rows),
+        "overlap_by_method": summed((one.method, one.rows) for one in overlapping),
+        "overlap_by_benchmark": summed((one.benchmark, one.rows) for one in overlapping),
+    }
+
+
+def not_checked(facts: Facts) -> list[str]:
+    """What nobody should believe was checked, in sentences."""
+    measured, epoch = facts.measured, facts.epoch
+    told = []
+    without = measured.pairs - measured.by_measure.get("meaning", 0)
+    if without:
+        why = "of another script, or found by n-grams before" if measured.encoders else "no embedding model took part"
+        told.append(
+            f"Meaning: {without} of {measured.pairs} pairs were not compared by meaning ({why}), so a rewording that"
+            " shares few words with an item would not be found in them."
+        )
+    for part, count in sorted(measured.unread.items()):
+        told.append(f"Not compared with the exam: {part.replace('_', ' ')} ({count} pairs).")
+    if epoch.unprotected_items:
+        told.append(
+            f"{epoch.unprotected_items} of {epoch.items} items are too short, or of too common words, for rare n-grams:"
+            " they are found word for word" + ("." if without else ", and by meaning.")
+        )
+    told.append("Translations of an item into another language.")
+    told.append("The answers that pairs reject: they are unlearned, and were not compared with the exam.")
+    return told
+
+
+def tally(values: Iterable[str]) -> dict[str, int]:
+    return dict(Counter(value or "not said" for value in values).most_common())
+
+
+def summed(values: Iterable[tuple[str, int]]) -> dict[str, int]:
+    counts: Counter[str] = Counter()
+    for value, rows in values:
+        counts[value or "not said"] += rows
+    return dict(counts.most_common())
+
+
+def effective_authors(subjects: Counter[str]) -> float:
+    """1 / sum of squared shares: 10 subjects with equal parts count as 10, one with nearly all as 1."""
+    total = sum(subjects.values())
+    return round(total**2 / sum(count**2 for count in subjects.values()), 2) if total else 0.0
+
+
+def encode(document: Mapping[str, Any]) -> bytes:
+    """RFC 8785 bytes: one text for one meaning. What is downloaded is these bytes."""
+    return rfc8785.dumps(dict(document))
+
+
+def digest(document: Mapping[str, Any]) -> str:
+    """sha256 of those bytes, in hexadecimal: stands in the dataset, the log and every manifest."""
+    return sha256(encode(document)).hexdigest()

@@ -1,0 +1,47 @@
+"""What was found to teach the same: every kept correction with those that it makes superfluous."""
+
+from django.core.paginator import Paginator
+from django.db.models import Count, Exists, OuterRef, Prefetch
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from cftapp.base.accounts import has_role, role_required
+from curation.models import Case, Duplicate
+
+A_PAGE = 10
+SHOWN = 25  # duplicates of one case
+
+
+@require_GET
+@role_required("reviewer", "lead", "engineer")
+def duplicates(request: HttpRequest) -> HttpResponse:
+    """Groups by method, the newest kept case first; with `kept`, one group."""
+    method = request.GET.get("method", "")
+    method = method if method in Duplicate.Method.values else ""
+    kept = request.GET.get("kept", "")
+    found = Duplicate.objects.filter(method=method) if method else Duplicate.objects.all()
+    groups = Case.objects.filter(Exists(found.filter(kept=OuterRef("pk")))).order_by("-pk")
+    if kept.isdecimal() and len(kept) < 19:
+        groups = groups.filter(pk=kept)
+    joined = found.select_related("case__correction__interaction", "case__correction__pair").order_by("case_id")
+    rows = groups.select_related("correction__interaction", "correction__pair").prefetch_related(
+        Prefetch("duplicates", joined[:SHOWN], to_attr="dropped")
+    )
+    paginator = Paginator(rows, A_PAGE)
+    paginator.count = groups.capped_count()
+    page = paginator.get_page(request.GET.get("page"))
+    sizes = found.filter(kept__in=[case.pk for case in page]).values_list("kept").annotate(rows=Count("pk"))
+    counts = dict(sizes.order_by())
+    return render(
+        request,
+        "curation/datasets/duplicates.html",
+        {
+            "page_obj": page,
+            "groups": [(case, case.dropped, counts[case.pk]) for case in page],  # type: ignore[attr-defined]  # to_attr
+            "method": method,
+            "methods": Duplicate.Method.choices,
+            "kept": kept,
+            "reviews": has_role(request.user, "reviewer", "lead"),
+        },
+    )

@@ -1,0 +1,250 @@
+"""Plans a dataset from the database: what the recipe takes, what falls out and why. For the preview and the freeze."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import Value
+from django.utils import timezone
+
+from audit import merkle
+from cftapp.base.refusal import Blocked, Refused
+from curation.checks.identity import as_uuid, row_hash
+from curation.datasets import decontamination_report, report_facts, selection
+from curation.datasets.plan import Plan, PlannedRow
+from curation.datasets.recipe import BadRecipe, Recipe, moment, parse
+from curation.datasets.selection import Known, Lesson, Link
+from curation.models import Blocker, Dataset, DatasetRow, Duplicate, Pair, RegistryEpoch, ReplayRow, covered
+from curation.screening.gathering import consented
+
+
+def parsed(recipe: Mapping[str, Any]) -> Recipe:
+    """The recipe, or Refused with one reason a field."""
+    try:
+        return parse(recipe)
+    except BadRecipe as problem:
+        raise Refused(
+            *(Blocked(name, text, "See the recipe's fields.") for name, text in problem.problems.items())
+        ) from (problem)
+
+
+def plan(recipe: Recipe, *, lock: bool = False) -> Plan:
+    """Select rows. With `lock`, the pairs are locked so that no undo or withdrawal slips in between."""
+    epoch = RegistryEpoch.objects.current()
+    if epoch is None:
+        raise Refused.because(
+            "epoch", "No benchmark is published, so nothing is screened.", "Publish a benchmark first."
+        )
+    if unknown := unknown_pairs(recipe.exclude):
+        raise Refused.because("exclude", no_such_pairs(unknown), "Copy the id from the pair's address.")
+    made = Plan(recipe, epoch.number)
+    pairs = pairs_in_window(recipe, lock)
+    made.considered = len(pairs)
+    lessons = trainable(pairs, made)
+    taken, left_out = selection.select_pairs(lessons, recipe)
+    made.dropped |= {pk: (reason, {}) for pk, reason in left_out.items()}
+    made.dropped |= duplicates_of(lessons, recipe)
+    made.subjects = Counter(one.subject for one in taken)
+    replay = plan_replay(taken, made) if taken or recipe.replay_count else []
+    for row in selection.order([*taken, *replay], recipe):
+        if isinstance(row, Lesson):
+            made.rows.append(PlannedRow(row.id, None, row.row_hash))
+        else:
+            made.rows.append(PlannedRow(None, row.id, row.row_hash))
+    return made
+
+
+def unknown_pairs(ids: Sequence[str]) -> list[str]:
+    """Those that are the id of no pair, whatever its state: a slip there would let a pair in that was to stay out."""
+    keys = {one: as_uuid(one) for one in ids}
+    found = set(Pair.objects.filter(pk__in={key for key in keys.values() if key}).values_list("pk", flat=True))
+    return [one for one, key in keys.items() if key not in found]
+
+
+def no_such_pairs(ids: Sequence[str]) -> str:
+    named = ", ".join(f"“{one[:60]}”" for one in ids[:5])
+    return f"No pair has the id {named}" + (f" (and {len(ids) - 5} more)." if len(ids) > 5 else ".")
+
+
+def pairs_in_window(recipe: Recipe, lock: bool) -> list[Pair]:
+    pairs = Pair.objects.accepted().select_related("correction").order_by("accepted_at", "id")
+    since, until = window(recipe)
+    if since:
+        pairs = pairs.filter(accepted_at__gte=since)
+    if until:
+        pairs = pairs.filter(accepted_at__lt=until)
+    return list(pairs.select_for_update(of=("self",)) if lock else pairs)
+
+
+def window(recipe: Recipe) -> tuple[datetime | None, datetime | None]:
+    since = moment(recipe.since) if recipe.since else None
+    if recipe.window_days is not None:
+        since = timezone.now() - timedelta(days=recipe.window_days)
+    return since, moment(recipe.until) if recipe.until else None
+
+
+def trainable(pairs: Sequence[Pair], made: Plan) -> list[Lesson]:
+    """Those with consent in force today, screened under today's epoch, and not blocked; the others are dropped."""
+    consents = consented({pair.subject_id for pair in pairs})
+    findings = Blocker.objects.stopping().filter(case__correction__pair__in=[pair.pk for pair in pairs])
+    blockers: dict[Any, Blocker] = {}
+    for one in findings.order_by("id").select_related("case"):
+        blockers.setdefault(one.case.correction_id, one)
+    hashes, cases = {}, {}
+    columns = Pair.objects.filter(pk__in=[pair.pk for pair in pairs]).values_list(
+        "pk", "correction__case__text_hash", "correction__case__id"
+    )
+    for pk, text_hash, case in columns:
+        hashes[pk], cases[pk] = text_hash, case
+    twins = links_of(pairs)
+    lessons = []
+    for pair in pairs:
+        blocker = blockers.get(pair.correction_id)
+        if pair.subject_id not in consents:
+            made.dropped[str(pair.pk)] = ("consent", {})
+        elif pair.screened_epoch != made.epoch:
+            made.dropped[str(pair.pk)] = ("epoch", {"screened": pair.screened_epoch})
+        elif blocker is not None:
+            made.dropped[str(pair.pk)] = (blocker.check_name, evidence_of(blocker))
+        else:
+            lessons.append(
+                Lesson(
+                    id=str(pair.pk),
+                    subject=str(pair.subject_id),
+                    reason=pair.correction.reason,
+                    prompt=pair.prompt,
+                    rejected=pair.rejected,
+                    text_hash=hashes[pair.pk],
+                    row_hash=pair.row_hash,
+                    case=cases[pair.pk],
+                    twin=twins.get(pair.correction_id),
+                )
+            )
+    return lessons
+
+
+def links_of(pairs: Sequence[Pair]) -> dict[Any, Link]:
+    """What screening found to be the same lesson, by correction; not where two people said that it is another."""
+    found = Duplicate.objects.filter(case__correction__pair__in=[pair.pk for pair in pairs])
+    found = found.exclude(covered("case_id", Value("duplicate")))
+    columns = found.values_list("case__correction_id", "kept_id", "method", "score")
+    return {correction: Link(kept, method, score) for correction, kept, method, score in columns}
+
+
+def duplicates_of(lessons: Sequence[Lesson], recipe: Recipe) -> dict[str, tuple[str, dict[str, Any]]]:
+    """The lessons dropped as duplicates, with the pair that is kept instead."""
+    doubles = selection.duplicates_among(selection.offered(lessons, recipe)[0], recipe)
+    return {
+        pk: ("duplicate", {"method": one.method, "score": one.score, "case": one.kept.case, "kept": one.kept.id})
+        for pk, one in doubles.items()
+    }
+
+
+def evidence_of(blocker: Blocker) -> dict[str, Any]:
+    kept = {key: blocker.evidence[key] for key in ("method", "item", "benchmark", "case") if key in blocker.evidence}
+    return {"score": blocker.score, "limit": blocker.limit, **kept}
+
+
+def plan_replay(taken: Sequence[Lesson], made: Plan) -> list[Known]:
+    """The replay rows that go with the lessons, without those that a lesson supersedes."""
+    rows = ReplayRow.objects.all()
+    unseen = rows.exclude(screened_epoch=made.epoch).count()
+    overlapping = rows.filter(screened_epoch=made.epoch, overlaps=True).count()
+    clean = rows.clean(made.epoch).values_list("id", "skill", "is_refusal", "prompt", "answer", "row_hash")
+    known = [Known(*row) for row in clean]
+    stale = selection.superseded(known, taken)
+    made.replay_dropped = Counter({"epoch": unseen, "overlap": overlapping, **Counter(stale.values())})
+    made.replay_wanted = made.recipe.replay_rows(len(taken))
+    chosen = selection.select_replay([row for row in known if row.id not in stale], made.replay_wanted, made.recipe)
+    made.skills = Counter(row.skill for row in chosen)
+    made.refusals = sum(row.is_refusal for row in chosen)
+    return chosen
+
+
+def store(name: str, made: Plan, by: User) -> Dataset:
+    """Write the dataset and its rows, in order."""
+    root = root_of_hashes([row.row_hash for row in made.rows])
+    report = decontamination_report.report(report_facts.facts(made, root))
+    dataset = Dataset.objects.create(
+        name=name,
+        recipe=made.recipe.as_dict(),
+        report=report,
+        report_sha256=decontamination_report.digest(report),
+        merkle_root=root,
+        pair_count=made.pair_count,
+        replay_count=made.replay_count,
+        epoch=made.epoch,
+        frozen_by=by,
+    )
+    DatasetRow.objects.bulk_create(
+        (
+            DatasetRow(
+                dataset=dataset,
+                position=position,
+                pair_id=row.pair_id,
+                replay_row_id=row.replay_row_id,
+                row_hash=row.row_hash,
+            )
+            for position, row in enumerate(made.rows)
+        ),
+        batch_size=5000,
+    )
+    return dataset
+
+
+def refuse_changed_report(dataset: Dataset) -> None:
+    """Raise Refused where the stored report is not the one that the dataset was frozen with."""
+    if (found := decontamination_report.digest(dataset.report)) != dataset.report_sha256:
+        raise Refused.because(
+            "dataset",
+            f"The decontamination report of dataset {dataset.pk} hashes to {found}, not to"
+            f" {dataset.report_sha256 or 'anything known'}: it was changed after the freeze.",
+            "Freeze a dataset again, and find out who changed it.",
+        )
+
+
+def refuse_too_little_replay(made: Plan) -> None:
+    """Raise Refused where replay rows are missing because they wait for the screener: a run without them forgets."""
+    waiting = made.replay_dropped["epoch"]
+    if waiting and made.replay_count < made.replay_wanted:
+        raise Refused.because(
+            "replay",
+            f"{waiting} replay rows are not compared with the newest benchmarks yet, and {made.replay_wanted} are"
+            f" wanted; {made.replay_count} can be taken.",
+            "Try again in a moment: they are being screened.",
+        )
+
+
+def refuse_exam(dataset: Dataset) -> None:
+    """Raise Refused while a row of the dataset is, or may be, part of an exam that was published after the freeze."""
+    rows = DatasetRow.objects.filter(dataset=dataset)
+    if count := rows.overlapping().count():
+        raise Refused.because(
+            "dataset",
+            f"{count} rows of dataset {dataset.pk} overlap with a benchmark that was published after it was frozen.",
+            "Freeze a dataset again: it leaves them out.",
+        )
+    if count := rows.unscreened().count():
+        raise Refused.because(
+            "dataset",
+            f"{count} rows of dataset {dataset.pk} are not compared with the newest benchmarks yet.",
+            "Try again in a moment: they are being screened.",
+        )
+
+
+def root_of_hashes(hashes: Sequence[str]) -> str:
+    """RFC 6962 root (hexadecimal) of the tree whose leaves are the row hashes, in order."""
+    return merkle.root_of(merkle.leaf_hash(bytes.fromhex(one)) for one in hashes).hex()
+
+
+def replay_row(row: Mapping[str, Any]) -> ReplayRow:
+    """An unsaved replay row of a mapping with skill, prompt, answer and perhaps is_refusal."""
+    return ReplayRow(
+        skill=row["skill"],
+        is_refusal=bool(row.get("is_refusal", row["skill"] == "refusal")),
+        prompt=row["prompt"],
+        answer=row["answer"],
+        row_hash=row_hash(row["prompt"], row["answer"]),
+    )

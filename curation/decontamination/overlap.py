@@ -1,0 +1,103 @@
+"""How much of an exam is in a row: the measures, the limits of a policy, and what follows from them. No arrays here.
+
+- *exact*: the prompt, the answer or both are a field of an item, word for word.
+- *sequence*: a field too short or too common for weighted n-grams stands in the row, word for word.
+- *containment*: the share of a field's rare 3-grams, weighted by how rare they are (IDF in a clean background), that
+  stand within one window of the row about as long as the field. Half of the n-grams (by a bit of their hash) are never
+  kept, which costs no recall and breaks the chaining that would recover text.
+- *jaccard*: shared over all different word 5-grams, exact over the kept half.
+- *meaning*: cosine of embeddings, against a limit calibrated for the item.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, NamedTuple
+
+GRAM, LONG_GRAM = 3, 5
+MIN_GRAMS = 6  # a field with fewer rare n-grams cannot be told from its template
+MIN_LONG_GRAMS = 16  # a field with fewer kept 5-grams has no Jaccard: over the kept half it would be chance
+COMMON_IN_BACKGROUND = 10  # documents: an n-gram in as many says nothing
+COMMON_IN_REGISTRY = 5  # items of one benchmark: their template, not their content
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The limits from which a row is blocked. Each is a share or a cosine, 0 to 1.
+
+    The last two are about other rows of the training stream: from where on two are nearly the same, or say the same.
+    """
+
+    containment_limit: float = 0.25
+    jaccard_limit: float = 0.8
+    meaning_floor: float = 0.68
+    meaning_margin: float = 0.1
+    duplicate_limit: float = 0.8
+    semantic_duplicate_limit: float = 0.9
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> "Policy":
+        """From stored values: what they do not name has its default, what is not known here is left out."""
+        return cls(**{one.name: float(values[one.name]) for one in fields(cls) if one.name in values})
+
+    def meaning_limit(self, background: float) -> float:
+        """The cosine from which a row means an item, whose clean background comes as close as `background`."""
+        return max(self.meaning_floor, background + self.meaning_margin)
+
+
+class Span(NamedTuple):
+    """A range of characters of the row's own text; part is "prompt" or "answer"."""
+
+    part: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """What a check found. Without a match there is no item: a clean row learns nothing about the exam."""
+
+    score: float
+    limit: float
+    method: str
+    item_id: str = ""
+    benchmark: str = ""
+    spans: list[Span] = field(default_factory=list)
+    scores: dict[str, float] = field(default_factory=dict)
+    policy: int = 0  # version; 0: the built-in one
+    encoder: str = ""  # what measured the meaning; empty where nothing did
+
+    @property
+    def blocked(self) -> bool:
+        return self.score >= self.limit
+
+
+def decide(scores: Mapping[str, float], policy: Policy) -> tuple[str, float, float] | None:
+    """The first measure that reaches its limit, with both, in the order of how much it proves; None for a clean row."""
+    limits = {"exact": 1.0, "sequence": 1.0, "containment": policy.containment_limit, "jaccard": policy.jaccard_limit}
+    if "meaning" in scores:
+        limits["meaning"] = limit_of_meaning(scores, policy)
+    for method, limit in limits.items():
+        if (score := scores.get(method, 0.0)) >= limit and score > 0:
+            return method, score, limit
+    return None
+
+
+def limit_of_meaning(scores: Mapping[str, float], policy: Policy) -> float:
+    """The cosine from which these scores would mean their item."""
+    return policy.meaning_limit(scores.get("meaning_background", 0.0))
+
+
+def merged(ranges: Iterable[tuple[int, int]], gap: int = 6) -> list[tuple[int, int]]:
+    """Ranges in order, those at most `gap` apart joined (unseen n-grams leave holes)."""
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(ranges):
+        if joined and start - joined[-1][1] <= gap:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def limits(values: Mapping[str, Any] | None) -> dict[str, float]:
+    """All thresholds by name: those of a stored policy, and the built-in ones for what it does not say."""
+    return asdict(Policy.of(values or {}))

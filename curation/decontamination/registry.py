@@ -1,0 +1,343 @@
+"""The registry of protected items, opened: compares rows with every item; says nothing without its key.
+
+See `snapshot` for the file, `building` for its content, `engine.kernel` for the comparison, `overlap` for the measures.
+"""
+
+import copy
+import mmap
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from curation.decontamination import building, meaning, normalise, numbers, snapshot
+from curation.decontamination import overlap as ov
+from curation.decontamination.building import Item
+from curation.decontamination.meaning import Likeness, Meaning
+from curation.decontamination.overlap import Overlap, Policy, Span
+from curation.decontamination.scanning import Row, batches, kernel_keys, scanned, spans_of, tables_of
+from curation.decontamination.snapshot import Array, BadRegistry, Data, derived
+
+if TYPE_CHECKING:
+    from curation.decontamination.engine.encoder import Encoder
+
+__all__ = ["BadRegistry", "Registry"]
+FORMAT = 2
+PARAMETERS = {
+    "gram": ov.GRAM,
+    "long_gram": ov.LONG_GRAM,
+    "kept": "half (h mod 2), long ones by their last 3-gram",
+    "least_grams": [ov.MIN_GRAMS, ov.MIN_LONG_GRAMS],
+    "common_in_background": ov.COMMON_IN_BACKGROUND,
+    "common_in_registry": ov.COMMON_IN_REGISTRY,
+    "fingerprint": "siphash-2-4",
+    "figures": [numbers.LEAST, numbers.SHARE, numbers.WHOLE],
+}
+
+
+class Registry:
+    """An opened snapshot. `number` is its epoch, where it has one; `policy_version`: 0 is the built-in policy."""
+
+    policy_version = 0
+
+    def __init__(self, data: Data, key: bytes, number: int = 0, encoder: "Encoder | None" = None) -> None:
+        self.number = number
+        self.header, start = snapshot.read_header(data)
+        if self.header["key_check"] != key_check(key):
+            raise BadRegistry("This registry was made with another key: set CFT_REGISTRY_KEY to the key of its epoch.")
+        if self.header["normaliser"] != normalise.VERSION:
+            raise BadRegistry(
+                f"This registry was made by the normaliser {self.header['normaliser']}, this program has"
+                f" {normalise.VERSION}: publish a new epoch."
+            )
+        if self.header["parameters"] != PARAMETERS:
+            raise BadRegistry("This registry was made with other n-grams than this program has: publish a new epoch.")
+        self.policy = Policy.of(self.header["policy"])
+        self.arrays: dict[str, Any] = snapshot.read_arrays(data, self.header, start, key)
+        self._keys = kernel_keys(key)
+        self._tables = tables_of(self.arrays)
+        self._meaning = Meaning(self.arrays, key) if self.header["encoder"] else None
+        self._figures = numbers.Figures(self.arrays, key)
+        self._encoder = encoder
+
+    @staticmethod
+    def build(
+        items: Iterable[Item],
+        key: bytes,
+        background: Iterable[str] = (),
+        *,
+        number: int = 0,
+        previous: "Registry | None" = None,
+        policy: Policy | None = None,
+        encoder: "Encoder | None" = None,
+    ) -> bytes:
+        """The bytes of a registry of `items` (id, benchmark, question, answer).
+
+        `background`: texts of the same kind that are certainly clean; n-grams common in them carry no weight. Take it
+        from a frozen reference, never from the stream that is screened: a repeated leak would make itself common. Texts
+        that overlap with an item all the same are set aside, and counted in the header.
+        `number` and `previous`: the epoch to be, and the registry of the one before, which says since when an item is
+        protected (see `screen`). `encoder`: with it, rewordings are found too (see `meaning`). The same input gives the
+        same bytes.
+        """
+        policy = policy or Policy()
+        made = Build(list(items), list(background), key, policy)
+        arrays = made.finished(number, comparable(previous, key))
+        sealed = numbers.build_arrays([item[2] for item in made.items], key)
+        if encoder:
+            sealed |= meaning.build_arrays([item[2:] for item in made.items], encoder, made.clean, key)
+        header = {
+            "format": FORMAT,
+            "number": number,
+            "normaliser": normalise.VERSION,
+            "key_check": key_check(key),
+            "parameters": PARAMETERS,
+            "policy": asdict(policy),
+            "encoder": encoder.identity if encoder else None,
+            **made.facts(),
+        }
+        telling = {name: arrays.pop(name) for name in building.TELLING}
+        return snapshot.encode(header, arrays, telling | sealed, key)
+
+    @classmethod
+    def open(
+        cls, path: str | os.PathLike[str], key: bytes, number: int = 0, encoder: "Encoder | None" = None
+    ) -> "Registry":
+        """Map a registry file. Raises BadRegistry for a damaged one and for a wrong key.
+
+        `encoder`: the model that it was built with; not given, the one that is configured, when it is first needed.
+        """
+        with open(path, "rb") as file:
+            return cls(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), key, number, encoder)
+
+    @classmethod
+    def from_bytes(cls, data: bytes, key: bytes, number: int = 0, encoder: "Encoder | None" = None) -> "Registry":
+        return cls(data, key, number, encoder)
+
+    def __len__(self) -> int:
+        return int(self.header["items"])
+
+    @property
+    def unprotected(self) -> list[str]:
+        """Ids of items without enough rare n-grams: found when copied word for word, not when reworded."""
+        return list(self.header["unprotected"])
+
+    def with_policy(self, policy: Policy, version: int = 0) -> "Registry":
+        """The same snapshot under other limits; the arrays are shared."""
+        other = copy.copy(self)
+        other.policy, other.policy_version = policy, version
+        return other
+
+    def without_meaning(self) -> "Registry":
+        """The same snapshot, compared by n-grams only: no embedding model is loaded."""
+        other = copy.copy(self)
+        other._meaning, other.header = None, {**self.header, "encoder": None}
+        return other
+
+    def nearest(self, vectors: Array, since: int = 0) -> Array:
+        """For each unit vector (n, dimensions) of the registry's own model, the highest cosine with an item, (n,).
+
+        Says which rows are worth reading: it is no verdict, which looks at passages, numbers and words too.
+        """
+        if self._meaning is None:
+            return np.full(len(vectors), -1.0, np.float32)
+        return self._meaning.nearest(vectors, self.arrays["item_since"] > since if since else None)
+
+    def check(self, prompt: str, answer: str = "", since: int = 0) -> Overlap:
+        """Compare a row with every item; the strongest match, with the row's own matching spans."""
+        return self.screen([(prompt, answer)], since)[0]
+
+    def screen(
+        self, rows: Sequence[Row], since: int = 0, spans: bool = True, every_method: bool = False
+    ) -> list[Overlap]:
+        """Compare many rows with every item, or with those that are first protected in an epoch after `since`.
+
+        What n-grams have found is not looked at for its meaning, unless `every_method` is to be measured.
+        """
+        return [one for some in batches(rows) for one in self._screened(some, since, spans, every_method)]
+
+    def _screened(self, rows: Sequence[Row], since: int, spans: bool, every_method: bool) -> Iterator[Overlap]:
+        integers, scores = self._measured(rows, since)
+        decisions = {row: ov.decide(some, self.policy) for row, some in scores.items()}
+        open_rows = [row for row in range(len(rows)) if every_method or not decisions.get(row)]
+        likenesses = self._likenesses(rows, open_rows, since, scores)
+        clean = self._overlap(CLEAN, None)
+        for row in range(len(rows)):
+            if row not in scores:
+                yield clean
+                continue
+            decided, like = ov.decide(scores[row], self.policy), likenesses.get(row)
+            one = self._overlap(scores[row], decided, self._item(decided, integers[row], like))
+            if decided and spans:
+                one.spans.extend(self._spans(rows[row], decided[0], integers[row], since, like))
+            yield one
+
+    def _likenesses(
+        self, rows: Sequence[Row], chosen: Sequence[int], since: int, scores: dict[int, dict[str, float]]
+    ) -> dict[int, Likeness]:
+        """What the chosen rows come nearest to by meaning; adds to `scores` what was measured."""
+        if self._meaning is None or not chosen:
+            return {}
+        allowed = self.arrays["item_since"] > since if since else None
+        measured, found = self._meaning.measure(rows, chosen, self.encoder, self.policy, allowed)
+        for row in measured:
+            like = found.get(row)
+            own = scores.setdefault(row, dict(CLEAN))
+            own["meaning"] = round(like.score, 4) if like else 0.0
+            own["meaning_background"] = round(like.background, 4) if like else 0.0
+        return found
+
+    @property
+    def encoder(self) -> "Encoder":
+        """The model that the items' vectors were made with. Raises BadRegistry where another one is configured."""
+        if self._encoder is None:
+            from curation.decontamination.engine.encoder import Encoder
+
+            self._encoder = Encoder.default()
+        made, have = self.header["encoder"], self._encoder.identity if self._encoder else None
+        if self._encoder is None or made != have:
+            raise BadRegistry(
+                f"This registry was made with the embedding model {made}, this process has {have}: set"
+                " CFT_EMBEDDING_MODEL to that model, or publish a new epoch."
+            )
+        return self._encoder
+
+    def _measured(self, rows: Sequence[Row], since: int) -> tuple[Array, dict[int, dict[str, float]]]:
+        """The kernel's places, and the measures of the rows that share anything with an item."""
+        from curation.decontamination.engine import kernel as k
+
+        integers, floats = scanned(rows, self._keys, self._tables, since)
+        shared = (integers[:, (k.EXACT_FIELD, k.RUN_FIELD)] >= 0).any(axis=1) | (floats > 0).any(axis=1)
+        scores = {}
+        for row in np.flatnonzero(shared).tolist():
+            share = min(float(floats[row, k.SHARE]), 1.0)
+            if self._figures.contradict(int(integers[row, k.WINDOW_FIELD]) // 3, rows[row], share):
+                share = k.FLOOR
+            scores[row] = {
+                "exact": float(integers[row, k.EXACT_FIELD] >= 0),
+                "sequence": float(integers[row, k.RUN_FIELD] >= 0),
+                "containment": round(share, 4),
+                "jaccard": round(float(floats[row, k.JACCARD]), 4),
+            }
+        return integers, scores
+
+    def _item(self, decided: tuple[str, float, float] | None, integers: Array, like: Likeness | None) -> int:
+        """The number of the item that a row was decided by; -1 for none."""
+        from curation.decontamination.engine import kernel as k
+
+        if decided is None:
+            return -1
+        if decided[0] == "meaning" and like is not None:
+            return like.item
+        columns = {"exact": k.EXACT_FIELD, "sequence": k.RUN_FIELD, "containment": k.WINDOW_FIELD}
+        return int(integers[columns.get(decided[0], k.JACCARD_FIELD)]) // 3
+
+    def _overlap(self, scores: dict[str, float], decided: tuple[str, float, float] | None, item: int = -1) -> Overlap:
+        encoder = meaning.name_of(self.header["encoder"]) if "meaning" in scores else ""
+        if decided is None:
+            limit = self.policy.containment_limit
+            score, version = min(scores["containment"], limit - 1e-6), self.policy_version
+            return Overlap(score, limit, "containment", scores=dict(scores), policy=version, encoder=encoder)
+        method, score, limit = decided
+        return Overlap(
+            score=score,
+            limit=limit,
+            method=method,
+            item_id=bytes(self.arrays["item_id"][item]).decode(),
+            benchmark=self.header["benchmarks"][int(self.arrays["item_benchmark"][item])],
+            scores=scores,
+            policy=self.policy_version,
+            encoder=encoder,
+        )
+
+    def _spans(self, row: Row, method: str, integers: Array, since: int, like: Likeness | None) -> Iterator[Span]:
+        """Where the match stands in the row's own texts."""
+        from curation.decontamination.engine import kernel as k
+
+        if method == "meaning" and like is not None:
+            yield from meaning.spans_of(row, like)
+            return
+        split, end = int(integers[k.PROMPT_WORDS]), int(integers[k.WORDS])
+        if method == "exact":
+            ranges = [((0, split), (split, end), (0, end))[int(integers[k.EXACT_PART])]]
+        elif method == "sequence":
+            ranges = [(int(integers[k.RUN_START]), int(integers[k.RUN_START] + integers[k.RUN_LENGTH]))]
+        elif method == "containment":
+            trace = np.empty(end, np.int64)
+            traced = int(scanned([row], self._keys, self._tables, since, trace)[0][0, k.TRACED])
+            ranges = [(p, p + ov.GRAM) for p in trace[:traced].tolist()]
+        else:
+            ranges = [(0, end)]
+        yield from spans_of(row, ov.merged(ranges))
+
+
+CLEAN = {"exact": 0.0, "sequence": 0.0, "containment": 0.0, "jaccard": 0.0}
+
+
+class Build:
+    """A registry in the making: the fingerprints of the items and what their n-grams weigh against the background."""
+
+    def __init__(self, items: Sequence[Item], background: Sequence[str], key: bytes, policy: Policy) -> None:
+        self._keys, self._policy = kernel_keys(key), policy
+        self.items, self._fields, self._parts = building.distinct_items(items, self._keys)
+        self.benchmarks = sorted({item[1] for item in self.items})
+        number_of = {name: number for number, name in enumerate(self.benchmarks)}
+        self._benchmark = np.array([number_of[item[1]] for item in self.items], np.uint16)
+        self.background = building.Background(background, self._keys, self._parts)
+        self.background.weigh(self._parts)
+        self.set_aside = self._leaks(background)
+        self.clean = [text for text, used in zip(background, self.background.used, strict=True) if used]
+
+    def _leaks(self, texts: Sequence[str]) -> int:
+        """Leave out the reference texts that hold a whole field, or much of one; returns how many there were."""
+        from curation.decontamination.engine import kernel as k
+
+        if not self.background.documents or not len(self.items):
+            return 0
+        tables = tables_of(building.leak_tables(self._fields, self._parts))
+        leaks = np.zeros(len(texts), bool)
+        first = 0
+        for rows in batches([(text, "") for text in texts]):
+            integers, floats = scanned(rows, self._keys, tables)
+            word_for_word = (integers[:, (k.EXACT_FIELD, k.RUN_FIELD)] >= 0).any(axis=1)
+            leaks[first : first + len(rows)] = word_for_word | (floats[:, k.SHARE] >= self._policy.containment_limit)
+            first += len(rows)
+        leaks &= self.background.used
+        self.background.used &= ~leaks
+        if leaks.any():
+            self.background.weigh(self._parts)
+        return int(leaks.sum())
+
+    def finished(self, number: int, previous: Mapping[str, Array] | None) -> dict[str, Array]:
+        """All arrays that need no model. What they were made of is used up."""
+        arrays = building.assemble(self._fields, self._parts)
+        building.dated(arrays, self._fields, number, previous)
+        building.exact(arrays, self._fields)
+        del self._fields
+        arrays["item_id"] = np.array([item[0].encode() for item in self.items], dtype=np.bytes_)
+        arrays["item_benchmark"] = self._benchmark
+        self._protected = np.isfinite(arrays["field_mass"].reshape(-1, 3)).any(axis=1)
+        return building.indexed(arrays)
+
+    def facts(self) -> dict[str, Any]:
+        """What the header says about the items and the background."""
+        return {
+            "items": len(self.items),
+            "benchmarks": self.benchmarks,
+            "background_documents": self.background.documents,
+            "background_set_aside": self.set_aside,
+            "unprotected": [self.items[i][0] for i in np.flatnonzero(~self._protected)],
+        }
+
+
+def key_check(key: bytes) -> str:
+    return derived(key, "check", 8).hex()
+
+
+def comparable(previous: Registry | None, key: bytes) -> Mapping[str, Array] | None:
+    """The arrays of the epoch before, if its fingerprints mean the same as those made now."""
+    if previous is None or previous.header["key_check"] != key_check(key):
+        return None
+    return previous.arrays if previous.header["parameters"] == PARAMETERS else None

@@ -1,0 +1,141 @@
+"""A batch: a file of rows to screen, and its parts, which are the work."""
+
+from collections import Counter
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Exists, OuterRef, Q, Sum
+from django.db.models.functions import Coalesce, Now
+from django.utils import timezone
+
+RANGE_ROWS = 2_000
+
+
+class BatchPartQuerySet(models.QuerySet):
+    def claimable(self) -> Self:
+        """Parts that somebody may work on now: nobody's, or left by a worker whose lease has run out.
+
+        Nothing is merged before every range is done.
+        """
+        free = Q(state="queued") | Q(state="running", lease_expires_at__lte=Now())
+        undone = self.model._default_manager.filter(batch=OuterRef("batch"), kind="range").exclude(state="done")
+        alive = Q(batch__state__in=["queued", "running"])
+        return self.filter(free, alive).exclude(Q(kind="merge") & Exists(undone))
+
+    def ranges(self) -> Self:
+        return self.filter(kind="range")
+
+    def done_ranges(self) -> Self:
+        return self.ranges().filter(state="done")
+
+    def row_count(self) -> int:
+        return int(self.aggregate(rows=Coalesce(Sum("rows"), 0))["rows"])
+
+    def blocked_rows(self) -> Counter[str]:
+        """Blocked rows by method."""
+        total: Counter[str] = Counter()
+        for counts in self.values_list("blocked", flat=True):
+            total.update(counts)
+        return total
+
+    def held(self, part: "BatchPart") -> Self:
+        """The part's row, as long as the lease that it was claimed with is in force; otherwise nothing."""
+        return self.filter(
+            pk=part.pk,
+            state="running",
+            lease_owner=part.lease_owner,
+            fencing_token=part.fencing_token,
+            lease_expires_at__gt=Now(),
+        )
+
+
+class BatchScreening(models.Model):
+    """A file of rows to screen under the current epoch. Its parts are the work; workers share them."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        RUNNING = "running", "Running"
+        FINISHED = "finished", "Finished"
+        FAILED = "failed", "Failed"
+
+    id = models.BigAutoField(primary_key=True)
+    input_name = models.CharField(max_length=200, help_text="Below CFT_VAR/batches, as the report is.")
+    output_name = models.CharField(max_length=200)
+    range_rows = models.PositiveIntegerField(help_text="Rows that one task screens.")
+    state = models.CharField(max_length=8, choices=State, default=State.QUEUED)
+    input_sha256 = models.CharField(max_length=64, blank=True)
+    rows = models.PositiveBigIntegerField(null=True, help_text="Known once the file has been read through.")
+    epoch = models.PositiveIntegerField(null=True, help_text="The one epoch of every row of the report.")
+    blocked = models.JSONField(default=dict, help_text="Blocked rows by method.")
+    report_sha256 = models.CharField(max_length=64, blank=True)
+    error = models.TextField(blank=True)
+    queued_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="batches")
+    queued_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="finished_batch_has_a_report",
+                condition=~Q(state="finished")
+                | Q(rows__isnull=False, epoch__isnull=False, ended_at__isnull=False) & ~Q(report_sha256=""),
+            ),
+            models.CheckConstraint(name="failed_batch_says_why", condition=~Q(state="failed") | ~Q(error="")),
+            models.UniqueConstraint(
+                fields=["output_name"], condition=Q(state__in=["queued", "running"]), name="one_batch_writes_a_report"
+            ),
+        ]
+
+    @property
+    def ended(self) -> bool:
+        return self.state in (self.State.FINISHED, self.State.FAILED)
+
+
+class BatchPart(models.Model):
+    """A piece of a batch's work: the plan, one range of rows, or the merge. The row is the job, as runs are.
+
+    A worker holds it by a lease; the fencing token refuses whoever comes back after the lease has gone to another.
+    """
+
+    class Kind(models.TextChoices):
+        PLAN = "plan", "Count the rows"
+        RANGE = "range", "Screen a range"
+        MERGE = "merge", "Merge the ranges"
+
+    class State(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+
+    id = models.BigAutoField(primary_key=True)
+    batch = models.ForeignKey(BatchScreening, on_delete=models.CASCADE, related_name="parts")
+    kind = models.CharField(max_length=5, choices=Kind)
+    number = models.PositiveIntegerField(default=0)
+    first_row = models.PositiveBigIntegerField(default=0)
+    first_line = models.PositiveBigIntegerField(default=0)
+    first_byte = models.PositiveBigIntegerField(default=0)
+    rows = models.PositiveIntegerField(default=0)
+    state = models.CharField(max_length=7, choices=State, default=State.QUEUED)
+    lease_owner = models.CharField(max_length=120, blank=True)
+    lease_expires_at = models.DateTimeField(null=True)
+    fencing_token = models.PositiveIntegerField(default=0)
+    attempt = models.PositiveIntegerField(default=0)
+    epoch = models.PositiveIntegerField(null=True)
+    blocked = models.JSONField(default=dict)
+    sha256 = models.CharField(max_length=64, blank=True, help_text="Of the file with this range's verdicts.")
+
+    objects = BatchPartQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["batch", "kind", "number"], name="one_part_a_number"),
+            models.CheckConstraint(
+                name="done_range_has_verdicts",
+                condition=~Q(kind="range", state="done") | Q(epoch__isnull=False) & ~Q(sha256=""),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["batch", "kind", "number"], condition=~Q(state="done"), name="batch_parts_to_do")
+        ]
+        ordering = ["batch", "kind", "number"]

@@ -1,0 +1,147 @@
+"""The reverse check: items that may be published, compared with every stored row before they are accepted.
+
+Rows are corrections that could train (their pairs hold the same words) and replay rows. They are read by id, a few
+thousand at a time, columns only; how far the scan got is in the check's row, so a scan that was killed goes on.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connections
+from django.db.models import F, Q
+from django.utils import timezone
+
+from curation.models import Case, DatasetRow, ReplayRow, ReverseCheck, ReverseMatch
+from curation.screening import stored_vectors
+from curation.screening.rescanning import TRAINS
+from curation.screening.stored_vectors import Texts
+
+if TYPE_CHECKING:
+    from curation.decontamination.overlap import Overlap
+    from curation.decontamination.registry import Registry
+
+ROWS_AT_ONCE, CHARACTERS_AT_ONCE = 200, 20_000_000
+COULD_TRAIN = Q(state=Case.State.WAITING) | TRAINS
+
+
+def has_rows() -> bool:
+    """Whether there is anything to compare items with."""
+    return Case.objects.filter(correction__isnull=False).exists() or ReplayRow.objects.exists()
+
+
+class NoOffer(LookupError):
+    """The items of a check are not in the vault any more, or are not those that it names."""
+
+
+def open_offer(check: ReverseCheck) -> "Registry":
+    """The registry of the items on offer. Raises NoOffer. Only screener, evaluator and owner can read it."""
+    from curation.decontamination.registry import Registry
+
+    with connections["vault"].cursor() as cursor:
+        cursor.execute("SELECT content FROM vault_offer WHERE id = %s", [check.pk])
+        row = cursor.fetchone()
+    content = bytes(row[0]) if row else b""
+    if hashlib.sha256(content).hexdigest() != check.sha256:
+        raise NoOffer(f"The items of check {check.pk} are not on offer any more.")
+    return Registry.from_bytes(content, settings.CFT_REGISTRY_KEY or b"")
+
+
+def lock(check_id: UUID) -> ReverseCheck | None:
+    """An unfinished check, locked; None where there is none, or another worker is at it."""
+    unfinished = ReverseCheck.objects.filter(pk=check_id, state=ReverseCheck.State.ASKED)
+    return unfinished.select_for_update(skip_locked=True).first()
+
+
+def scan(check: ReverseCheck, registry: "Registry", limit: int) -> int:
+    """Compare the next rows and keep where the scan is; returns how many there were, 0 at the end."""
+    cases = next_cases(check, limit)
+    if cases:
+        keep(check, "case", blocked(cases, stored_vectors.screen(cases, registry, spans=False)), last_case=max(cases))
+        return advance(check, len(cases))
+    rows = next_replay_rows(check, limit)
+    if rows:
+        found = registry.screen(list(rows.values()), spans=False)
+        keep(check, "replay_row", blocked(rows, found), last_replay_row=max(rows))
+    return advance(check, len(rows))
+
+
+def next_cases(check: ReverseCheck, limit: int) -> dict[int, Texts]:
+    words = ("correction__interaction__prompt", "correction__replacement")
+    cases: Any = Case.objects.filter(COULD_TRAIN, correction__isnull=False, pk__gt=check.last_case)
+    if check.within is not None:
+        known = check.within.matches.filter(case__isnull=False).values("case")
+        cases = cases.filter(Q(pk__in=known) | Q(pk__gt=check.within.last_case))
+    return next_texts(cases.order_by("pk").values_list("pk", *words)[:limit])
+
+
+def next_replay_rows(check: ReverseCheck, limit: int) -> dict[int, Texts]:
+    rows = ReplayRow.objects.filter(pk__gt=check.last_replay_row)
+    if check.within is not None:
+        known = check.within.matches.filter(replay_row__isnull=False).values("replay_row")
+        rows = rows.filter(Q(pk__in=known) | Q(pk__gt=check.within.last_replay_row))
+    return next_texts(rows.order_by("pk").values_list("pk", "prompt", "answer")[:limit])
+
+
+def next_texts(rows: Any) -> dict[int, Texts]:
+    """The first rows of a query, and not many more characters than may be held at once."""
+    texts: dict[int, Texts] = {}
+    characters = 0
+    for pk, prompt, answer in rows.iterator(chunk_size=ROWS_AT_ONCE):
+        texts[pk] = prompt, answer
+        characters += len(prompt) + len(answer)
+        if characters >= CHARACTERS_AT_ONCE:
+            break
+    return texts
+
+
+def blocked(rows: Mapping[int, Texts], found: Sequence["Overlap"]) -> dict[int, "Overlap"]:
+    """Row → the item that it overlaps with most, where there is one."""
+    return {pk: one for pk, one in zip(rows, found, strict=True) if one.blocked}
+
+
+def keep(check: ReverseCheck, kind: str, found: Mapping[int, "Overlap"], **reached: int) -> None:
+    """Store the matches and how far the scan got."""
+    held = frozen(kind, list(found)) if found else set()
+    ReverseMatch.objects.bulk_create(
+        ReverseMatch(
+            check_run=check,
+            **{f"{kind}_id": pk},
+            item=int(one.item_id),
+            method=one.method,
+            score=one.score,
+            frozen=pk in held,
+        )
+        for pk, one in found.items()
+    )
+    for name, value in reached.items():
+        setattr(check, name, value)
+
+
+def frozen(kind: str, ids: Sequence[int]) -> set[Any]:
+    """Which of these cases or replay rows a dataset holds."""
+    path = "pair__correction__case" if kind == "case" else "replay_row"
+    return set(DatasetRow.objects.filter(**{f"{path}__in": ids}).order_by().values_list(path, flat=True))
+
+
+def advance(check: ReverseCheck, rows: int) -> int:
+    """Write how far the scan got; without further rows it is finished."""
+    if not rows:
+        check.state, check.finished_at = ReverseCheck.State.FINISHED, timezone.now()
+    check.rows = F("rows") + rows
+    check.save(update_fields=["state", "last_case", "last_replay_row", "rows", "finished_at"])
+    check.refresh_from_db(fields=["rows"])
+    return rows
+
+
+def figures(check: ReverseCheck) -> dict[str, int]:
+    """Rows compared, rows and items that overlap, and how many of the rows are frozen into datasets."""
+    found = check.matches.values_list("item", "frozen")
+    return {
+        "rows": check.rows,
+        "overlapping": len(found),
+        "items": len({item for item, _ in found}),
+        "frozen": sum(held for _, held in found),
+    }

@@ -1,0 +1,67 @@
+"""Rows are compared by meaning with the vectors that are stored of them: nothing is embedded twice.
+
+A row's vector (`curation.models.Signature`) is of prompt and answer together. One product with the items' vectors tells
+which rows come anywhere near an item; only those are read again as the registry does it, passage by passage. So a
+new epoch, or a check of new items, does not wait for a million embeddings. Rows without a vector of the registry's
+model, and long ones, whose vector stands for their beginning only, are read in full.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curation.decontamination.meaning import LONGEST, is_foreign, name_of
+from curation.decontamination.overlap import Overlap
+from curation.models import Signature
+
+if TYPE_CHECKING:
+    from curation.decontamination.registry import Registry
+
+Texts = tuple[str, str]
+SLACK = 0.3  # below the policy's floor: a question can be nearer to an item than question and answer together
+
+
+def screen(rows: Mapping[int, Texts], registry: "Registry", since: int = 0, spans: bool = True) -> list[Overlap]:
+    """What `registry.screen` says of these cases' words, in their order."""
+    if not rows or not registry.header.get("encoder"):
+        return registry.screen(list(rows.values()), since, spans) if rows else []
+    found = registry.without_meaning().screen(list(rows.values()), since, spans)
+    open_cases = [case for case, one in zip(rows, found, strict=True) if not one.blocked]
+    near = set(worth_reading({case: rows[case] for case in open_cases}, registry, since))
+    read = iter(registry.screen([rows[case] for case in rows if case in near], since, spans))
+    return [
+        next(read) if case in near else one if one.blocked else far(one, rows[case], registry)
+        for case, one in zip(rows, found, strict=True)
+    ]
+
+
+def far(one: Overlap, texts: Texts, registry: "Registry") -> Overlap:
+    """What is said of a row whose vector comes near no item: its meaning was looked at, unless it is foreign."""
+    if is_foreign("".join(texts)):
+        return one
+    scores = one.scores | {"meaning": 0.0, "meaning_background": 0.0}
+    return replace(one, scores=scores, encoder=name_of(registry.header["encoder"]))
+
+
+def worth_reading(rows: Mapping[int, Texts], registry: "Registry", since: int) -> Iterable[int]:
+    """The cases that may mean an item which takes part."""
+    vectors = vectors_of([case for case, texts in rows.items() if is_short(texts)], registry)
+    yield from (case for case in rows if case not in vectors)
+    if vectors:
+        nearest = registry.nearest(np.stack(list(vectors.values())), since)
+        yield from np.array(list(vectors))[nearest >= registry.policy.meaning_floor - SLACK].tolist()
+
+
+def is_short(texts: Texts) -> bool:
+    return sum(len(text.split()) for text in texts) <= LONGEST
+
+
+def vectors_of(cases: Iterable[int], registry: "Registry") -> dict[int, NDArray[np.float32]]:
+    """The stored vectors of these cases that the registry's own model made."""
+    model = registry.header["encoder"]
+    label = f"{model['name']}@{model['revision']}"[:120]
+    stored = Signature.objects.filter(case__in=list(cases), encoder=label).values_list("case_id", "vector")
+    return {case: np.asarray(vector, np.float32) for case, vector in stored if vector is not None}

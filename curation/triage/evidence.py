@@ -1,0 +1,99 @@
+"""What a check points at, shown where it stands: a case's own words with marks in them. Pure; never an exam's text."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from curation.triage.diff import Change, Part
+
+AROUND = 160  # characters shown on either side of a mark in a stretch that is folded
+MOST_MARKS = 60
+
+
+class Mark(NamedTuple):
+    """A range of characters and the check that points at it."""
+
+    start: int
+    end: int
+    check: str
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of text, what became of it, and which checks point at it; of "skipped" the text counts its words."""
+
+    change: Change
+    text: str
+    marks: str = ""
+
+
+def marks_of(field: str, findings: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Mark]:
+    """The marks in one field ("prompt" or "answer") from (check, evidence) pairs."""
+    spans = [(check, span) for check, evidence in findings for span in evidence.get("spans", [])]
+    found = [Mark(int(span["start"]), int(span["end"]), check) for check, span in spans if span["field"] == field]
+    return sorted(found)[:MOST_MARKS]
+
+
+def marked(parts: Sequence[Part], marks: Sequence[Mark]) -> list[Piece]:
+    """The parts of a text with the marks in them. Positions count in what the text is now ("same", "new", skipped).
+
+    A skipped stretch is opened around its marks and nowhere else.
+    """
+    pieces: list[Piece] = []
+    at = 0
+    for part in parts:
+        if part.change == "gone":
+            pieces.append(Piece("gone", part.text))
+            continue
+        text = part.hidden if part.change == "skipped" else part.text
+        inside = [mark for mark in marks if mark.start < at + len(text) and mark.end > at]
+        if part.change == "skipped":
+            pieces += opened(text, at, inside)
+        else:
+            pieces += cut(part.change, text, at, inside)
+        at += len(text)
+    return pieces
+
+
+def opened(text: str, at: int, marks: Sequence[Mark]) -> Iterator[Piece]:
+    """A skipped stretch: what stands around its marks, and how many words lie between."""
+    shown = 0
+    for start, end in joined((mark.start - at - AROUND, mark.end - at + AROUND) for mark in marks):
+        start, end = after_space(text, max(start, shown)), min(end, len(text))
+        yield from gap(text[shown:start])
+        yield from cut("same", text[start:end], at + start, marks)
+        shown = end
+    yield from gap(text[shown:])
+
+
+def after_space(text: str, start: int) -> int:
+    """The beginning of the next word, where one begins soon: a stretch does not open within a word."""
+    space = text.find(" ", start, start + AROUND // 2)
+    return space + 1 if start and space >= 0 else start
+
+
+def gap(text: str) -> Iterator[Piece]:
+    if words := len(text.split()):
+        yield Piece("skipped", str(words))
+
+
+def joined(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Ranges in order; those that meet are one."""
+    found: list[tuple[int, int]] = []
+    for start, end in sorted(ranges):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
+        else:
+            found.append((start, end))
+    return found
+
+
+def cut(change: Change, text: str, at: int, marks: Sequence[Mark]) -> Iterator[Piece]:
+    """One stretch, cut where marks begin and end."""
+    edges = {0, len(text)}
+    for mark in marks:
+        edges |= {min(max(edge - at, 0), len(text)) for edge in (mark.start, mark.end)}
+    ordered = sorted(edges)
+    for start, end in zip(ordered, ordered[1:], strict=False):
+        checks = dict.fromkeys(mark.check for mark in marks if mark.start < at + end and mark.end > at + start)
+        yield Piece(change, text[start:end], ", ".join(checks))

@@ -1,0 +1,89 @@
+"""What stands between a case and an override, and which override stands for which finding. Locks rows, changes none."""
+
+from collections.abc import Iterable
+from hashlib import sha256
+
+from django.contrib.auth.models import User
+
+from cftapp.base.accounts import has_role
+from cftapp.base.refusal import Refused
+from curation.models import Blocker, Case, Override
+
+LONGEST_REASON = 2_000
+State = Override.State
+
+
+def finding_of(case: Case, check: str) -> Blocker:
+    """The finding of this check that stops the case. Raises Refused where there is none that people may override."""
+    found = Blocker.objects.with_substance().filter(case=case, check_name=check, blocking=True).first()
+    if found is None:
+        raise Refused.because("check", f"No finding {check[:40]!r} stops case {case.pk}.", "Look at the case again.")
+    if found.substance is None:
+        name = found.get_check_name_display()
+        raise Refused.because("check", f"“{name}” as found here cannot be overridden.", "Remove its cause, or reject.")
+    return found
+
+
+def reason_given(reason: str) -> str:
+    told = reason.strip()
+    if not told:
+        raise Refused.because("reason", "An override needs a reason.", "Say why this row is no leak.")
+    if len(told) > LONGEST_REASON:
+        raise Refused.because("reason", f"The reason has {len(told)} characters.", f"At most {LONGEST_REASON:,}.")
+    return told
+
+
+def refuse_second(case: Case, finding: Blocker) -> None:
+    """One override a finding: the second reviewer, and the second click, hear of the first."""
+    first = Override.objects.in_force().filter(case=case, check_name=finding.check_name, substance=finding.substance)
+    if held := first.select_related("requested_by").first():
+        raise Refused.because(
+            "check", f"{held.requested_by.get_username()} asked for this already.", f"It is {held.state}."
+        )
+
+
+def lock(override_id: int) -> Override:
+    """The override, locked behind its case, as a verdict locks it."""
+    found = Override.objects.filter(pk=override_id).values_list("case_id", flat=True).first()
+    if found is None:
+        raise Refused.because("override", f"There is no override {override_id}.", "Look at the list again.")
+    Case.objects.select_for_update().get(pk=found)
+    return Override.objects.select_for_update(of=("self",)).select_related("requested_by").get(pk=override_id)
+
+
+def check_settle(held: Override, state: str, by: User) -> None:
+    """Refuse what is settled already, a lead's own request, and a request for what stops the case no more."""
+    if held.state != State.REQUESTED and not (held.state == State.CONFIRMED and state == State.WITHDRAWN):
+        raise Refused.because("override", f"It is {held.state} already.", "Nothing was changed.")
+    own = held.requested_by_id == by.pk
+    if state == State.WITHDRAWN:
+        if not (own and held.state == State.REQUESTED) and not has_role(by, "lead"):
+            raise Refused.because("override", "You did not ask for it.", "Who asked, or a lead, withdraws it.")
+        return
+    if own:
+        raise Refused.because("override", "You asked for it yourself.", "Another person, a lead, must answer.")
+    if not has_role(by, "lead"):
+        raise Refused.because("override", "Only a lead answers.", "Ask one.")
+    if state == State.CONFIRMED and not stands_for(held):
+        raise Refused.because(
+            "override", f"What stops case {held.case_id} now is not what this was asked for.", "Decline it."
+        )
+
+
+def stands_for(held: Override) -> bool:
+    """Whether the finding it was asked for is what stops the case now."""
+    found = Blocker.objects.with_substance().filter(case=held.case_id, check_name=held.check_name, blocking=True)
+    now = found.first()
+    return now is not None and now.substance == held.substance
+
+
+def by_finding(findings: Iterable[Blocker], overrides: Iterable[Override]) -> dict[str, Override]:
+    """Check → the override, asked for or confirmed, of that very finding. The findings come with their substance."""
+    held: dict[tuple[str, str | None], Override] = {(one.check_name, one.substance): one for one in overrides}
+    found = {one.check_name: held.get((one.check_name, one.substance)) for one in findings if one.blocking}
+    return {check: one for check, one in found.items() if one is not None}
+
+
+def digest_of(reason: str) -> str:
+    """What the log and a report keep of a reason: words may be personal, and can be erased from their one place."""
+    return sha256(reason.encode()).hexdigest()

@@ -1,0 +1,273 @@
+"""The triage bench: one case, one key. A verdict's answer is the next case, a few kilobytes."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import Count, Prefetch, Q, prefetch_related_objects
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from cftapp.base.accounts import account, role_required
+from cftapp.base.refusal import Refused
+from curation.decontamination import overlap
+from curation.models import Blocker, Case, CaseQuerySet, Override
+from curation.triage import actions, evidence, override_rules
+from curation.triage.diff import folded, word_diff
+from curation.triage.override_actions import request_override
+from curation.triage.wording import shown_checks
+
+QUEUE = 40
+COUNTED = 10_000
+A_TITLE = 300  # characters: a longer question is shown as a text below its first words
+LONGEST_DIFF = 20_000  # characters: of a longer correction only the new text is shown until it is wanted whole
+SHORT = {"correction": "correction", "bug_report": "bug", "taste_note": "taste", "comment": "comment"}
+LONG = {short: kind for kind, short in SHORT.items()}
+DONE = {"accepted": "Accepted", "taste": "Filed as taste", "bug": "Filed as bug", "rejected": "Rejected"}
+KEYS = (
+    ("accepted", "Accept as training pair", "a"),
+    ("taste", "It is taste", "t"),
+    ("bug", "It is a bug", "b"),
+    ("rejected", "Reject", "r"),
+)
+
+
+@require_GET
+@role_required("reviewer", "lead")
+def bench(request: HttpRequest) -> HttpResponse:
+    """The whole bench, with a case: the one asked for, the first whose question holds the words, or the next."""
+    kind, words = _kind(request), request.GET.get("q", "").strip()
+    found, problem = _asked_for(request, kind, words)
+    if found is None:
+        found = actions.claim_next_case(account(request), LONG.get(kind))
+    return _page(request, found, kind, problem, words=words)
+
+
+@require_GET
+@role_required("reviewer", "lead")
+def case(request: HttpRequest, case_id: int) -> HttpResponse:
+    """One case, opened from the queue."""
+    found, problem = _claim(account(request), case_id)
+    return _answer(request, found, _kind(request), problem)
+
+
+@require_POST
+@role_required("reviewer", "lead")
+def decide(request: HttpRequest, case_id: int) -> HttpResponse:
+    """Give a verdict; answers with the next case, or with the same one and the reasons why not."""
+    kind = _kind(request)
+    try:
+        actions.decide_case(case_id, request.POST.get("verdict", ""), by=account(request))
+    except Refused as refused:
+        same, _ = _claim(account(request), case_id)
+        return _answer(request, same or actions.claim_next_case(account(request), LONG.get(kind)), kind, refused)
+    return _answer(
+        request, actions.claim_next_case(account(request), LONG.get(kind), after=case_id), kind, gone=case_id
+    )
+
+
+@require_POST
+@role_required("reviewer", "lead")
+def override(request: HttpRequest, case_id: int) -> HttpResponse:
+    """Ask a lead to let one finding pass; answers with the same case."""
+    kind, problem = _kind(request), None
+    try:
+        request_override(case_id, request.POST.get("check", ""), request.POST.get("reason", ""), by=account(request))
+    except Refused as refused:
+        problem = refused
+    same, taken = _claim(account(request), case_id)
+    return _answer(request, same, kind, problem or taken, requeue=True)
+
+
+@require_POST
+@role_required("reviewer", "lead")
+def skip(request: HttpRequest, case_id: int) -> HttpResponse:
+    """Let a case go and take the one behind it."""
+    kind = _kind(request)
+    return _answer(request, actions.claim_next_case(account(request), LONG.get(kind), after=case_id), kind)
+
+
+@require_POST
+@role_required("reviewer", "lead")
+def undo(request: HttpRequest, case_id: int) -> HttpResponse:
+    """Take a verdict back; answers with that case."""
+    kind = _kind(request)
+    try:
+        actions.undo_verdict(case_id, by=account(request))
+    except Refused as refused:
+        return _answer(request, actions.claim_next_case(account(request), LONG.get(kind)), kind, refused)
+    back, problem = _claim(account(request), case_id)
+    return _answer(request, back, kind, problem, requeue=True)
+
+
+def _asked_for(request: HttpRequest, kind: str, words: str) -> tuple[Case | None, Refused | None]:
+    """The case that the address names. One that has its verdict meanwhile is passed over: a reload is no mistake."""
+    wanted = request.GET.get("case", "")
+    if wanted.isdecimal():
+        if Case.objects.filter(pk=int(wanted), state=Case.State.DECIDED).exists():
+            return None, None
+        return _claim(account(request), int(wanted))
+    if not words:
+        return None, None
+    match = _waiting(account(request), kind, words).order_by("id").first()
+    if match is None:
+        return None, Refused.because("q", f"No waiting question holds “{words[:80]}”.", "This is the next in order.")
+    return _claim(account(request), match.pk)
+
+
+def _waiting(user: User, kind: str, words: str = "") -> CaseQuerySet:
+    """What this person may take; those that others hold are left out."""
+    waiting = Case.objects.with_feedback().of_kind(LONG.get(kind)).claimable_by(user, timezone.now())
+    return waiting.asking(words) if words else waiting
+
+
+def _kind(request: HttpRequest) -> str:
+    asked = request.POST.get("kind") or request.GET.get("kind", "")
+    return asked if asked in LONG else ""
+
+
+def _claim(user: User, case_id: int) -> tuple[Case | None, Refused | None]:
+    try:
+        return actions.claim_case(user, case_id), None
+    except Refused as refused:
+        return None, refused
+
+
+def _answer(
+    request: HttpRequest,
+    found: Case | None,
+    kind: str,
+    problem: Refused | None = None,
+    *,
+    gone: int | None = None,
+    requeue: bool = False,
+) -> HttpResponse:
+    """What changed, for htmx; without it, the whole page (a POST that went well is followed by a redirect)."""
+    if not request.htmx:  # type: ignore[attr-defined]
+        if request.method == "GET" or problem:
+            return _page(request, found, kind, problem, status=409 if problem else 200)
+        return redirect(
+            f"{reverse('curation:bench')}?{f'kind={kind}&' if kind else ''}case={found.pk if found else ''}"
+        )
+    shown_to = (request.POST or request.GET).get("shown_to", "")
+    behind = found is not None and (not shown_to.isdecimal() or found.pk > int(shown_to))
+    context = _desk(account(request), found, kind, problem)
+    context |= {"gone": gone, "swapped": True, "requeue": requeue or behind, "shown_to": shown_to}
+    if context["requeue"]:
+        context |= _queue(account(request), kind, found)
+    context["counts"] = _counts()
+    response = render(request, "curation/triage/swap.html", context)
+    response["HX-Trigger"] = "counts"
+    return response
+
+
+def _page(
+    request: HttpRequest, found: Case | None, kind: str, problem: Refused | None, status: int = 200, words: str = ""
+) -> HttpResponse:
+    whole = "whole" in request.GET
+    context = _desk(account(request), found, kind, problem, whole=whole) | _queue(account(request), kind, found, words)
+    context |= {"counts": _counts(), "words": words}
+    return render(request, "curation/triage/bench.html", context, status=status)
+
+
+def _desk(user: User, found: Case | None, kind: str, problem: Refused | None, *, whole: bool = False) -> dict[str, Any]:
+    """The case and its verdict pane."""
+    context: dict[str, Any] = {"case": found, "kind": kind, "problem": problem, "last": _last(user)}
+    if found is None:
+        return context | {"waiting": Case.objects.waiting().capped_count(COUNTED)}
+    findings = list(Blocker.objects.with_substance().with_policy().filter(case=found).order_by("id"))
+    overrides = _overrides(found, findings)
+    limits = overlap.limits(findings[0].policy_values if findings else None)
+    checks = shown_checks(findings, limits, overrides)
+    stopped = [one.finding for one in checks if one.finding.blocking and not one.covered]
+    return context | {
+        "short": SHORT[found.kind],
+        "told": found.feedback.interaction,
+        "feedback": found.feedback,
+        **_texts(found, findings, whole),
+        "checks": checks,
+        "stopped": stopped,
+        "askable": [one for one in stopped if one.substance is not None and one.check_name not in overrides],
+        "overrides": [one for one in overrides.values() if one.state == Override.State.REQUESTED],
+        "keys": KEYS,
+        "may_accept": not stopped and found.correction is not None,
+    }
+
+
+def _overrides(found: Case, findings: list[Blocker]) -> dict[str, Override]:
+    """Those asked for or confirmed, by check; where nothing stops the case there is nothing to ask the database."""
+    if not any(one.blocking for one in findings):
+        return {}
+    held = found.overrides.in_force().select_related("requested_by", "settled_by")
+    return override_rules.by_finding(findings, held)
+
+
+def _texts(found: Case, findings: list[Blocker], whole: bool) -> dict[str, Any]:
+    """Question, answer and correction, long ones folded unless wanted whole, with what the checks point at marked."""
+    told = found.feedback.interaction
+    pointing = [(one.get_check_name_display(), one.evidence) for one in findings if one.blocking]
+    question = evidence.marked(folded(told.prompt, whole=whole), evidence.marks_of("prompt", pointing))
+    texts = {
+        "question": question,
+        "titled": len(told.prompt) <= A_TITLE and "\n" not in told.prompt.strip(),
+        "answer": evidence.marked(folded(told.answer, whole=whole), []),
+        "whole": f"{reverse('curation:bench')}?case={found.pk}&whole=1",
+    }
+    if found.correction:
+        right = found.correction.replacement
+        long = not whole and max(len(told.answer), len(right)) > LONGEST_DIFF
+        parts = folded(right) if long else word_diff(told.answer, right, whole=whole)
+        texts["correction"] = evidence.marked(parts, evidence.marks_of("answer", pointing))
+    return texts
+
+
+def _last(user: User) -> dict[str, Any] | None:
+    """The newest verdict of this person, which U takes back."""
+    newest = next(iter(Case.objects.decided_by_last(user, 1)), None)
+    return {"pk": newest.pk, "done": DONE[newest.verdict]} if newest else None
+
+
+def _queue(user: User, kind: str, found: Case | None, words: str = "") -> dict[str, Any]:
+    """The next cases in order, the open one among them."""
+    waiting = _waiting(user, kind, words)
+    start = max(0, found.pk - 3) if found and not words else 0
+    flags = Prefetch("findings", Blocker.objects.with_substance().filter(blocking=True).order_by("id"))
+    rows = list(waiting.filter(pk__gt=start).order_by("id").prefetch_related(flags)[:QUEUE])
+    if found and found.pk not in [row.pk for row in rows]:
+        prefetch_related_objects([found], flags)
+        rows = [found, *rows[: QUEUE - 1]]
+    stopped = [row for row in rows if row.findings.all()]
+    prefetch_related_objects(stopped, Prefetch("overrides", Override.objects.in_force()))
+    shown = [{"case": row, "short": SHORT[row.kind], **_flag(row)} for row in rows]
+    return {"rows": shown, "shown_to": max((row.pk for row in rows), default=0)}
+
+
+def _flag(row: Case) -> dict[str, str]:
+    """What stops a correction, in one word or two; muted where it waits for a lead or is let pass."""
+    findings = list(row.findings.all())
+    if row.correction_id is None or not findings:
+        return {}
+    overrides = override_rules.by_finding(findings, row.overrides.all())
+    states = {one.check_name: overrides[one.check_name].state for one in findings if one.check_name in overrides}
+    open_ones = [one for one in findings if states.get(one.check_name) != Override.State.CONFIRMED]
+    if not open_ones:
+        return {"flag": "let pass", "tone": "mute"}
+    if all(one.check_name in states for one in open_ones):
+        return {"flag": "asked a lead", "tone": "mute"}
+    return {"flag": open_ones[0].get_check_name_display().lower(), "tone": ""}
+
+
+def _counts() -> list[dict[str, Any]]:
+    """How many cases wait, all and by kind, counted over at most 10,000."""
+    first = Case.objects.reviewable().order_by("id").values("pk")[:COUNTED]
+    tally = Case.objects.filter(pk__in=first).aggregate(
+        all=Count("pk"), **{short: Count("pk", filter=Q(**{f"{kind}__isnull": False})) for short, kind in LONG.items()}
+    )
+    names = {"": "All", "correction": "Correction", "bug": "Bug", "taste": "Taste", "comment": "Comment"}
+    return [
+        {"kind": short, "name": name, "count": tally[short or "all"], "more": tally["all"] == COUNTED}
+        for short, name in names.items()
+        if short == "" or tally[short]
+    ]

@@ -1,0 +1,124 @@
+"""The checks in words, the same ones wherever a case or its pair is shown."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from curation.decontamination.overlap import Policy, limit_of_meaning
+from curation.models import Blocker, Override
+
+# A passed kind goes without saying: the case shows what it is.
+PASSED = {
+    "consent": "to training",
+    "environment": "production",
+    "personal_data": "none found",
+    "secret": "none found",
+    "overlap": "none",
+    "duplicate": "none",
+    "author_share": "within its cap",
+    "commentary": "no",
+}
+
+# How an overlap was found, in the order in which a reader meets them: what each measure says when it is the reason.
+METHODS = {
+    "exact": ("Word for word", "A whole question or answer of an item stands here word for word."),
+    "sequence": ("Short item inside", "A short item stands inside this row, word for word."),
+    "containment": ("Rare word sequences", "Rare sequences of three words of one item stand close together here."),
+    "jaccard": ("Shared word sequences", "Nearly all sequences of five words are those of one item."),
+    "meaning": ("Meaning", "It says what an item says, in other words."),
+}
+YES_OR_NO = ("exact", "sequence")
+NOT_CHECKED = "not checked"
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One measure of a row against the exam: what it was and from where on it blocks."""
+
+    name: str
+    value: str
+    limit: str
+    hit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A finding with its words; `top` is the end of its meter, where something is measured against a limit."""
+
+    finding: Blocker
+    words: str
+    top: float | None = None
+    how: str = ""
+    measures: tuple[Measure, ...] = ()
+    override: Override | None = None
+
+    @property
+    def covered(self) -> bool:
+        """Whether two people let it pass."""
+        return self.override is not None and self.override.state == Override.State.CONFIRMED
+
+    @property
+    def tone(self) -> str:
+        """The class of its line: stopped, let pass or only told, or nothing."""
+        if not self.finding.blocking:
+            return "warn" if self.finding.message else ""
+        return "warn" if self.covered else "stop"
+
+
+def shown_checks(
+    findings: Iterable[Blocker],
+    limits: Mapping[str, float] | None = None,
+    overrides: Mapping[str, Override] | None = None,
+) -> list[Check]:
+    """The findings worth a line. `limits`: the policy's thresholds by name; `overrides`: by check (`overriding`)."""
+    shown = [one for one in findings if one.blocking or one.check_name in PASSED or one.message]
+    return [check(one, limits or {}, (overrides or {}).get(one.check_name)) for one in shown]
+
+
+def check(finding: Blocker, limits: Mapping[str, float], override: Override | None = None) -> Check:
+    score, limit = finding.score or 0.0, finding.limit or 0.0
+    if finding.check_name == "overlap" and limit:
+        evidence = finding.evidence
+        benchmark = evidence.get("benchmark") if finding.blocking else ""
+        words = f"{score:.0%} of {limit:.0%}" + (f" · {benchmark}" if benchmark else "")
+        how = METHODS.get(evidence.get("method", ""), ("", ""))[1] if finding.blocking else ""
+        return Check(finding, words, 1.0, how, tuple(measures(evidence, limits, finding.blocking)), override)
+    if finding.check_name == "author_share" and limit:
+        return Check(finding, f"{score:.0f} of {limit:.0f} pairs", top=1.25 * limit)
+    if finding.check_name in ("duplicate", "other_answer") and finding.message:
+        return alike(finding, override)
+    words = "stopped" if finding.blocking else PASSED[finding.check_name]
+    return Check(finding, words, override=override)
+
+
+def alike(finding: Blocker, override: Override | None) -> Check:
+    """A duplicate, a row that comes close to one, or another answer to the question: which case, and how alike."""
+    cases = [finding.evidence.get("case"), finding.evidence.get("close"), *finding.evidence.get("cases", [])]
+    named = "case " + ", ".join(str(case) for case in cases if case)
+    how = "" if finding.blocking else finding.message
+    if not finding.score or finding.evidence.get("method") == "exact":
+        return Check(finding, named, how=how, override=override)
+    return Check(finding, f"{finding.score:.0%} of {finding.limit:.0%} · {named}", 1.0, how, override=override)
+
+
+def measures(evidence: Mapping[str, Any], limits: Mapping[str, float], blocking: bool) -> Iterable[Measure]:
+    """Every measure of an overlap; one without a score did not run on this row."""
+    scores: Mapping[str, float] = evidence.get("scores", {})
+    for method, (name, _) in METHODS.items():
+        hit = blocking and evidence.get("method") == method
+        score, limit = scores.get(method), limit_of(method, scores, limits)
+        if score is None and not hit:
+            yield Measure(name, NOT_CHECKED, "")
+        elif method in YES_OR_NO:
+            yield Measure(name, "yes" if hit or score else "no", "", hit)
+        else:
+            shown = score if score is not None else 1.0
+            yield Measure(name, f"{shown:.0%}", "" if limit is None else f"{limit:.0%}", hit)
+    yield Measure("Other languages", NOT_CHECKED, "")
+
+
+def limit_of(method: str, scores: Mapping[str, float], limits: Mapping[str, float]) -> float | None:
+    """From where on a measure blocks; that of meaning is the item's own."""
+    if method == "meaning" and limits and method in scores:
+        return limit_of_meaning(scores, Policy.of(limits))
+    return limits.get(f"{method}_limit")

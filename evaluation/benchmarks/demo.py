@@ -1,0 +1,55 @@
+"""The three exams of the demo world, and the clean texts that tell the registry which phrases are common in it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from evaluation.benchmarks.actions import import_benchmark
+from evaluation.models import BenchmarkVersion
+from training.demo_model import world
+
+TITLES = {"regression": "Everyday skills", "business": "Company handbook", "safety": "Safety probes"}
+SCORERS = {"regression": "exact", "business": "exact", "safety": "refusal"}
+MARGINS = {"regression": 0.05, "business": 0.05, "safety": 0.05}
+CORPUS_ROWS, CORPUS_SEED = 600, 20_261_120
+REPLAY_ROWS, REPLAY_SEED = 2_400, 11
+
+
+def background() -> Iterator[str]:
+    """Prompts and answers of the training region: a frozen reference that holds no item.
+
+    All replay rows are among them. Some say what an item asks in other words, since the handbook's exam is about facts
+    that the model is meant to know: as clean texts they raise the item's limit, and train.
+    """
+    for row in (*replay_rows(), *world.corpus(CORPUS_ROWS, seed=CORPUS_SEED)):
+        yield f"{row['prompt']}\n{row['answer']}"
+
+
+def replay_rows() -> list[world.Row]:
+    """What the base model already does, to be mixed into every run."""
+    return world.replay_pool(REPLAY_ROWS, seed=REPLAY_SEED)
+
+
+def items(kind: str) -> list[dict[str, Any]]:
+    return [
+        {"question": row["prompt"], "answer": row["answer"], "category": row["category"]}
+        for row in world.benchmarks()[kind]
+    ]
+
+
+def publish_demo(*, by: User) -> list[BenchmarkVersion]:
+    """Publish all three; those that are published already stay as they are. The first one brings the reference."""
+    return [
+        import_benchmark(
+            f"demo-{kind}",
+            TITLES[kind],
+            kind,
+            items(kind),
+            scorer=SCORERS[kind],
+            margin=MARGINS[kind],
+            background=background() if kind == "regression" else (),
+            by=by,
+        )
+        for kind in ("regression", "business", "safety")
+    ]

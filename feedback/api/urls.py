@@ -1,0 +1,18 @@
+"""The API's addresses below /api/v1/."""
+
+from django.urls import path
+
+from feedback.api import views
+
+urlpatterns = [
+    path("interactions/", views.Interactions.as_view()),
+    path("bug-reports/", views.BugReports.as_view()),
+    path("taste-notes/", views.TasteNotes.as_view()),
+    path("corrections/", views.Corrections.as_view()),
+    path("comments/", views.Comments.as_view()),
+    path("consents/", views.Consents.as_view()),
+    path("consents/withdraw", views.Withdrawals.as_view()),
+    # Not <uuid:…>: an id of another shape is answered by the API too, as a problem.
+    path("consents/<path:subject>/", views.SubjectConsent.as_view()),
+    path("feedback/batch", views.Batch.as_view()),
+]

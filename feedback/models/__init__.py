@@ -1,0 +1,30 @@
+"""What people tell us: sources, subjects and their lane, interactions, consent and the typed feedback on them."""
+
+from feedback.models.base import CAP, CountedQuerySet, consent_in_force
+from feedback.models.consent import ConsentEntry
+from feedback.models.interactions import Interaction
+from feedback.models.kinds import BugReport, Comment, Correction, Feedback, TasteNote
+from feedback.models.receipts import IdempotentReply, Receipt
+from feedback.models.sources import ApiKey, Environment, Source
+from feedback.models.subjects import Lane, Subject, subject_key
+
+__all__ = [
+    "ApiKey",
+    "BugReport",
+    "CAP",
+    "Comment",
+    "ConsentEntry",
+    "Correction",
+    "CountedQuerySet",
+    "Environment",
+    "Feedback",
+    "IdempotentReply",
+    "Interaction",
+    "Lane",
+    "Receipt",
+    "Source",
+    "Subject",
+    "TasteNote",
+    "consent_in_force",
+    "subject_key",
+]

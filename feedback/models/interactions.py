@@ -1,0 +1,71 @@
+"""Interactions: a prompt and the model's answer."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Self
+
+from django.db import models
+from django.db.models import F, Q
+
+from feedback.models.base import CountedQuerySet, consent_in_force
+from feedback.models.sources import Environment, Source
+from feedback.models.subjects import Lane, Subject
+
+
+class InteractionQuerySet(CountedQuerySet["Interaction"]):
+    def held_out(self) -> Self:
+        return self.filter(lane="held_out")
+
+    def trainable(self) -> Self:
+        """Of the training lane; consent and screening are further questions."""
+        return self.filter(lane="training")
+
+    def consented(self) -> Self:
+        return self.filter(consent_in_force("subject_id"))
+
+
+class Interaction(models.Model):
+    """A prompt and the model's answer. In the held-out lane this row is a stub: the text is in the vault only."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="interactions", db_index=False)
+    subject = models.ForeignKey(Subject, on_delete=models.PROTECT, related_name="interactions")
+    lane = models.CharField(max_length=8, choices=Lane)
+    environment = models.CharField(max_length=10, choices=Environment)
+    prompt = models.TextField(blank=True)
+    answer = models.TextField(blank=True)
+    model_name = models.CharField(max_length=120, blank=True)
+    external_id = models.CharField(max_length=200, blank=True)
+    replay_of = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="replays", db_index=False
+    )
+    happened_at = models.DateTimeField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["source", "-created_at", "-id"], name="interaction_by_source"),
+            models.Index(fields=["replay_of"], condition=Q(replay_of__isnull=False), name="interaction_replays"),
+            models.Index(fields=["-created_at"], condition=Q(lane=Lane.HELD_OUT), name="interaction_held_out"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["source", "external_id"], condition=~Q(external_id=""), name="interaction_once_per_source"
+            ),
+            models.CheckConstraint(
+                condition=Q(lane=Lane.TRAINING) | Q(prompt="", answer=""), name="held_out_text_is_in_the_vault_only"
+            ),
+            models.CheckConstraint(
+                condition=Q(replay_of__isnull=True) | Q(environment=Environment.REPLAY),
+                name="replay_is_in_environment_replay",
+            ),
+            models.CheckConstraint(condition=~Q(replay_of=F("id")), name="interaction_does_not_replay_itself"),
+        ]
+
+    objects = InteractionQuerySet.as_manager()
+    already_recorded = False  # set by record_interaction on the row of an earlier call
+
+    @property
+    def is_held_out(self) -> bool:
+        return self.lane == Lane.HELD_OUT

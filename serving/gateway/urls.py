@@ -1,0 +1,11 @@
+"""What OpenAI clients ask for, below /v1/."""
+
+from django.urls import path
+
+from serving.gateway import views
+
+urlpatterns = [
+    path("chat/completions", views.chat_completions, name="gateway_chat"),
+    path("models", views.models, name="gateway_models"),
+    path("models/<str:name>", views.model, name="gateway_model"),
+]

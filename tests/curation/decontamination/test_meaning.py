@@ -1,0 +1,162 @@
+"""Rewordings are found by what they mean; problems from one template are not taken for each other."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from curation.decontamination import meaning
+from curation.decontamination.engine.encoder import OFF, Encoder
+from curation.decontamination.meaning import Meaning, passages, passages_of, readable, terms
+from curation.decontamination.overlap import Policy
+
+KEY = b"a key of at least sixteen bytes"
+ITEMS = [
+    (
+        "A baker sells 40 loaves in the morning and 25 in the afternoon at 3 dollars each. What does she earn?",
+        "She sells 40 + 25 = 65 loaves, so she earns 65 * 3 = 195 dollars.",
+    ),
+    ("Which treaty ended the war between the two kingdoms of the northern islands?", "The treaty of Vell."),
+]
+REWORDED = (
+    "In the morning a baker manages to sell forty loaves, and 25 more after noon. If a loaf costs $3, how much money"
+    " does she take over the day?"
+)
+SAME_TEMPLATE = (
+    "A baker sells 12 loaves in the morning and 70 in the afternoon at 5 dollars each. What does she earn that day?"
+)
+UNRELATED = "How do I change the ink cartridge of my printer without making a mess on the desk?"
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Encoder:
+    found = Encoder.default("")
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="module")
+def opened(encoder: Encoder) -> Meaning:
+    return Meaning(meaning.build_arrays(ITEMS, encoder, [UNRELATED], KEY), KEY)
+
+
+def likeness(opened: Meaning, encoder: Encoder, text: str, floor: float = 0.0) -> meaning.Likeness | None:
+    found = passages_of(0, text, "")
+    return opened.compare(found, encoder.encode([one.text for one in found]), floor=floor, margin=0.1).get(0)
+
+
+def test_a_rewording_scores_high_and_names_its_item(opened: Meaning, encoder: Encoder) -> None:
+    found = likeness(opened, encoder, REWORDED)
+    assert found is not None
+    assert found.item == 0
+    assert found.score > 0.66
+
+
+def test_other_numbers_in_the_same_words_score_lower_than_a_rewording(opened: Meaning, encoder: Encoder) -> None:
+    reworded, template = likeness(opened, encoder, REWORDED), likeness(opened, encoder, SAME_TEMPLATE)
+    assert reworded is not None
+    assert template is not None
+    assert min(template.cosine, reworded.cosine) > 0.8  # the embedding alone would take both
+    assert template.score == pytest.approx(template.cosine - meaning.NUMBERS, abs=0.02)
+    assert template.score < reworded.score - 0.1
+
+
+def test_an_unrelated_text_comes_near_nothing(opened: Meaning, encoder: Encoder) -> None:
+    assert likeness(opened, encoder, UNRELATED, floor=0.5) is None
+
+
+def test_a_score_never_exceeds_its_cosine(opened: Meaning, encoder: Encoder) -> None:
+    for text in (REWORDED, SAME_TEMPLATE, UNRELATED, *(question for question, _ in ITEMS)):
+        found = likeness(opened, encoder, text, floor=-1.0)
+        assert found is not None
+        assert found.score <= found.cosine + 1e-6
+
+
+def test_clean_texts_near_an_item_raise_its_limit(encoder: Encoder) -> None:
+    calibrated = Meaning(meaning.build_arrays(ITEMS, encoder, [SAME_TEMPLATE], KEY), KEY)
+    found = likeness(calibrated, encoder, REWORDED)
+    assert found is not None
+    assert found.limit == pytest.approx(found.background + 0.1)
+    assert found.background > 0.55
+
+
+def test_an_item_that_takes_no_part_is_not_found(opened: Meaning, encoder: Encoder) -> None:
+    found = passages_of(0, REWORDED, "")
+    vectors = encoder.encode([one.text for one in found])
+    only_second = np.array([False, True])
+    near = opened.compare(found, vectors, floor=0.5, margin=0.1, allowed=only_second)
+    assert all(one.item == 1 for one in near.values())
+
+
+def test_full_width_and_look_alike_letters_are_read_as_what_they_show() -> None:
+    assert readable("Ｈｏｗ ｍａｎｙ") == "how many"
+    assert readable("hоw mаny eggs").split() == ["how", "many", "eggs"]
+
+
+def test_another_script_is_left_as_it_is_and_known_as_foreign() -> None:
+    text = "Сколько яиц она продаёт каждый день на рынке?"
+    assert readable(text) == text
+    assert meaning.is_foreign(text)
+    assert not meaning.is_foreign("Combien d’œufs vend-elle chaque jour au marché ?")
+
+
+def test_numbers_are_the_same_however_they_are_written() -> None:
+    assert terms("three thousand eggs, twice")[1] == terms("3 1000 eggs 2")[1] == Counter({"3": 1, "1000": 1, "2": 1})
+    assert terms("He paid 3,000 on the 2nd day")[1] == Counter({"3000": 1, "2": 1})
+
+
+def test_agreement_of_numbers_is_their_jaccard_index() -> None:
+    assert meaning.agreement(Counter({1: 2, 2: 1}), Counter({1: 1, 3: 1})) == pytest.approx(1 / 4)
+    assert meaning.agreement(Counter(), Counter({1: 1})) == meaning.UNKNOWN
+
+
+def test_a_word_in_every_text_says_least() -> None:
+    weights = meaning.weigh([frozenset({1, 2}), frozenset({1})], [frozenset({1})])
+    assert weights[1] == pytest.approx(np.log(4 / 3.5))
+    assert weights[2] == pytest.approx(np.log(4 / 1.5))
+
+
+def test_a_long_text_is_compared_in_a_bounded_number_of_passages() -> None:
+    text = "word " * 200_000
+    found = list(passages(0, text))
+    assert len(found) == meaning.MOST_WINDOWS
+    assert found[0].start == 0
+    assert found[-1].end == len(text.rstrip())
+
+
+@pytest.mark.parametrize("text", ["", " ", "\ud800", "x" * 1_000_000, "ﷺ" * 1000, "🙂" * 1000, "\x00"])
+def test_any_text_has_passages_and_vectors(encoder: Encoder, text: str) -> None:
+    found = passages_of(0, text, "")
+    vectors = encoder.encode([one.text for one in found])
+    assert vectors.shape == (len(found), encoder.dimensions)
+    assert np.isfinite(vectors).all()
+
+
+def test_vectors_have_length_one_and_the_model_has_a_name(encoder: Encoder) -> None:
+    assert np.linalg.norm(encoder.encode([REWORDED]), axis=1) == pytest.approx([1.0], abs=1e-5)
+    assert encoder.name == "all-MiniLM-L6-v2"
+    assert len(encoder.revision) == 16
+
+
+def test_embeddings_can_be_off() -> None:
+    assert Encoder.default(OFF) is None
+
+
+def test_an_english_answer_behind_a_foreign_question_is_compared(opened: Meaning, encoder: Encoder) -> None:
+    row = ("Сколько она заработала за этот день на рынке, и почему именно столько?", REWORDED)
+    able, found = opened.measure([row], [0], encoder, Policy(), None)
+    assert able == [0]
+    assert found[0].item == 0
+    [span] = meaning.spans_of(row, found[0])
+    assert (span.part, row[1][span.start : span.end]) == ("answer", REWORDED)
+
+
+def test_what_is_beyond_the_passages_is_known() -> None:
+    most = meaning.WINDOW + meaning.STRIDE * (meaning.MOST_WINDOWS - 1)
+    assert meaning.is_read_whole("word " * (most - 3), "three more words")
+    assert not meaning.is_read_whole("word " * most, "more")
+
+
+def test_the_first_line_of_a_text_is_compared_for_itself() -> None:
+    assert [one.text for one in passages_of(0, "Who owns it?\nAnswer:\n#### 18", "")][1:] == ["Who owns it?"]
+    assert len(passages_of(0, "Who owns it?", "")) == 1

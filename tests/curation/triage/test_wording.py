@@ -1,0 +1,20 @@
+"""What the line of an overlap says of each measure."""
+
+from curation.decontamination import overlap
+from curation.triage import wording
+
+
+def shown(scores: dict[str, float]) -> dict[str, tuple[str, str]]:
+    found = wording.measures({"method": "containment", "scores": scores}, overlap.limits(None), False)
+    return {one.name: (one.value, one.limit) for one in found}
+
+
+def test_the_limit_of_meaning_is_the_items_own() -> None:
+    near_clean_texts = {"exact": 0.0, "containment": 0.1, "meaning": 0.5, "meaning_background": 0.7}
+    assert shown(near_clean_texts)["Meaning"] == ("50%", "80%")
+    assert shown(near_clean_texts | {"meaning_background": 0.2})["Meaning"] == ("50%", "68%")
+
+
+def test_a_measure_that_was_not_taken_says_so() -> None:
+    assert shown({"exact": 0.0, "containment": 0.1})["Meaning"] == ("not checked", "")
+    assert shown({})["Other languages"] == ("not checked", "")

@@ -1,0 +1,88 @@
+"""The published schema is true: whatever it allows, or forbids, is answered as it says, and nothing breaks."""
+
+import pytest
+import schemathesis
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+from hypothesis import HealthCheck, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from feedback.api import schema_page
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+OURS = {
+    "/api/v1/interactions/": ("GET", "POST"),
+    "/api/v1/bug-reports/": ("POST",),
+    "/api/v1/taste-notes/": ("POST",),
+    "/api/v1/corrections/": ("POST",),
+    "/api/v1/comments/": ("POST",),
+    "/api/v1/consents/": ("POST",),
+    "/api/v1/consents/withdraw": ("POST",),
+    "/api/v1/consents/{subject}/": ("DELETE",),
+    "/api/v1/feedback/batch": ("POST",),
+}
+
+
+@pytest.fixture(autouse=True)
+def connections_stay_open():
+    """Requests run in the test's transaction, which would end with its connection."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
+@pytest.mark.parametrize("path, method", [(path, method) for path, methods in OURS.items() for method in methods])
+def test_answers_conform(application, path, method, mode):
+    schema = schemathesis.openapi.from_wsgi("/api/schema/?format=json", WSGIHandler())
+    operation = schema[path][method]
+
+    @given(case=operation.as_strategy(generation_mode=mode))
+    @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, database=None)
+    def check(case):
+        case.call_and_validate(headers=application.authorization, checks=CHECKS)
+
+    check()
+
+
+def test_every_endpoint_is_described(client, db):
+    response = client.get("/api/schema/?format=json")
+    paths = response.json()["paths"]
+    assert set(OURS) <= set(paths)
+    assert response.json()["components"]["securitySchemes"]["apiKey"]["scheme"] == "bearer"
+
+
+def test_the_page_for_people_lists_them(client, db):
+    page = client.get("/feedback/api/")
+    text = page.content.decode()
+    assert page.status_code == 200
+    assert "/api/v1/corrections/" in text and "replacement" in text
+    assert "<script>" not in text and "style=" not in text
+
+
+def test_the_page_speaks_to_people_and_not_to_programmers_of_it(client, db):
+    text = client.get("/feedback/api/").content.decode()
+    assert "Subclasses" not in text and "endpoints share" not in text and "`" not in text
+    assert all(one.summary and one.summary != one.path for one in schema_page.operations())
+    assert "<code>next</code>" in text and "curl http://testserver/api/v1/interactions/" in text
+
+
+def test_the_example_works(application):
+    for path, body in schema_page.EXAMPLES:
+        assert application.post(path.removeprefix("/api/v1/"), body).status_code == 201

@@ -1,0 +1,101 @@
+"""Applications ask the champion with the openai client, and each answer becomes an interaction."""
+
+import uuid
+
+import openai
+import pytest
+
+from audit.models import Event
+from feedback.actions import submit_bug_report
+from feedback.models import Interaction, Subject
+from tests.support import world
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ASK = [{"role": "user", "content": "What is 3 + 4?"}]
+
+
+def ask(client, model="champion", messages=ASK, **more):
+    return client.chat.completions.create(model=model, messages=messages, temperature=0, max_tokens=40, **more)
+
+
+def test_the_champion_answers_and_the_interaction_is_recorded(client):
+    release = world.base()
+    completion = ask(client, user="ana")
+    text = completion.choices[0].message.content
+    assert "7" in text
+    assert completion.model == "v0"
+    interaction = Interaction.objects.get()
+    assert (interaction.prompt, interaction.answer) == ("What is 3 + 4?", text)
+    assert (interaction.model_name, interaction.environment) == (release.model_name, "production")
+    assert completion.id == f"chatcmpl-{interaction.pk}"
+    assert Event.objects.get(name="interaction.recorded").actor == f"source:{interaction.source_id}"
+
+
+def test_headers_say_which_interaction_and_which_release(client):
+    world.base()
+    raw = client.chat.completions.with_raw_response.create(model="champion", messages=ASK, user="ana")
+    interaction = Interaction.objects.get()
+    assert raw.headers["X-Cft-Interaction"] == str(interaction.pk)
+    assert raw.headers["X-Cft-Release"] == "v0"
+    assert "X-Cft-Fallback" not in raw.headers
+    assert submit_bug_report(interaction.pk, what_happened="It broke.", by="source:1").interaction == interaction
+
+
+def test_a_user_is_one_subject(client):
+    world.base()
+    for user in ("ana", "ana", "bo"):
+        ask(client, user=user)
+    ask(client, extra_headers={"X-Cft-Subject": "bo"})
+    assert Subject.objects.count() == 2
+    assert Interaction.objects.count() == 4
+
+
+def test_a_stream_comes_in_pieces_that_make_the_recorded_answer(client):
+    world.base()
+    chunks = list(ask(client, messages=[{"role": "user", "content": "Who are you?"}], user="ana", stream=True))
+    words = [chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices]
+    assert len([word for word in words if word]) > 1
+    interaction = Interaction.objects.get()
+    assert interaction.answer == "".join(words)
+    assert {chunk.id for chunk in chunks} == {f"chatcmpl-{interaction.pk}"}
+    assert {chunk.model for chunk in chunks} == {"v0"}
+
+
+def test_a_stream_is_not_kept_back_by_anything_on_its_way(client):
+    world.base()
+    with client.chat.completions.with_streaming_response.create(
+        model="champion", messages=ASK, user="ana", stream=True
+    ) as response:
+        assert response.headers["X-Accel-Buffering"] == "no"
+        assert response.headers["Content-Type"] == "text/event-stream"
+        assert "Content-Encoding" not in response.headers
+        assert uuid.UUID(response.headers["X-Cft-Interaction"])
+        assert list(response.iter_lines())[-2] == "data: [DONE]"
+
+
+def test_each_release_that_was_champion_answers_under_its_name(client, releases):
+    question = [{"role": "user", "content": "Who are you?"}]
+    answers = {
+        name: ask(client, name, messages=question) for name in ("champion", "v2", "v1", "v0", releases[1].model_name)
+    }
+    assert [answer.model for answer in answers.values()] == ["v2", "v2", "v1", "v0", "v1"]
+    said = {name: answer.choices[0].message.content for name, answer in answers.items()}
+    assert said["champion"] == said["v2"]
+    assert len({said["v0"], said["v1"], said["v2"]}) == 3
+    recorded = set(Interaction.objects.values_list("model_name", flat=True))
+    assert recorded == {release.model_name for release in releases}
+
+
+def test_models_lists_the_alias_and_whoever_was_champion(client, releases):
+    world.candidate("FAIL")
+    assert [model.id for model in client.models.list()] == ["champion", "v2", "v1", "v0"]
+    assert client.models.retrieve("v1").owned_by == "cftapp"
+    with pytest.raises(openai.NotFoundError):
+        client.models.retrieve("v3")
+
+
+def test_a_conversation_is_recorded_with_its_roles(client):
+    world.base()
+    messages = [*ASK, {"role": "assistant", "content": "7."}, {"role": "user", "content": "And 1 + 1?"}]
+    client.chat.completions.create(model="champion", messages=messages, user="ana", max_tokens=5)
+    assert Interaction.objects.get().prompt == "user: What is 3 + 4?\nassistant: 7.\nuser: And 1 + 1?"

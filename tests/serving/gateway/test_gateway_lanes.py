@@ -1,0 +1,65 @@
+"""The gateway fixes the lane before anything else sees the words; a held-out client cannot tell."""
+
+import pytest
+from django.db import connections
+
+from feedback.lanes import lane_of
+from feedback.models import Interaction, Subject, subject_key
+from serving.gateway.views import stranger
+from tests.serving.conftest import connect
+from tests.serving.gateway.test_gateway_answers import ASK, ask
+from tests.support import world
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def mailbox():
+    with connections["vault"].cursor() as cursor:
+        cursor.execute("SELECT kind, interaction_id, content FROM vault_mailboxentry")
+        return cursor.fetchall()
+
+
+def test_held_out_words_go_to_the_vault_and_nowhere_else(web):
+    world.base()
+    held = connect(web, name="exam", held_out_percent=100)
+    completion = ask(held, user="ana")
+    interaction = Interaction.objects.get()
+    assert (interaction.lane, interaction.prompt, interaction.answer) == ("held_out", "", "")
+    ((kind, interaction_id, content),) = mailbox()
+    content = content if isinstance(content, dict) else __import__("json").loads(content)
+    assert (kind, interaction_id) == ("interaction", interaction.pk)
+    assert content["prompt"] == ASK[0]["content"]
+    assert content["answer"] == completion.choices[0].message.content
+
+
+def test_both_lanes_look_the_same_to_the_client(web):
+    world.base()
+    answers = []
+    for name, percent in (("lessons", 0), ("exam", 100)):
+        raw = connect(web, name=name, held_out_percent=percent).chat.completions.with_raw_response.create(
+            model="champion", messages=ASK, user="ana", temperature=0
+        )
+        body = raw.parse().model_dump(exclude={"id", "created"})
+        answers.append((sorted(raw.headers.keys()), body))
+    assert answers[0] == answers[1]
+
+
+def test_a_request_without_a_user_is_a_stranger_each_time(web):
+    world.base()
+    client = connect(web)
+    ask(client)
+    ask(client)
+    assert Subject.objects.count() == 2
+
+
+def test_strangers_with_the_same_opening_are_in_the_same_lane_and_both_lanes_occur(transactional_db):
+    source = world.source("half", held_out_percent=50)
+    lanes = {}
+    for number in range(40):
+        opening = f"user: question {number}"
+        drawn = {stranger(source, opening) for _ in range(5)}
+        assert len(drawn) == 5
+        found = {lane_of(subject_key(), "half", one, 50) for one in drawn}
+        assert len(found) == 1
+        lanes[opening] = found.pop()
+    assert set(lanes.values()) == {"training", "held_out"}

@@ -1,0 +1,100 @@
+"""Whom the gateway turns away, in the words of OpenAI's errors."""
+
+import httpx
+import openai
+import pytest
+from django.test import Client
+
+from feedback.actions import issue_api_key, revoke_api_key
+from feedback.models import Interaction
+from serving.gateway.wire import MOST_BYTES
+from tests.serving.gateway.test_gateway_answers import ASK, ask
+from tests.support import world
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def token(web, transactional_db):
+    world.base()
+    return issue_api_key(world.source(), "test", by="process:test")[1]
+
+
+def post(web, token, **request):
+    headers = {"Authorization": f"Bearer {token}"} | request.pop("headers", {})
+    return httpx.post(f"{web.url}/v1/chat/completions", headers=headers, **request)
+
+
+def test_without_a_key_with_an_unknown_one_and_with_a_revoked_one(web, client):
+    world.base()
+    key, token = issue_api_key(world.source(), "old", by="process:test")
+    revoke_api_key(key, by="process:test")
+    anonymous = httpx.post(f"{web.url}/v1/chat/completions", json={"model": "champion", "messages": ASK})
+    assert (anonymous.status_code, anonymous.headers["WWW-Authenticate"]) == (401, "Bearer")
+    for bad in ("cft_nonsense", token):
+        with pytest.raises(openai.AuthenticationError) as refused:
+            ask(openai.OpenAI(base_url=f"{web.url}/v1", api_key=bad, max_retries=0))
+        assert refused.value.code == "invalid_api_key"
+    with pytest.raises(openai.AuthenticationError):
+        openai.OpenAI(base_url=f"{web.url}/v1", api_key="x", max_retries=0).models.list()
+    assert not Interaction.objects.exists()
+
+
+def test_a_candidate_that_was_never_promoted_is_not_served_by_any_name(client):
+    world.base()
+    blocked, _ = world.candidate("FAIL")
+    for name in ("v1", blocked.model_name, "v7", "gpt-4", "V0", "v00"):
+        with pytest.raises(openai.NotFoundError, match="never promoted") as refused:
+            ask(client, name)
+        assert (refused.value.code, refused.value.param) == ("model_not_found", "model")
+
+
+def test_before_anything_is_installed(client):
+    with pytest.raises(openai.InternalServerError, match="No model is installed"):
+        ask(client)
+
+
+@pytest.mark.parametrize(
+    ("body", "param"),
+    [
+        ({"model": "champion"}, "messages"),
+        ({"model": "champion", "messages": []}, "messages"),
+        ({"model": "champion", "messages": [{"role": "system", "content": "Hi"}]}, "messages"),
+        ({"model": "champion", "messages": [{"role": "wizard", "content": "Hi"}]}, "messages[0].role"),
+        ({"model": "champion", "messages": [{"role": "user", "content": 7}]}, "messages[0].content"),
+        ({"model": "champion", "messages": [{"role": "user", "content": "a\0b"}]}, "messages[0].content"),
+        ({"model": "champion", "messages": ASK, "n": 2}, "n"),
+        ({"model": "champion", "messages": ASK, "stream": "yes"}, "stream"),
+        ({"model": "champion", "messages": ASK, "user": ["ana"]}, "user"),
+        ({"messages": ASK}, "model"),
+    ],
+)
+def test_a_request_that_makes_no_sense_names_the_field(web, token, body, param):
+    answer = post(web, token, json=body)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == param
+    assert answer.json()["error"]["type"] == "invalid_request_error"
+
+
+def test_a_body_that_is_not_json_or_too_long_or_another_method(web, token):
+    assert "not JSON" in post(web, token, content=b"{").json()["error"]["message"]
+    assert post(web, token, content=b"[]").status_code == 400
+    assert post(web, token, content=b" " * (MOST_BYTES + 1)).status_code == 413
+    assert httpx.get(f"{web.url}/v1/chat/completions").status_code == 405
+    assert not Interaction.objects.exists()
+
+
+def test_too_many_requests_with_one_key(settings, services):
+    world.base()
+    settings.CFT_API_REQUESTS_PER_MINUTE = 2
+    tokens = [issue_api_key(world.source(), name, by="process:test")[1] for name in ("hasty", "calm")]
+
+    def look(token):
+        return Client().get("/v1/models", headers={"Authorization": f"Bearer {token}"})
+
+    assert [look(tokens[0]).status_code for _ in range(3)][:2] == [200, 200]
+    refused = look(tokens[0])
+    assert refused.status_code == 429
+    assert refused.json()["error"]["code"] == "rate_limit_exceeded"
+    assert 1 <= int(refused["Retry-After"]) <= 61
+    assert look(tokens[1]).status_code == 200

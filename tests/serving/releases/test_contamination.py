@@ -1,0 +1,211 @@
+"""An exam that grew over frozen rows: what learnt them is marked, not trusted and not promoted."""
+
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, transaction
+from django.urls import reverse
+
+from audit.actions import Refused
+from audit.models import Edge, Event
+from curation.models import Blocker, Case, Dataset, Pair, RegistryEpoch, ReplayRow
+from evaluation.models import Gate
+from serving import tasks
+from serving.models import Promotion, Release
+from serving.releases.actions import create_release, mark_contamination, promote
+from tests.support import world
+from tests.support.people import person, signed_in
+
+pytestmark = pytest.mark.django_db
+BY = "process:curator"
+
+
+@pytest.fixture
+def learnt() -> tuple[Pair, Dataset, Release, Gate]:
+    """ana's pair, in a dataset; a run and a release that learnt it, and the gate they passed."""
+    world.base()
+    ana = world.lesson("ana")
+    rows = world.dataset(ana)
+    release, gate = world.candidate(rows=rows)
+    return ana, rows, release, gate
+
+
+def found(pair: Pair, benchmark: str = "towns v2", blocking: bool = True) -> None:
+    """What the screener stores when the pair's row is an item under the current epoch."""
+    case = Case.objects.get(correction=pair.correction_id)
+    Blocker.objects.update_or_create(
+        case=case,
+        check_name="overlap",
+        defaults={"blocking": blocking, "evidence": {"benchmark": benchmark, "method": "exact", "item": "i"}},
+    )
+
+
+def mark_of(*rows: Any) -> list[Any]:
+    for row in rows:
+        row.refresh_from_db()
+    return [row.contamination for row in rows]
+
+
+def test_it_marks_dataset_run_gate_and_release_with_rows_benchmark_and_epoch(learnt: Any) -> None:
+    ana, rows, release, gate = learnt
+    found(ana)
+    assert tasks.mark_contamination() == 4
+    marks = mark_of(rows, release.run, gate, release)
+    assert all(mark == marks[0] for mark in marks)
+    assert {**marks[0], "found_at": ""} == {"rows": 1, "benchmarks": {"towns v2": 1}, "epoch": 1, "found_at": ""}
+
+
+def test_it_leaves_one_event_that_names_all_of_them_and_a_second_delivery_none(learnt: Any) -> None:
+    ana, rows, release, gate = learnt
+    found(ana)
+    assert tasks.mark_contamination() == 4
+    assert tasks.mark_contamination() == 0
+    event = Event.objects.get(name="contamination.found")
+    assert event.detail == {
+        "dataset": 1, "run": 1, "gate": 1, "release": 1, "rows": 1, "benchmarks": {"towns v2": 1}
+    }  # fmt: skip
+    named = set(Edge.objects.filter(event=event).values_list("kind", "object_id"))
+    assert named == {
+        ("epoch", "1"),
+        ("pair", str(ana.pk)),
+        ("dataset", str(rows.pk)),
+        ("run", str(release.run_id)),
+        ("gate", str(gate.pk)),
+        ("release", str(release.pk)),
+    }
+
+
+def test_a_replay_row_counts_too(learnt: Any) -> None:
+    _, rows, release, _ = learnt
+    ReplayRow.objects.update(overlaps=True, overlaps_with="chats v1")
+    tasks.mark_contamination()
+    assert [mark["benchmarks"] for mark in mark_of(rows, release)] == [{"chats v1": 1}] * 2
+
+
+def test_others_are_left_alone(learnt: Any) -> None:
+    apart, gate = world.candidate(rows=world.dataset(world.lesson("bo", "Where is Tilor?")))
+    found(learnt[0])
+    tasks.mark_contamination()
+    assert mark_of(apart, apart.run, apart.run.dataset, gate) == [None] * 4
+
+
+def test_more_rows_found_later_bring_the_mark_up_to_date(learnt: Any) -> None:
+    ana, rows, release, _ = learnt
+    found(ana)
+    tasks.mark_contamination()
+    ReplayRow.objects.update(overlaps=True, overlaps_with="chats v1")
+    RegistryEpoch.objects.create(number=2, sha256="f" * 64, items=2, normaliser="test")
+    tasks.mark_contamination()
+    (mark, other) = mark_of(rows, release)
+    assert mark == other
+    assert (mark["rows"], mark["benchmarks"], mark["epoch"]) == (2, {"chats v1": 1, "towns v2": 1}, 2)
+
+
+def test_an_epoch_that_finds_nothing_new_changes_no_mark(learnt: Any) -> None:
+    found(learnt[0])
+    tasks.mark_contamination()
+    before = mark_of(learnt[1])
+    RegistryEpoch.objects.create(number=2, sha256="f" * 64, items=2, normaliser="test")
+    assert tasks.mark_contamination() == 0
+    assert mark_of(learnt[1]) == before
+
+
+def test_a_finding_that_does_not_hold_any_more_takes_the_mark_off(learnt: Any) -> None:
+    ana, rows, release, gate = learnt
+    found(ana)
+    tasks.mark_contamination()
+    found(ana, blocking=False)
+    assert tasks.mark_contamination() == 4
+    assert mark_of(rows, release, release.run, gate) == [None] * 4
+    assert Event.objects.filter(name="contamination.cleared").count() == 1
+
+
+def test_what_is_made_of_it_later_is_born_marked(learnt: Any) -> None:
+    ana, rows, _, _ = learnt
+    found(ana)
+    tasks.mark_contamination()
+    later = world.queued_run(rows)
+    release = create_release(world.finish(later, "7" * 64), by=BY)
+    release.refresh_from_db()
+    assert [later.contamination, release.contamination] == mark_of(rows) * 2
+
+
+def test_the_sweep_finds_what_a_lost_message_left(learnt: Any) -> None:
+    found(learnt[0])
+    assert tasks.sweep() == {"created": 0, "marked": 4}
+    assert tasks.sweep() == {"created": 0, "marked": 0}
+
+
+def test_a_marked_candidate_is_not_promoted_not_even_on_a_waiver(learnt: Any) -> None:
+    ana, _, release, _ = learnt
+    found(ana)
+    tasks.mark_contamination()
+    release.refresh_from_db()
+    with pytest.raises(Refused, match="learnt 1 rows of an exam"):
+        promote(release, release.run.gates.get(), by=person("mori", "engineer"))
+    failed, gate = world.candidate("FAIL", rows=release.run.dataset)
+    waiver = world.waiver(gate, confirmed_by=person("carla", "compliance"))
+    with pytest.raises(Refused, match="of an exam"):
+        promote(failed, waiver, by=person("mori", "engineer"))
+
+
+def test_a_row_that_was_found_and_not_marked_yet_stops_promotion_too(learnt: Any) -> None:
+    ana, _, release, gate = learnt
+    found(ana)
+    with pytest.raises(Refused, match="overlap with a benchmark"):
+        promote(release, gate, by=person("mori", "engineer"))
+
+
+def test_rows_that_are_not_compared_with_the_newest_exam_yet_stop_it_for_a_moment(learnt: Any) -> None:
+    _, _, release, gate = learnt
+    RegistryEpoch.objects.create(number=2, sha256="f" * 64, items=2, normaliser="test")
+    with pytest.raises(Refused, match="not compared with the newest benchmarks"):
+        promote(release, gate, by=person("mori", "engineer"))
+
+
+def test_postgresql_refuses_the_promotion_whoever_writes_it(learnt: Any) -> None:
+    ana, _, release, gate = learnt
+    found(ana)
+    with pytest.raises(DatabaseError, match="part of an exam"), transaction.atomic():
+        Promotion.objects.create(
+            release=release,
+            replaced=Promotion.objects.newest_first().first(),
+            reason="promoted",
+            gate=gate,
+            promoted_by="user:1",
+        )
+
+
+def test_nothing_but_the_mark_of_a_judged_gate_and_a_frozen_dataset_changes(learnt: Any) -> None:
+    _, rows, _, gate = learnt
+    for changed in (Gate.objects.filter(pk=gate.pk), Dataset.objects.filter(pk=rows.pk)):
+        column = {"answers": 7} if changed.model is Gate else {"name": "other"}
+        with pytest.raises(DatabaseError), transaction.atomic():
+            changed.update(contamination={}, **column)
+        changed.update(contamination={"rows": 1})
+
+
+def test_every_page_about_it_says_so(learnt: Any) -> None:
+    ana, rows, release, gate = learnt
+    found(ana)
+    tasks.mark_contamination()
+    client = signed_in(person("mori", "engineer"))
+    for url in (
+        reverse("training:run", args=[world.queued_run(rows).pk]),
+        reverse("evaluation:gate", args=[gate.pk]),
+        reverse("serving:releases"),
+    ):
+        words = " ".join(client.get(url).content.decode().split())
+        assert "towns v2" in words and "epoch 1" in words, url
+    assert "not to be trusted" in client.get(reverse("evaluation:gates")).content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_curator_s_own_rights_are_enough(learnt: Any) -> None:
+    from tests.curation.screening.test_roles import signed_in_as
+
+    ana, rows, _, _ = learnt
+    found(ana)
+    with signed_in_as("curator"):
+        spread = mark_contamination(rows.pk, by=BY)
+    assert spread is not None and len(spread) == 4

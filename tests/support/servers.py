@@ -1,0 +1,147 @@
+"""Servers for the gateway's tests: the model server, the web process, and a model server that obeys the test."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import uvicorn
+from django.conf import settings
+
+from cftapp.access.roles import environment_for
+from tests.support.stack import free_ports
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Process:
+    """A server in a process of its own, on a port that stays the same when it starts again."""
+
+    def __init__(self, command, environment, health):
+        self.command, self.environment, self.health = command, environment, health
+        self.process = None
+
+    def start(self):
+        self.process = subprocess.Popen(self.command, cwd=ROOT, env=self.environment)
+        deadline = time.monotonic() + 180
+        while time.monotonic() < deadline:
+            with contextlib.suppress(httpx.HTTPError):
+                if httpx.get(self.health, timeout=1).status_code < 500:
+                    return self
+            assert self.process.poll() is None, f"{self.command[2]} ended while starting"
+            time.sleep(0.05)
+        raise AssertionError(f"{self.command[2]} did not start")
+
+    def kill(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+            self.process.wait(30)
+
+
+def model_server():
+    """`serving.engine` with the demo base model."""
+    (port,) = free_ports(1)
+    adapters = Path(settings.CFT_VAR) / "runs"
+    adapters.mkdir(parents=True, exist_ok=True)
+    base = ROOT / "training" / "demo_model" / "base"
+    where = ["--base", str(base), "--name", "base", "--port", str(port), "--adapters-dir", str(adapters)]
+    server = Process(
+        [sys.executable, "-m", "serving.engine", *where],
+        {**os.environ, "OMP_NUM_THREADS": "1"},
+        f"http://127.0.0.1:{port}/health",
+    )
+    server.url = f"http://127.0.0.1:{port}"
+    return server
+
+
+def web_server(model_url):
+    """The web process as the supervisor starts it, with the rights of `cft_web` and no more."""
+    (port,) = free_ports(1)
+    environment = environment_for("web", os.environ) | {
+        "CFT_MODEL_SERVER_URL": model_url,
+        "CFT_SECRET_KEY": os.environ.get("CFT_SECRET_KEY", "x" * 50),
+        "DJANGO_SETTINGS_MODULE": "cftapp.settings",
+    }
+    if not (Path(settings.CFT_VAR) / "static" / "staticfiles.json").exists():
+        collect = [sys.executable, "manage.py", "collectstatic", "--noinput", "-v0"]
+        subprocess.run(collect, cwd=ROOT, env=environment, check=True)
+    uvicorn_command = ["-m", "uvicorn", "cftapp.asgi:application", "--port", str(port), "--lifespan", "off"]
+    server = Process([sys.executable, *uvicorn_command], environment, f"http://127.0.0.1:{port}/healthz")
+    server.url = f"http://127.0.0.1:{port}"
+    return server
+
+
+class Puppet:
+    """A model server that says what the test wants, when it wants it: the way to see a stream in its middle.
+
+    `script` is a list of words, or "hang" (wait for the client to go), or "break" (end without the end mark).
+    """
+
+    def __init__(self):
+        (self.port,) = free_ports(1)
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.script = ["one ", "two"]
+        self.asked = []
+        self.left = threading.Event()
+
+    async def __call__(self, scope, receive, send):
+        body = b""
+        while (message := await receive())["type"] == "http.request":
+            body += message["body"]
+            if not message.get("more_body"):
+                break
+        if scope["path"] != "/v1/chat/completions":
+            await self.reply(send, 200, b'{"object": "list", "data": [{"id": "base"}]}', b"application/json")
+            return
+        self.asked.append(json.loads(body))
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+        for word in self.script:
+            if word == "break":
+                raise ConnectionAbortedError
+            if word == "hang":
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+                self.left.set()
+                return
+            await self.say(send, {"choices": [{"index": 0, "delta": {"content": word}, "finish_reason": None}]})
+        await self.say(send, {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+        await send({"type": "http.response.body", "body": b"data: [DONE]\n\n"})
+
+    async def reply(self, send, status, body, kind):
+        await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", kind)]})
+        await send({"type": "http.response.body", "body": body})
+
+    async def say(self, send, chunk):
+        data = json.dumps({"id": "x", "object": "chat.completion.chunk", "created": 0, "model": "base", **chunk})
+        await send({"type": "http.response.body", "body": f"data: {data}\n\n".encode(), "more_body": True})
+        await asyncio.sleep(0)
+
+    def start(self):
+        config = uvicorn.Config(self, port=self.port, lifespan="off", log_level="critical")
+        self.server = uvicorn.Server(config)
+        self.thread = threading.Thread(target=self.server.run, daemon=True)
+        self.thread.start()
+        while not self.server.started:
+            time.sleep(0.01)
+        return self
+
+    def kill(self):
+        self.server.should_exit = True
+        self.server.force_exit = True
+        self.thread.join(10)
+
+
+def wait_until(condition, patience=20.0):
+    """What `condition()` returns, as soon as it is truthy."""
+    deadline = time.monotonic() + patience
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.02)
+    return found

@@ -1,0 +1,118 @@
+"""Turning a run's row into its folder: rows, link to the base model, manifest, and the proof that the vault is shut."""
+
+import json
+import os
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from audit.actions import Refused
+from training.models import Run
+from training.preparation import base_model, isolation, manifest, rows
+from training.preparation.lessons import lessons
+
+MANIFEST_FILE, VAULT_FILE = "manifest.json", "vault.json"
+
+
+def prepare(run: Run, folder: Path) -> tuple[dict[str, Any], str, str]:
+    """Write everything the engine needs into the folder; returns manifest, its sha256 and the vault's refusal.
+
+    Raises Refused: tampered rows, another base model, other libraries than before a stop, a vault that opens.
+    """
+    refusal = refused_vault(folder)
+    question = ask(run, write_rows(run, folder), link_base(run, folder))
+    encoded = manifest.encode(question)
+    found = sha256(encoded).hexdigest()
+    if run.manifest_sha256 and run.manifest_sha256 != found:
+        changed = "; ".join(manifest.difference(run.manifest or {}, question)) or "its encoding"
+        raise Refused.because(
+            "manifest",
+            f"Since this run began, this changed: {changed}.",
+            "Its checkpoints would mislead: queue it as a new run.",
+        )
+    replace(folder / MANIFEST_FILE, encoded)
+    return json.loads(encoded), found, refusal
+
+
+def refused_vault(folder: Path) -> str:
+    """PostgreSQL's refusal, also kept in the run folder beside the manifest. Raises Refused."""
+    try:
+        refusal = isolation.vault_refusal(settings.CFT_VAULT_NAME)
+    except isolation.NotIsolated as problem:
+        raise Refused.because("vault", str(problem)) from problem
+    note = {
+        "database": settings.CFT_VAULT_NAME,
+        "refusal": refusal,
+        "tried_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    replace(folder / VAULT_FILE, json.dumps(note, indent=2).encode() + b"\n")
+    return refusal
+
+
+def write_rows(run: Run, folder: Path) -> rows.Written:
+    try:
+        return rows.write(lessons(run.dataset), run.dataset.merkle_root, folder / manifest.ROWS_FILE)
+    except rows.Tampered as problem:
+        raise Refused.because("dataset", str(problem)) from problem
+
+
+def link_base(run: Run, folder: Path) -> str:
+    """Link the base model into the folder under its content's name; returns its sha256. Raises Refused."""
+    try:
+        model = base_model.locate(run.base_model)
+        found = base_model.identify(model, Path(settings.CFT_VAR) / "base-hashes")
+    except base_model.BaseMissing as problem:
+        raise Refused.because("base_model", str(problem)) from problem
+    if found != run.base_sha256:
+        raise Refused.because(
+            "base_model",
+            f"{model.name} hashes to {found}; the run was queued with {run.base_sha256}.",
+            "Put the weights back, or queue a new run.",
+        )
+    link = folder / manifest.base_link(found)
+    link.unlink(missing_ok=True)
+    link.symlink_to(model)
+    return found
+
+
+def ask(run: Run, written: rows.Written, base_sha256: str) -> dict[str, Any]:
+    return manifest.build(
+        dataset={
+            "merkle_root": run.dataset.merkle_root,
+            "report_sha256": run.dataset.report_sha256,
+            "pairs": written.pairs,
+            "replay": written.replay,
+        },
+        rows_sha256=written.sha256,
+        recipe=run.recipe,
+        base_sha256=base_sha256,
+        seed=run.seed,
+        threads=settings.CFT_TRAINING_THREADS,
+        device=device(),
+        dtype=settings.CFT_TRAINING_DTYPE,
+        versions=manifest.library_versions(),
+    )
+
+
+def device() -> str:
+    """What the engine will compute on: as configured; "auto" is CUDA where there is a device and a torch built for it.
+
+    Decided here, without loading torch, because it belongs into the manifest.
+    """
+    if settings.CFT_TRAINING_DEVICE != "auto":
+        return str(settings.CFT_TRAINING_DEVICE)
+    built_for_cpu = manifest.installed("torch").endswith("+cpu")
+    return "cuda" if not built_for_cpu and any(Path("/dev").glob("nvidia[0-9]*")) else "cpu"
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file so that it is there whole or as it was."""
+    aside = path.with_name(f".{path.name}.part")
+    with aside.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    aside.replace(path)

@@ -1,0 +1,78 @@
+"""The rows of a run as the engine reads them, checked against the hashes that the dataset was frozen with."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from audit.merkle import leaf_hash, root_of
+from curation.checks.identity import row_hash
+
+
+class Tampered(Exception):
+    """What is stored is not what was frozen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of a dataset; `row_hash` is the hash that was frozen. `rejected` is hashed, not trained on."""
+
+    position: int
+    kind: str
+    skill: str
+    prompt: str
+    answer: str
+    rejected: str
+    row_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What was written: the sha256 of the file, and how many rows of each kind."""
+
+    sha256: str
+    pairs: int
+    replay: int
+
+
+def write(rows: Iterable[Row], merkle_root: str, path: Path) -> Written:
+    """Write the rows as JSON lines and verify each of them and their Merkle root. Raises Tampered, leaving no file."""
+    aside = path.with_name(f".{path.name}.part")
+    file_hash, leaves, counts = sha256(), [], {"pair": 0, "replay": 0}
+    try:
+        with aside.open("wb") as file:
+            for row in rows:
+                leaves.append(checked_leaf(row))
+                counts[row.kind] += 1
+                line = encode(row)
+                file_hash.update(line)
+                file.write(line)
+        if (root := root_of(leaves).hex()) != merkle_root:
+            raise Tampered(f"The rows have the Merkle root {root}, the dataset was frozen with {merkle_root}.")
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+    return Written(file_hash.hexdigest(), counts["pair"], counts["replay"])
+
+
+def checked_leaf(row: Row) -> bytes:
+    """The row's Merkle leaf, after hashing its words again. Raises Tampered."""
+    if (found := row_hash(row.prompt, row.answer, row.rejected)) != row.row_hash:
+        raise Tampered(
+            f"Row {row.position} ({row.kind}) hashes to {found}, but {row.row_hash} was frozen: its words were "
+            "changed afterwards. Compare it with the audit log, then freeze a dataset again."
+        )
+    return leaf_hash(bytes.fromhex(row.row_hash))
+
+
+def encode(row: Row) -> bytes:
+    """One line of rows.jsonl, the same bytes for the same row."""
+    line = {
+        "kind": row.kind,
+        "skill": row.skill,
+        "prompt": row.prompt,
+        "answer": row.answer,
+        "row_hash": row.row_hash,
+    }
+    return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
