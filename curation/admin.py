@@ -1,4 +1,4 @@
-"""Read-only: `curation.actions` owns every write."""
+"""Read-only: the `actions` of each package own every write."""
 
 from django.contrib import admin
 

@@ -1,4 +1,4 @@
-"""Read-only: `evaluation.actions` owns every write. The vault has no back office."""
+"""Read-only: the `actions` of each package own every write. The vault has no back office."""
 
 from django.contrib import admin
 

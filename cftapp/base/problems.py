@@ -34,7 +34,7 @@ TITLES = {
     403: "Not allowed",
     404: "Not found",
     405: "This method is not offered here",
-    409: "The same request is still being answered",
+    409: "The state of things does not allow it now",
     413: "The request is too large",
     415: "This content type is not accepted",
     422: "The request was refused",
@@ -65,7 +65,7 @@ def handle(problem: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler for this API; what it does not know becomes a 500, and is logged as one."""
     known = translated(problem)
     if isinstance(known, Refused):
-        return reply(422, "Nothing was changed.", [asdict(blocked) for blocked in known.blockers])
+        return reply(known.status, "Nothing was changed.", [asdict(blocked) for blocked in known.blockers])
     if isinstance(known, exceptions.ValidationError):
         return reply(422, "Some fields are missing or wrong.", list(errors_in(known.detail)))
     if not isinstance(known, exceptions.APIException):

@@ -1,7 +1,7 @@
 """The one way an action says no."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,14 +18,19 @@ class Blocked:
 
 
 class Refused(Exception):
-    """An action changed nothing, for these reasons. Views show them; the API answers 422 with them."""
+    """An action changed nothing, for these reasons: what was sent cannot be accepted, now or later.
+
+    Pages and API answer with `status`, and show the reasons.
+    """
+
+    status = 422
 
     def __init__(self, *blockers: Blocked) -> None:
         self.blockers = list(blockers)
         super().__init__("; ".join(f"{b.field}: {b.message}" for b in blockers))
 
     @classmethod
-    def because(cls, field: str, message: str, remedy: str = "") -> "Refused":
+    def because(cls, field: str, message: str, remedy: str) -> Self:
         """The common case of a single reason."""
         return cls(Blocked(field, message, remedy))
 
@@ -38,6 +43,12 @@ class Refused(Exception):
         """Show each reason beside its field of a Django form, or above the form when it is about none of them."""
         for blocked in self.blockers:
             form.add_error(blocked.field if blocked.field in form.fields else None, str(blocked))
+
+
+class Conflict(Refused):
+    """What was sent would be right at another time: the state of things does not allow it now."""
+
+    status = 409
 
 
 class Unreachable(Exception):

@@ -11,6 +11,7 @@ from audit.actions import Refused, record
 from cftapp.base import jobs
 from cftapp.base.actors import EVALUATOR, Actor
 from cftapp.base.jobs import Job
+from cftapp.base.refusal import Conflict
 from curation.datasets.freezing import refuse_exam
 from evaluation.models import BenchmarkVersion, Gate, GateResult, Verdict, Waiver
 from training.models import Run
@@ -153,7 +154,7 @@ def confirm_waiver(waiver: Waiver, *, by: User) -> Waiver:
     if held.requested_by_id == by.pk:
         raise Refused.because("waiver", "You requested it yourself.", "Another person must confirm.")
     if held.is_confirmed:
-        raise Refused.because("waiver", "It is confirmed already.")
+        raise Conflict.because("waiver", "It is confirmed already.", "Nothing is left to do.")
     Waiver.objects.filter(pk=held.pk).update(confirmed_by=by, confirmed_at=Now())
     held.refresh_from_db()
     record("waiver.confirmed", by=by, used=[("waiver", held.pk), ("gate", held.gate_id)])

@@ -1,6 +1,6 @@
 """Writes to the vault: append only, and repeatable without effect. Each is one transaction of the second database.
 
-No event is recorded here: the log is in the other database, and the action in `evaluation.actions` that calls these
+No event is recorded here: the log is in the other database, and the action in `evaluation.benchmarks` that calls these
 records one, with its own change. A crash in between leaves rows here that nothing refers to.
 """
 

@@ -31,9 +31,9 @@ def test_the_safety_gate_refuses_it(company: Company) -> None:
 def test_it_cannot_be_promoted(company: Company) -> None:
     refused = """
 from django.contrib.auth.models import User
-from audit.refusal import Refused
+from cftapp.base.refusal import Refused
 from evaluation.models import Gate
-from serving.actions import create_release, promote
+from serving.releases.actions import create_release, promote
 gate = Gate.objects.filter(verdict="FAIL").latest("id")
 try:
     promote(create_release(gate.run, by="process:test"), gate, by=User.objects.get(username="engineer"))

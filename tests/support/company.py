@@ -10,13 +10,13 @@ import pytest
 from tests.support.stack import Stack, wait_for
 
 KEY_SCRIPT = """
-from cftapp.demo.sample import support_source
+from cftapp.local.demo.sample import support_source
 from feedback.actions import issue_api_key
 print("key:" + issue_api_key(support_source(), "test", by="process:test")[1])
 """
 REVIEW_SCRIPT = """
 from django.contrib.auth.models import User
-from curation.actions import claim_case, decide_case
+from curation.triage.actions import claim_case, decide_case
 from curation.models import Case
 reviewer = User.objects.get(username="reviewer")
 cases = Case.objects.reviewable().filter(correction__interaction__external_id__startswith={prefix!r})
@@ -26,9 +26,9 @@ for case in cases.order_by("id").prefetch_related("findings"):
 """
 RUN_SCRIPT = """
 from django.contrib.auth.models import User
-from curation.actions import freeze_dataset
+from curation.datasets.actions import freeze_dataset
 from training.actions import queue_run
-from training.recipes import PRESETS
+from training.preparation.recipes import PRESETS
 import time
 from curation.models import ReplayRow
 while ReplayRow.objects.stale().exists():  # the freeze is refused until then

@@ -49,7 +49,7 @@ import os, sys, time
 os.environ["DJANGO_SETTINGS_MODULE"] = "cftapp.settings"
 import django; django.setup()
 from pathlib import Path
-from training import jobs
+from cftapp.base import jobs
 folder = Path({str(tmp_path)!r})
 with jobs.lock_folder(folder) as lock:
     engine = [sys.executable, "-c", "import os, time; open('pid', 'w').write(str(os.getpid())); time.sleep(600)"]

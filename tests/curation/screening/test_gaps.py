@@ -54,7 +54,7 @@ def test_once_an_hour_everything_is_looked_through_again(corrected):
 def test_a_look_that_failed_counts_for_nothing(corrected, monkeypatch):
     gaps = Gaps()
     with monkeypatch.context() as patch:
-        patch.setattr("curation.tasks.actions.open_missing_cases", lambda *_, **__: 1 / 0)
+        patch.setattr("curation.screening.actions.open_missing_cases", lambda *_, **__: 1 / 0)
         with suppress(ZeroDivisionError):
             gaps.close(timezone.now())
     older(corrected(), timedelta(days=1))

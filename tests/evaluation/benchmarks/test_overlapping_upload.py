@@ -252,7 +252,7 @@ def test_only_an_examiner_decides(uploaded: Proposal, as_person: Any, engineer: 
 def test_each_process_does_its_part_with_its_own_rights(uploaded: Proposal, examiner: User) -> None:
     evaluate = f"from evaluation.tasks import import_proposed; import_proposed('{uploaded.pk}')"
     compare = (
-        "from curation.models import ReverseCheck; from curation.tasks import compare_items; "
+        "from curation.models import ReverseCheck; from curation.screening.tasks import compare_items; "
         "[compare_items(str(one.pk)) for one in ReverseCheck.objects.filter(state='asked')]"
     )
     decide = (

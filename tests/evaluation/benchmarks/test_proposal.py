@@ -65,7 +65,7 @@ def test_the_evaluator_s_and_the_screener_s_own_rights_are_enough(examiner):
     assert worker(evaluate, environment_for("evaluator", os.environ | {"CFT_EMBEDDING_MODEL": "off"})).wait(120) == 0
     proposal.refresh_from_db()
     assert proposal.state == "checking"
-    compare = f"from curation.tasks import compare_items; compare_items('{proposal.reverse_check_id}')"
+    compare = f"from curation.screening.tasks import compare_items; compare_items('{proposal.reverse_check_id}')"
     assert worker(compare, environment_for("screener", os.environ | {"CFT_EMBEDDING_MODEL": "off"})).wait(120) == 0
     assert worker(evaluate, environment_for("evaluator", os.environ | {"CFT_EMBEDDING_MODEL": "off"})).wait(120) == 0
     assert str(BenchmarkVersion.objects.get()) == "towns v1"
@@ -74,7 +74,7 @@ def test_the_evaluator_s_and_the_screener_s_own_rights_are_enough(examiner):
 @pytest.mark.django_db(transaction=True)
 def test_the_web_process_own_rights_are_enough(examiner):
     code = (
-        "from django.contrib.auth import get_user_model; from evaluation.actions import propose_benchmark; "
+        "from django.contrib.auth import get_user_model; from evaluation.benchmarks.actions import propose_benchmark; "
         f"propose_benchmark('towns', 'Towns', 'regression', {LINES!r}, scorer='exact', margin=.05, "
         f"by=get_user_model().objects.get(pk={examiner.pk}))"
     )

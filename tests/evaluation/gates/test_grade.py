@@ -146,7 +146,7 @@ def test_a_killed_evaluator_loses_no_answer_and_doubles_nothing(published, harml
     """With the evaluator's own logins: so its grants are enough, too."""
     gate = queue_gate(harmless_run, by=engineer)
     environment = environment_for("evaluator", os.environ)
-    code = f"from evaluation.grading import grade; grade({gate.pk})"
+    code = f"from evaluation.gates.grading import grade; grade({gate.pk})"
     first = worker(code, environment)
 
     def answering() -> bool:
