@@ -66,7 +66,7 @@ def check_name(field: str, name: str) -> None:
     try:
         format_of(path)
     except BadFile as problem:
-        raise Refused.because(field, str(problem)) from problem
+        raise Refused.because(field, str(problem), "Name a file in one of the formats of docs/batch.md.") from problem
 
 
 @transaction.atomic

@@ -16,7 +16,5 @@ def name_champion_by(ask: Callable[[], Run | None]) -> None:
 def champion_run() -> Run | None:
     """The run whose model answers people now; None is the base model. Raises RuntimeError where nobody can tell."""
     if _ask is None:
-        raise RuntimeError(
-            "No one names the champion: serving calls evaluation.gates.champion.name_champion_by at start."
-        )
+        raise RuntimeError("No one names the champion: serving calls champion.name_champion_by at start.")
     return _ask()

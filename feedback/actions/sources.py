@@ -71,6 +71,7 @@ def revoke_api_key(key: ApiKey, *, by: Actor) -> ApiKey:
     revoked = ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=timezone.now())
     key.refresh_from_db()
     if not revoked:
-        raise Refused.because("api_key", f"{key.prefix}… was revoked before, at {key.revoked_at:%Y-%m-%d %H:%M} UTC.")
+        when = f"{key.revoked_at:%Y-%m-%d %H:%M} UTC"
+        raise Refused.because("api_key", f"{key.prefix}… was revoked before, at {when}.", "Nothing is left to do.")
     record("api_key.revoked", by=by, used=[("api_key", key.pk)])
     return key

@@ -109,7 +109,7 @@ def roll_back(*, by: Actor, to: Release | None = None, seen: Release | None = No
     if target is None:
         raise Refused.because("release", "There is no earlier champion.", "Promote a release first.")
     if target == now:
-        raise Refused.because("release", f"{target} is the champion already.")
+        raise Refused.because("release", f"{target} is the champion already.", "Nothing is left to do.")
     if not target.promotions.exists():
         raise Refused.because(
             "release", f"{target} was never the champion.", "Promote it on its gate, or name an earlier champion."
@@ -164,7 +164,7 @@ def _refusals() -> Iterator[None]:
             raise Refused(MOVED_MEANWHILE) from error
         if state == "23514":
             primary = getattr(getattr(error.__cause__, "diag", None), "message_primary", None) or str(error)
-            raise Refused.because("release", primary) from error
+            raise Refused.because("release", primary, "Look at the releases again.") from error
         raise
 
 
