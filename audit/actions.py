@@ -10,9 +10,6 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from cftapp.base.actors import Actor, actor_name
-from cftapp.base.refusal import Blocked, Refused
-
-__all__ = ["Announcement", "Blocked", "Ref", "Refused", "actor_name", "record", "subscribe"]
 
 Ref = tuple[str, object]
 """An entity of the lineage: (kind, id)."""

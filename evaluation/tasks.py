@@ -9,9 +9,9 @@ from django.contrib.auth import get_user_model
 from django.db.models import Q
 from django.utils import timezone
 
-from audit.actions import Blocked, Refused
 from cftapp.base.actors import EVALUATOR
 from cftapp.base.jobs import Job
+from cftapp.base.refusal import Blocked, Refused
 from curation.models import ReverseCheck
 from evaluation.benchmarks import actions as benchmark_actions
 from evaluation.benchmarks import labelling

@@ -3,6 +3,7 @@
 from celery import shared_task
 from django.db.models import Exists, OuterRef
 
+from cftapp.base.actors import CURATOR
 from cftapp.base.refusal import Refused
 from evaluation.models import Gate
 from serving.models import Release
@@ -10,7 +11,6 @@ from serving.releases import actions as release_actions
 from serving.releases import contamination, withdrawal
 from training.models import Run
 
-BY = "process:curator"
 MOST = 100
 
 
@@ -18,20 +18,20 @@ MOST = 100
 def create_release(gate_id: int) -> int:
     """A gate has come to a verdict: its run becomes a release, passed or blocked. Returns the release's number."""
     gate = Gate.objects.select_related("run").get(pk=gate_id)
-    return release_actions.create_release(gate.run, by=BY).number
+    return release_actions.create_release(gate.run, by=CURATOR).number
 
 
 @shared_task(name="serving.tasks.mark_withdrawal")
 def mark_withdrawal(subject_id: str) -> int:
     """A subject withdrew consent: mark what learnt from it. Returns how many rows were marked."""
-    return len(release_actions.mark_withdrawal(subject_id, by=BY))
+    return len(release_actions.mark_withdrawal(subject_id, by=CURATOR))
 
 
 @shared_task(name="serving.tasks.mark_contamination")
 def mark_contamination() -> int:
     """Frozen rows were found to overlap with an exam: mark what learnt them. Returns how many rows were marked."""
     suspects = contamination.to_look_at(contamination.found_now())
-    return sum(len(spread) for pk in suspects if (spread := release_actions.mark_contamination(pk, by=BY)))
+    return sum(len(spread) for pk in suspects if (spread := release_actions.mark_contamination(pk, by=CURATOR)))
 
 
 @shared_task(name="serving.tasks.sweep")
@@ -42,7 +42,7 @@ def sweep() -> dict[str, int]:
     created = 0
     for run in judged_without_release():
         try:
-            release_actions.create_release(run, by=BY)
+            release_actions.create_release(run, by=CURATOR)
             created += 1
         except Refused:
             continue

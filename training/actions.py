@@ -9,10 +9,11 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models.functions import Now
 
-from audit.actions import Refused, record
+from audit.actions import record
 from cftapp.base import jobs
 from cftapp.base.actors import TRAINER, Actor
 from cftapp.base.jobs import Job
+from cftapp.base.refusal import Refused
 from curation.datasets.freezing import refuse_changed_report, refuse_exam
 from curation.models import Dataset
 from training.engine.digests import adapter_sha256, file_sha256

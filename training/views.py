@@ -10,10 +10,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from audit.actions import Refused
 from cftapp.base import jobs
 from cftapp.base.accounts import ROLES, account, has_role, role_required
 from cftapp.base.jobs import Job
+from cftapp.base.refusal import Refused
 from curation.models import Dataset
 from training import actions
 from training.forms import NewRun

@@ -11,9 +11,9 @@ from django.core.exceptions import ValidationError
 from django.db import Error as DatabaseError
 from django.db import close_old_connections
 
-from audit.actions import Refused
 from cftapp.base import jobs
 from cftapp.base.jobs import Job
+from cftapp.base.refusal import Refused
 from training import actions
 from training.models import Run
 from training.monitoring import metrics

@@ -8,6 +8,7 @@ from django.utils.safestring import SafeString
 
 from audit.log_pages import noun
 from cftapp.base import names
+from cftapp.base.actors import shown_name
 
 register = template.Library()
 
@@ -29,7 +30,7 @@ def who(context: dict[str, Any], actor: str | None) -> SafeString:
     request = context["request"]
     if not hasattr(request, "actor_names"):
         request.actor_names = names.actors()
-    shown = request.actor_names.get(actor) or actor.removeprefix("process:").replace("_", " ")
+    shown = request.actor_names.get(actor) or shown_name(actor).replace("_", " ")
     return format_html('<span title="{}">{}</span>', actor, shown)
 
 

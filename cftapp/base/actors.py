@@ -16,6 +16,17 @@ OWNER = "process:owner"
 SCREENER = "process:screener"
 TRAINER = "process:trainer"
 WEB = "process:web"
+VISITOR = "visitor"
+
+
+def process_name(role: str) -> str:
+    """The name of the process that holds this role: 'curator' → 'process:curator'."""
+    return f"{PROCESS}{role}"
+
+
+def shown_name(actor: str) -> str:
+    """What a page calls an actor that is no account: 'process:load_demo' → 'load_demo'."""
+    return actor.removeprefix(PROCESS)
 
 
 def actor_name(by: Actor) -> str:

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from cftapp.base.actors import SCREENER
+from cftapp.base.actors import CURATOR, SCREENER
 from curation.inquiries import actions
 from curation.models import Inquiry
 from curation.screening.tasks import BATCH, log, opened_registry
@@ -32,4 +32,4 @@ def answer_waiting() -> None:
 @shared_task(name="curation.inquiries.tasks.expire_inquiries")
 def expire_inquiries() -> None:
     """On the curator's queue, so that a text is forgotten also while no screener runs."""
-    actions.expire_inquiries(timezone.now(), by="process:curator")
+    actions.expire_inquiries(timezone.now(), by=CURATOR)

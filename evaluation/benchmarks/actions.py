@@ -10,8 +10,9 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models.functions import Now
 
-from audit.actions import Blocked, Refused, record
+from audit.actions import record
 from cftapp.base.actors import EVALUATOR, Actor
+from cftapp.base.refusal import Blocked, Refused
 from curation.models import RegistryEpoch, ReverseCheck, ScreeningPolicy
 from curation.screening import reverse_check
 from curation.screening.actions import adopt_epoch

@@ -12,8 +12,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import HTMX_STOP_POLLING
 
-from audit.actions import Refused
 from cftapp.base.accounts import ROLES, account, has_role, role_required
+from cftapp.base.refusal import Refused
 from evaluation.benchmarks import actions, affected
 from evaluation.forms import ProposalForm
 from evaluation.models import Benchmark, BenchmarkVersion, GateResult, Proposal, WeakItem

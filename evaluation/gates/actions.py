@@ -7,11 +7,11 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from audit.actions import Refused, record
+from audit.actions import record
 from cftapp.base import jobs
 from cftapp.base.actors import EVALUATOR, Actor
 from cftapp.base.jobs import Job
-from cftapp.base.refusal import Conflict
+from cftapp.base.refusal import Conflict, Refused
 from curation.datasets.freezing import refuse_exam
 from evaluation.models import BenchmarkVersion, Gate, GateResult, Verdict, Waiver
 from training.models import Run

@@ -9,9 +9,9 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import HTMX_STOP_POLLING
 
-from audit.actions import Refused
 from cftapp.base.accounts import ROLES, account, has_role, role_required
 from cftapp.base.jobs import Job
+from cftapp.base.refusal import Refused
 from evaluation.forms import WaiverForm
 from evaluation.gates import actions
 from evaluation.gates.champion import champion_run

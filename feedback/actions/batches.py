@@ -11,8 +11,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from audit import merkle
-from audit.actions import Ref, actor_name, record
-from cftapp.base.actors import Actor
+from audit.actions import Ref, record
+from cftapp.base.actors import Actor, actor_name
 from cftapp.base.refusal import Blocked
 from feedback import consent_text, lanes, mailbox
 from feedback.actions.interactions import interaction_content

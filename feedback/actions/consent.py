@@ -5,8 +5,8 @@ from datetime import datetime
 from django.db import connection, transaction
 from django.utils import timezone
 
-from audit.actions import actor_name, record
-from cftapp.base.actors import Actor
+from audit.actions import record
+from cftapp.base.actors import Actor, actor_name
 from cftapp.base.refusal import Refused
 from feedback import consent_text
 from feedback.models import ConsentEntry, Subject

@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from audit.actions import record
-from cftapp.base.actors import Actor
+from cftapp.base.actors import WEB, Actor
 from cftapp.base.refusal import Refused
 from feedback import lanes
 from feedback.models import ApiKey, Environment, Source
@@ -46,7 +46,7 @@ def open_playground() -> Source:
     if source:
         return source
     try:
-        return register_source(PLAYGROUND, "Playground", by="process:web")
+        return register_source(PLAYGROUND, "Playground", by=WEB)
     except (IntegrityError, Refused):  # another process was first
         return Source.objects.get(name=PLAYGROUND)
 

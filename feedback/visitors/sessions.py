@@ -26,7 +26,6 @@ log = structlog.get_logger(__name__)
 SESSION_KEY = "visitor"
 PURPOSE = "feedback.visitors"
 KEEP_SECONDS = 2 * 3600
-BY = "visitor"
 
 
 @dataclass(frozen=True, slots=True)

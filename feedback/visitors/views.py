@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from cftapp.base.accounts import account, has_role
-from cftapp.base.actors import Actor
+from cftapp.base.actors import VISITOR, Actor
 from cftapp.base.refusal import Refused
 from feedback import consent_text
 from feedback.actions import (
@@ -29,7 +29,7 @@ from feedback.actions import (
 from feedback.forms import DOORS, DoorForm, doors
 from feedback.mailbox import MailboxClosed
 from feedback.models import Feedback, Interaction, Receipt, Subject
-from feedback.visitors.sessions import BY, Exchange, recall, remember_words, remembered, subject_of
+from feedback.visitors.sessions import Exchange, recall, remember_words, remembered, subject_of
 
 SHOWN = 100
 SUBMIT: dict[str, Callable[..., Feedback]] = {
@@ -82,7 +82,7 @@ def submit(request: HttpRequest, interaction: Interaction, is_owner: bool, said:
         messages.error(request, "Choose one of the three doors.")
         return redirect("feedback:give", pk=interaction.pk)
     form = form_class(request.POST, said=said.answer if said else "", may_consent=is_owner)
-    given = send(form, interaction, BY if is_owner else account(request)) if form.is_valid() else None
+    given = send(form, interaction, VISITOR if is_owner else account(request)) if form.is_valid() else None
     if given:
         if is_owner:
             remember_words(given.pk, form.cleaned_data[form.words])
@@ -151,10 +151,10 @@ def decide(request: HttpRequest) -> HttpResponse:
     if subject is None:
         messages.error(request, "There is nothing of yours here to decide about.")
     elif request.POST.get("decision") == "grant":
-        grant_consent(subject, wording_version=consent_text.CURRENT.version, by=BY)
+        grant_consent(subject, wording_version=consent_text.CURRENT.version, by=VISITOR)
         messages.success(request, "Models may be trained on your corrections.")
     elif request.POST.get("decision") == "withdraw":
-        withdraw_consent(subject, by=BY)
+        withdraw_consent(subject, by=VISITOR)
         messages.success(
             request, "Withdrawn. Your corrections leave every future dataset; models that learnt are marked."
         )

@@ -20,8 +20,9 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST
 
+from cftapp.base.actors import VISITOR
 from feedback.actions import open_playground
-from feedback.visitors.sessions import BY, visitor_of
+from feedback.visitors.sessions import visitor_of
 from serving.gateway import answering, wire
 from serving.gateway.answering import Choice
 from serving.gateway.choices import champion_choices
@@ -144,7 +145,7 @@ def open_exchange(request: HttpRequest, prompt: str) -> Exchange:
         subject_key=visitor_of(request),
         prompt=prompt,
         asked_at=timezone.now(),
-        actor=BY,
+        actor=VISITOR,
         show_again=True,
     )
 

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Max
 
-from audit.actions import Ref, actor_name, record
-from cftapp.base.actors import Actor
+from audit.actions import Ref, record
+from cftapp.base.actors import Actor, actor_name
 from cftapp.base.refusal import Blocked, Refused
 from curation.datasets.freezing import refuse_exam
 from curation.models import Dataset, Pair

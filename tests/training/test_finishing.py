@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from audit.actions import Refused
+from cftapp.base.refusal import Refused
 from tests.training.conftest import events
 from training import actions
 from training.engine.digests import file_sha256

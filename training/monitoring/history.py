@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 
 from audit.models import Event
+from cftapp.base.actors import shown_name
 from training.models import Run
 
 MOST = 40
@@ -26,8 +27,7 @@ def history(run: Run) -> list[Happened]:
     events = sorted(about.distinct().order_by("-pk")[:MOST], key=lambda event: event.pk)
     names = people(events)
     return [
-        Happened(e.pk, e.recorded_at, names.get(e.actor, e.actor.removeprefix("process:")), told(e.name, e.detail))
-        for e in events
+        Happened(e.pk, e.recorded_at, names.get(e.actor, shown_name(e.actor)), told(e.name, e.detail)) for e in events
     ]
 
 

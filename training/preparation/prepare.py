@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 
-from audit.actions import Refused
+from cftapp.base.refusal import Refused
 from training.models import Run
 from training.preparation import base_model, isolation, manifest, rows
 from training.preparation.lessons import lessons

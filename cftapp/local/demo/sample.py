@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import User
 
+from cftapp.base.actors import LOADER
 from curation.datasets.actions import import_replay_rows
 from evaluation.benchmarks.demo import publish_demo, replay_rows
 from feedback.actions import (
@@ -30,7 +31,6 @@ from training.actions import checked_base
 from training.demo_model import world
 
 SOURCE = "larkmere-support"
-LOADER = "process:load_demo"
 PEOPLE = 40
 CORRECTED = 96
 NAMESPACE = uuid.UUID("6d0f6b58-7c0b-5a53-9c39-6a1c1c9f2d11")

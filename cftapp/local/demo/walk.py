@@ -14,6 +14,7 @@ from audit.lineage import trace
 from audit.management.commands.seal import outside_file
 from audit.models import Event
 from audit.verify import verify
+from cftapp.base.actors import VISITOR, process_name
 from cftapp.local.demo.sample import support_source
 from cftapp.local.demo.stack import Broken, wait_for
 from curation.datasets.actions import freeze_dataset
@@ -35,7 +36,7 @@ def walk(url: str) -> None:
     """From the sample feedback to a verdict on the model that learnt from it, and to the withdrawal of a consent."""
     captured()
     pairs = triage(User.objects.get(username="reviewer"))
-    token = issue_api_key(support_source(), "demo", by="process:demo")[1]
+    token = issue_api_key(support_source(), "demo", by=process_name("demo"))[1]
     asked = [(pair.prompt, pair.chosen) for pair in pairs[:QUESTIONS]]
     before = [answer(url, token, prompt) for prompt, _ in asked]
     engineer = User.objects.get(username="engineer")
@@ -187,7 +188,7 @@ def prove(pair: Pair, release: Release | None) -> None:
 
 def withdraw(pair: Pair, dataset: Dataset, run: Run, release: Release | None) -> None:
     """A person changes their mind: everything that learnt from them is marked."""
-    withdraw_consent(pair.subject, by="visitor")
+    withdraw_consent(pair.subject, by=VISITOR)
     marked: list[Dataset | Run | Release] = [row for row in (dataset, run, release) if row is not None]
     wait_for(lambda: all(map(is_marked, marked)), "the marks of the withdrawal")
     say("withdrawal", f"marked: {', '.join(f'{type(row).__name__.lower()} {row.pk}' for row in marked)}")

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from cftapp.base.actors import OWNER, process_name
 from curation.batches import row_files, row_screening
 from curation.batches.row_files import BadFile, Id
 from curation.decontamination.overlap import Policy
@@ -118,7 +119,7 @@ def queue(options: Mapping[str, Any]) -> BatchScreening:
         )
     names = [below_batches(options[name]) for name in ("input", "output")]
     try:
-        return batch_actions.queue_batch(names[0], names[1], range_rows=options["range_rows"], by="process:owner")
+        return batch_actions.queue_batch(names[0], names[1], range_rows=options["range_rows"], by=OWNER)
     except Refused as refused:
         raise BadFile(refused.words) from refused
 
@@ -200,7 +201,11 @@ def log_screening(registry: "Registry", tally: row_screening.Tally, report: Path
     with report.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     batch_actions.record_screening(
-        registry.number, rows=tally.rows, blocked=tally.methods, report_sha256=sha256, by=f"process:{settings.CFT_ROLE}"
+        registry.number,
+        rows=tally.rows,
+        blocked=tally.methods,
+        report_sha256=sha256,
+        by=process_name(settings.CFT_ROLE),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 
-from audit.actions import Refused
+from cftapp.base.refusal import Refused
 from evaluation.benchmarks.actions import import_benchmark
 from evaluation.items import read_lines
 from evaluation.models import Benchmark, Scorer

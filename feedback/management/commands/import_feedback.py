@@ -14,6 +14,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from cftapp.base.actors import IMPORTER
 from feedback import lanes
 from feedback.actions import record_batch, register_source
 from feedback.actions.batches import LIMIT, BatchRow
@@ -21,7 +22,6 @@ from feedback.api.rows import Outcome, RowReader, outcome_of, refused
 from feedback.imports import FORMATS, Rows, Unreadable, groups
 from feedback.models import Source, subject_key
 
-BY = "process:import"
 SHOWN_PROBLEMS = 20
 
 
@@ -82,7 +82,7 @@ class Command(BaseCommand):
 
 
 def source_named(name: str) -> Source:
-    return Source.objects.filter(name=name).first() or register_source(name, name.capitalize(), by=BY)
+    return Source.objects.filter(name=name).first() or register_source(name, name.capitalize(), by=IMPORTER)
 
 
 def record_group(source: Source, group: list[tuple[int, dict[str, Any]]]) -> Iterator[tuple[int, Outcome]]:
@@ -92,7 +92,7 @@ def record_group(source: Source, group: list[tuple[int, dict[str, Any]]]) -> Ite
     for line, row in group:
         read.append(reader.read(row, ids.of(line, counted[line], row)))
         counted[line] += 1
-    results = iter(record_batch(source, [row for row in read if isinstance(row, BatchRow)], by=BY))
+    results = iter(record_batch(source, [row for row in read if isinstance(row, BatchRow)], by=IMPORTER))
     for index, (line, row) in enumerate(group):
         found = read[index]
         yield line, outcome_of(index, next(results)) if isinstance(found, BatchRow) else refused(index, row, found)

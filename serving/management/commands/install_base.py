@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from cftapp.base.actors import OWNER
 from cftapp.base.refusal import Refused
 from serving.releases.actions import install_base
 from training.preparation.base_model import BaseMissing, identify, locate
@@ -17,7 +18,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             folder = locate(settings.CFT_BASE_MODEL)
-            release = install_base(identify(folder, Path(settings.CFT_VAR) / "base-hashes"), by="process:owner")
+            release = install_base(identify(folder, Path(settings.CFT_VAR) / "base-hashes"), by=OWNER)
         except (BaseMissing, Refused) as problem:
             raise CommandError(str(problem)) from problem
         self.stdout.write(f"{release} is the base model {release.model_sha256[:16]}")

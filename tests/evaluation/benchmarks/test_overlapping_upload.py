@@ -8,9 +8,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.urls import reverse
 
-from audit.actions import Refused
 from audit.models import Event
 from cftapp.access.roles import environment_for
+from cftapp.base.refusal import Refused
 from curation.models import Case, RegistryEpoch, ReverseCheck
 from curation.screening.actions import open_missing_cases, screen_waiting
 from curation.screening.current_epoch import open_registry

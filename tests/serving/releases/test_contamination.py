@@ -6,8 +6,8 @@ import pytest
 from django.db import DatabaseError, transaction
 from django.urls import reverse
 
-from audit.actions import Refused
 from audit.models import Edge, Event
+from cftapp.base.refusal import Refused
 from curation.models import Blocker, Case, Dataset, Pair, RegistryEpoch, ReplayRow
 from evaluation.models import Gate
 from serving import tasks

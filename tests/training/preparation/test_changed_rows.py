@@ -6,7 +6,7 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from audit.actions import Refused
+from cftapp.base.refusal import Refused
 from curation.models import Dataset, DatasetRow, Pair, ReplayRow
 from training import actions
 from training.models import Run

@@ -2,7 +2,7 @@
 
 import pytest
 
-from audit.actions import Refused
+from cftapp.base.refusal import Refused
 from tests.training.conftest import events
 from training.actions import folder_of
 from training.models import Run

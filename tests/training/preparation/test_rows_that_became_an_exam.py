@@ -3,7 +3,7 @@
 import pytest
 from django.db import connection, transaction
 
-from audit.actions import Refused
+from cftapp.base.refusal import Refused
 from curation.models import Blocker, Case, DatasetRow, Pair, RegistryEpoch, ReplayRow
 from training import actions
 from training.models import Run
