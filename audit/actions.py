@@ -27,7 +27,7 @@ class Announcement:
 
     def about(self, kind: str) -> list[str]:
         """Ids of all entities of a kind that the event names."""
-        return [object_id for named, object_id in (*self.generated, *self.used) if named == kind]
+        return [object_id for entity_kind, object_id in (*self.generated, *self.used) if entity_kind == kind]
 
 
 _subscribers: list[Callable[[Announcement], None]] = []

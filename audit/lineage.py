@@ -1,4 +1,4 @@
-"""Where a row came from and what became of it: the edges of the log, followed by one recursive query.
+"""Lineage: where a row came from and what became of it, by the edges of the log, followed by one recursive query.
 
 An event (W3C PROV: activity) used some entities and generated others. Back goes from an entity to the event that
 generated it and on to what that used; forward goes the other way. A gate is looked at, never walked through: it names
@@ -88,15 +88,15 @@ SELECT DISTINCT ON (edge.object_id) edge.object_id, event.name, event.recorded_a
 FROM audit_edge edge JOIN audit_event event ON event.id = edge.event_id
 WHERE edge.kind = 'subject' AND edge.relation = 'used' AND edge.object_id = ANY (%s)
   AND (event.name IN ('consent.granted', 'consent.withdrawn') OR EXISTS (
-      SELECT FROM audit_edge made
-      WHERE made.event_id = event.id AND made.relation = 'generated' AND made.kind = 'consent'))
+      SELECT FROM audit_edge outcome
+      WHERE outcome.event_id = event.id AND outcome.relation = 'generated' AND outcome.kind = 'consent'))
 ORDER BY edge.object_id, event.id DESC
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What a subject's newest word in the log is: granted, withdrawn or expired, and since when."""
+    """A subject's consent as the log has it: granted, withdrawn or expired, and since when."""
 
     subject_id: str
     state: str
@@ -105,7 +105,7 @@ class Consent:
 
 @dataclass(slots=True)
 class Step:
-    """One entity on the way. `born_*` is the event that generated it, `newest_*` the last one that names it."""
+    """One entity of a lineage. `born_*` is the event that generated it, `newest_*` the last one that names it."""
 
     kind: str
     object_id: str
@@ -169,23 +169,23 @@ def _subjects_of(steps: list[Step]) -> dict[tuple[str, str], str | None]:
         cursor.execute(PARENTS, [[event for event in born.values() if event], PERSONAL])
         for event_id, kind, object_id in cursor.fetchall():
             parents.setdefault(event_id, []).append((kind, object_id))
-    found: dict[tuple[str, str], str | None] = {}
+    subjects: dict[tuple[str, str], str | None] = {}
 
     def subject_of(entity: tuple[str, str], depth: int = 0) -> str | None:
         if entity[0] == "subject":
             return entity[1]
-        if entity not in found and depth < len(PERSONAL):
+        if entity not in subjects and depth < len(PERSONAL):
             used = parents.get(born.get(entity) or 0, [])
             direct = {object_id for kind, object_id in used if kind == "subject"}
-            above = direct or {one for parent in used if (one := subject_of(parent, depth + 1))}
-            found[entity] = above.pop() if len(above) == 1 else None
-        return found.get(entity)
+            reached = direct or {subject for parent in used if (subject := subject_of(parent, depth + 1))}
+            subjects[entity] = reached.pop() if len(reached) == 1 else None
+        return subjects.get(entity)
 
     return {entity: subject_of(entity) for entity in born if entity[0] in (*PERSONAL, "pair")}
 
 
 def consents(subject_ids: Iterable[str], now: datetime) -> dict[str, Consent]:
-    """The newest word of each subject, as the log has it; a subject that was never asked is missing."""
+    """The consent of each subject, as the log has it; a subject that was never asked is missing."""
     with connection.cursor() as cursor:
         cursor.execute(CONSENT, [list(subject_ids)])
         rows: list[tuple[Any, ...]] = cursor.fetchall()

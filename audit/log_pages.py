@@ -24,9 +24,9 @@ SELECT name FROM names WHERE name IS NOT NULL
 
 # The newest few of each name, then the newest of those: each part is a walk along the index (name, -id).
 NEWEST_OF = """
-SELECT found.id FROM unnest(%s::text[]) AS wanted (name), LATERAL (
+SELECT newest.id FROM unnest(%s::text[]) AS wanted (name), LATERAL (
     SELECT id FROM audit_event WHERE name = wanted.name AND id < %s ORDER BY id DESC LIMIT %s
-) AS found ORDER BY found.id DESC LIMIT %s
+) AS newest ORDER BY newest.id DESC LIMIT %s
 """
 BEYOND = 2**63 - 1
 
@@ -67,11 +67,11 @@ def newest_events(names: list[str] | None, before: int | None) -> tuple[list[Row
 
 def with_edges(events: list[Event]) -> list[Row]:
     few = Window(RowNumber(), partition_by=[F("event_id"), F("relation")], order_by="id")
-    found: dict[tuple[int, str], list[Edge]] = {}
+    edges: dict[tuple[int, str], list[Edge]] = {}
     for edge in Edge.objects.filter(event__in=events).annotate(place=few).filter(place__lte=FEW):
-        found.setdefault((edge.event_id, edge.relation), []).append(edge)
+        edges.setdefault((edge.event_id, edge.relation), []).append(edge)
     relations = Edge.Relation
     return [
-        Row(event, found.get((event.pk, relations.USED), []), found.get((event.pk, relations.GENERATED), []))
+        Row(event, edges.get((event.pk, relations.USED), []), edges.get((event.pk, relations.GENERATED), []))
         for event in events
     ]

@@ -40,7 +40,7 @@ def log(request: HttpRequest) -> HttpResponse:
     """Newest first; `name` is an event's whole name, `about` what it is about, `before` where the page begins."""
     names = log_pages.event_names()
     name, about = request.GET.get("name", ""), request.GET.get("about", "")
-    wanted = [one for one in names if one == name or (not name and log_pages.noun(one) == about)]
+    wanted = [each for each in names if each == name or (not name and log_pages.noun(each) == about)]
     before = request.GET.get("before", "")
     begins = int(before[:18]) if before.isdecimal() else None
     rows, older = log_pages.newest_events(wanted if name or about else None, begins)
@@ -48,7 +48,7 @@ def log(request: HttpRequest) -> HttpResponse:
         "rows": rows,
         "older": older,
         "names": names,
-        "nouns": sorted({log_pages.noun(one) for one in names}),
+        "nouns": sorted({log_pages.noun(each) for each in names}),
         "name": name,
         "about": about,
         "is_first": not before,
@@ -59,16 +59,16 @@ def log(request: HttpRequest) -> HttpResponse:
 @require_safe
 @role_required(*ROLES)
 def event(request: HttpRequest, pk: int) -> HttpResponse:
-    found = get_object_or_404(Event, pk=pk)
-    edges = list(Edge.objects.filter(event=found).order_by("relation", "id")[: EDGES_SHOWN + 1])
-    named = {(edge.kind, edge.object_id) for edge in edges[:EDGES_SHOWN]}
+    event = get_object_or_404(Event, pk=pk)
+    edges = list(Edge.objects.filter(event=event).order_by("relation", "id")[: EDGES_SHOWN + 1])
+    entities = {(edge.kind, edge.object_id) for edge in edges[:EDGES_SHOWN]}
     context = {
-        "event": found,
-        "named": names.entities(named, reads=has_role(request.user, *READERS)),
-        "body": json.dumps(json.loads(bytes(found.body)), indent=2, ensure_ascii=False),
+        "event": event,
+        "named": names.entities(entities, reads=has_role(request.user, *READERS)),
+        "body": json.dumps(json.loads(bytes(event.body)), indent=2, ensure_ascii=False),
         "edges": edges[:EDGES_SHOWN],
         "more_edges": len(edges) > EDGES_SHOWN,
-        "proof": proofs.inclusion(found),
+        "proof": proofs.inclusion(event),
         "kinds": lines.KINDS,
     }
     return render(request, "audit/event.html", context)
@@ -78,11 +78,11 @@ def event(request: HttpRequest, pk: int) -> HttpResponse:
 @role_required(*ROLES)
 def proof(request: HttpRequest, pk: int) -> HttpResponse:
     """The proof as a file. 404 while the event is not sealed."""
-    found = get_object_or_404(Event, pk=pk)
-    included = proofs.inclusion(found)
+    event = get_object_or_404(Event, pk=pk)
+    included = proofs.inclusion(event)
     if included is None:
         raise Http404("The event is not sealed yet.")
-    response = JsonResponse(proofs.as_document(found, included), json_dumps_params={"indent": 2})
+    response = JsonResponse(proofs.as_document(event, included), json_dumps_params={"indent": 2})
     response["Content-Disposition"] = f'attachment; filename="cft-event-{pk}-proof.json"'
     return response
 
@@ -108,11 +108,11 @@ def run_verification(key: Ed25519PublicKey | None) -> Report | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Direction:
     """One direction of a lineage, by stage, as much of it as a page holds."""
 
     title: str
-    words: str
+    if_empty: str
     stages: list[tuple[Stage, int]]
 
 
@@ -128,25 +128,25 @@ def lineage(request: HttpRequest, kind: str, object_id: str) -> HttpResponse:
         raise Http404(f"The log knows no {kind} {object_id}.")
     lines.with_consents([*back, *forward], timezone.now())
     reads = has_role(request.user, *READERS)
-    ways = [
-        way("Where it came from", "Nothing: it begins here.", back, here),
-        way("What became of it", "Nothing yet.", forward, here),
+    directions = [
+        direction("Where it came from", "Nothing: it begins here.", back, here),
+        direction("What became of it", "Nothing yet.", forward, here),
     ]
-    shown = [here, *(step for one in ways for stage, _ in one.stages for step in stage.steps)]
+    listed = [here, *(step for each in directions for stage, _ in each.stages for step in stage.steps)]
     context = {
         "here": here,
         "page": "" if kind == "interaction" and not reads else page_of(kind, object_id),
-        "ways": ways,
-        "named": names.entities({(step.kind, step.object_id) for step in shown}, reads=reads),
+        "directions": directions,
+        "named": names.entities({(step.kind, step.object_id) for step in listed}, reads=reads),
         "withdrawn": {step.consent.subject_id for step in back if step.consent and step.consent.state != "granted"},
         "cut": max(len(back), len(forward)) >= lines.MOST_STEPS,
     }
     return render(request, "audit/lineage.html", context)
 
 
-def way(title: str, words: str, steps: list[Step], here: Step) -> Way:
+def direction(title: str, if_empty: str, steps: list[Step], here: Step) -> Direction:
     others = [step for step in steps if (step.kind, step.object_id) != (here.kind, here.object_id)]
-    return Way(title, words, [_shortened(stage) for stage in lines.grouped(others)])
+    return Direction(title, if_empty, [_shortened(stage) for stage in lines.grouped(others)])
 
 
 def _shortened(stage: Stage) -> tuple[Stage, int]:

@@ -51,9 +51,11 @@ def test_forward_from_a_pair_reaches_the_promotion(story):
 
 
 def test_back_from_the_promotion_reaches_the_subject(story):
-    found = entities(trace("promotion", 2, "back"))
-    assert {("subject", "ana"), ("interaction", "i1"), ("correction", "c1"), ("pair", "p1"), ("pair", "p2")} <= {*found}
-    assert found[-1] == ("promotion", "2")
+    sources = entities(trace("promotion", 2, "back"))
+    assert {("subject", "ana"), ("interaction", "i1"), ("correction", "c1"), ("pair", "p1"), ("pair", "p2")} <= {
+        *sources
+    }
+    assert sources[-1] == ("promotion", "2")
 
 
 def test_each_direction_is_one_query(story):

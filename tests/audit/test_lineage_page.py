@@ -83,8 +83,8 @@ def test_it_speaks_in_questions_names_and_words(omar, learnt):
 
 def test_a_question_that_is_no_pair_is_shown_to_whom_may_read_feedback(omar, learnt):
     prompt = "What is the code of the east door?"
-    asked = record_interaction(world.source(), "bea", prompt, "7.", model_name="cft-x", by="source:1")
-    correction = submit_correction(asked.pk, replacement="None.", consent=True, by="source:1")
+    interaction = record_interaction(world.source(), "bea", prompt, "7.", model_name="cft-x", by="source:1")
+    correction = submit_correction(interaction.pk, replacement="None.", consent=True, by="source:1")
     address = f"/audit/lineage/correction/{correction.pk}/"
     assert prompt not in omar.get(address).content.decode()
     assert prompt in signed_in(person("rolf", "reviewer")).get(address).content.decode()
@@ -106,6 +106,6 @@ def test_a_dataset_of_a_thousand_pairs_is_a_small_page_of_few_queries(omar):
         page = omar.get("/audit/lineage/dataset/1/")
     assert len(queries) <= 12
     assert len(page.content) < 60_000
-    ((curation, left_out),) = page.context["ways"][0].stages
+    ((curation, left_out),) = page.context["directions"][0].stages
     assert ({step.kind for step in curation.steps}, left_out) == ({"pair"}, 1960)
     assert "and 1,960 more" in page.content.decode()

@@ -22,12 +22,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def key(settings, tmp_path):
-    made = Ed25519PrivateKey.generate()
+    key = Ed25519PrivateKey.generate()
     settings.CFT_VAR = tmp_path
     settings.CFT_AUDIT_PUBLIC_KEY_FILE = tmp_path / "audit.pub"
-    pem = made.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     settings.CFT_AUDIT_PUBLIC_KEY_FILE.write_bytes(pem)
-    return made
+    return key
 
 
 @pytest.fixture
@@ -72,13 +72,13 @@ def test_the_downloaded_proof_is_checked_with_the_public_key_alone(omar, key):
     seal(key, outside_file())
     response = omar.get(f"/audit/events/{event}/proof.json")
     assert "attachment" in response.headers["Content-Disposition"]
-    told = json.loads(response.content)
-    leaf, head = leaf_hash(b64decode(told["body"])), told["checkpoint"]
+    document = json.loads(response.content)
+    leaf, head = leaf_hash(b64decode(document["body"])), document["checkpoint"]
     key.public_key().verify(b64decode(head["signature"]), head["note"].encode())
     size, root = parse_note(head["note"])
-    path = [bytes.fromhex(sibling) for sibling in told["inclusion_proof"]]
-    assert verify_inclusion(leaf, told["position"], size, path, root)
-    assert json.loads(b64decode(told["body"])) == told["event"]
+    path = [bytes.fromhex(sibling) for sibling in document["inclusion_proof"]]
+    assert verify_inclusion(leaf, document["position"], size, path, root)
+    assert json.loads(b64decode(document["body"])) == document["event"]
 
 
 def test_an_edited_event_is_shown_as_broken(omar, key):
