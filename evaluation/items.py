@@ -20,6 +20,7 @@ FIELDS = ("id", "question", "answer", "category")
 SCORERS = ("exact", "contains", "refusal")
 LONGEST = {"id": 200, "question": 20_000, "answer": 20_000, "category": 60}
 MOST_ITEMS = 100_000
+EXAMPLE = 'Write one object a line, such as {"question": "…", "answer": "…"}.'
 MOST_REASONS = 20
 
 
@@ -49,7 +50,7 @@ def read_lines(text: str, scorer: str) -> list[Draft]:
         try:
             raws.append((number, json.loads(line)))
         except ValueError:
-            reasons.append(at(number, "", "is no JSON", 'one object a line, such as {"question": "…", "answer": "…"}'))
+            reasons.append(at(number, "", "It is no JSON.", EXAMPLE))
     return check(raws, scorer, reasons)
 
 
@@ -60,11 +61,11 @@ def read_rows(rows: Iterable[dict[str, Any]], scorer: str) -> list[Draft]:
 
 def check(raws: list[tuple[int, Any]], scorer: str, reasons: list[Blocked]) -> list[Draft]:
     if scorer not in SCORERS:
-        raise Refused.because("scorer", f"{scorer!r} is no scorer", f"one of {', '.join(SCORERS)}")
+        raise Refused.because("scorer", f"{scorer!r} is no scorer.", f"Give one of: {', '.join(SCORERS)}.")
     if not raws and not reasons:
-        raise Refused.because("items", "there are none", "at least one line with a question")
+        raise Refused.because("items", "There are none.", "Give at least one line with a question.")
     if len(raws) > MOST_ITEMS:
-        raise Refused.because("items", f"{len(raws)} items", f"at most {MOST_ITEMS} in one version")
+        raise Refused.because("items", f"There are {len(raws)} items.", f"Publish at most {MOST_ITEMS} in one version.")
     for number, raw in raws:
         reasons.extend(faults(number, raw, scorer))
     if not reasons:
@@ -76,10 +77,10 @@ def check(raws: list[tuple[int, Any]], scorer: str, reasons: list[Blocked]) -> l
 
 def faults(number: int, raw: Any, scorer: str) -> Iterator[Blocked]:
     if not isinstance(raw, dict):
-        yield at(number, "", "is no JSON object", 'such as {"question": "…", "answer": "…"}')
+        yield at(number, "", "It is no JSON object.", EXAMPLE)
         return
     for name in sorted(raw.keys() - set(FIELDS))[:3]:
-        yield at(number, name[:40], "is not a field of an item", f"only {', '.join(FIELDS)}")
+        yield at(number, name[:40], "It is no field of an item.", f"Use only {', '.join(FIELDS)}.")
     for name in FIELDS:
         value = raw.get(name, "")
         needed = name == "question" or (name == "answer" and scorer != "refusal")
@@ -90,13 +91,13 @@ def faults(number: int, raw: Any, scorer: str) -> Iterator[Blocked]:
 def fault(value: Any, longest: int, needed: bool) -> tuple[str, str] | None:
     """What is wrong with one value, and what would be accepted."""
     if not isinstance(value, str):
-        return f"is {type(value).__name__}, not text", "text in quotes"
+        return f"It is {type(value).__name__}, not text.", "Put text in quotes."
     if needed and not value.strip():
-        return "is missing or empty", "some text"
+        return "It is missing or empty.", "Write some text."
     if len(value) > longest:
-        return f"has {len(value)} characters", f"at most {longest}"
+        return f"It has {len(value)} characters.", f"Shorten it to {longest}."
     if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
-        return "holds a NUL character or half a surrogate pair", "text that can be stored as UTF-8"
+        return "It holds a NUL character or half a surrogate pair.", "Give text that can be stored as UTF-8."
     return None
 
 
@@ -107,7 +108,7 @@ def repetitions(raws: list[tuple[int, Any]]) -> Iterator[Blocked]:
         for number, raw in raws:
             value = " ".join(raw.get(name, "").split())
             if value and value in first:
-                yield at(number, name, f"is that of line {first[value]} again", "each only once")
+                yield at(number, name, f"It is that of line {first[value]} again.", "Give each only once.")
             first.setdefault(value, number)
 
 
@@ -116,13 +117,14 @@ def at(number: int, name: str, message: str, remedy: str) -> Blocked:
 
 
 def left_out(count: int) -> list[Blocked]:
-    return [Blocked("items", f"{count} more reasons", "correct these first")] if count > 0 else []
+    return [Blocked("items", f"There are {count} more reasons.", "Correct these first.")] if count > 0 else []
 
 
 def check_margin(margin: float) -> None:
     """A margin, or a limit of attack success, is a share. Raises Refused."""
     if not math.isfinite(margin) or not 0 < margin < 1:
-        raise Refused.because("margin", f"{margin} is no share", "a number between 0 and 1, such as 0.05 for 5 points")
+        remedy = "Give a number between 0 and 1, such as 0.05 for 5 points."
+        raise Refused.because("margin", f"{margin} is no share.", remedy)
 
 
 def version_sha256(benchmark: str, scorer: str, drafts: Iterable[Draft]) -> str:

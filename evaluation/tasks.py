@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from cftapp.base.actors import EVALUATOR
 from cftapp.base.jobs import Job
-from cftapp.base.refusal import Blocked, Refused
+from cftapp.base.refusal import Refused
 from curation.models import ReverseCheck
 from evaluation.benchmarks import actions as benchmark_actions
 from evaluation.benchmarks import labelling
@@ -77,7 +77,7 @@ def import_checked(check_id: str) -> None:
 def mail(proposal: Proposal) -> list[dict[str, Any]]:
     entry = MailboxEntry.objects.filter(object_id=proposal.pk, kind=MailboxEntry.Kind.PROPOSED_ITEM).first()
     if entry is None:
-        raise Refused(Blocked("file", "did not reach the vault", "Upload it again."))
+        raise Refused.because("file", "It did not reach the vault.", "Upload it again.")
     items: list[dict[str, Any]] = entry.content["items"]
     return items
 

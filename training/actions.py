@@ -13,7 +13,7 @@ from audit.actions import record
 from cftapp.base import jobs
 from cftapp.base.actors import TRAINER, Actor
 from cftapp.base.jobs import Job
-from cftapp.base.refusal import Refused
+from cftapp.base.refusal import Conflict, Refused
 from curation.datasets.freezing import refuse_changed_report, refuse_exam
 from curation.models import Dataset
 from training.engine.digests import adapter_sha256, file_sha256
@@ -108,7 +108,7 @@ def request_stop(run: Run, *, by: Actor) -> Run:
         record("run.stopped", by=by, used=[("run", run.pk)], detail={"step": run.step})
         return run
     if run.state != Job.State.RUNNING or run.cancel_requested_at:
-        raise Refused.because(
+        raise Conflict.because(
             "state", f"The run is {described(run)}.", "Only a run that works or waits can be stopped."
         )
     change(run, cancel_requested_at=Now())
@@ -121,7 +121,7 @@ def resume_run(run: Run, *, by: Actor) -> Run:
     """Queue a stopped or failed run again; it goes on from its newest intact checkpoint."""
     run = locked(run)
     if run.state not in (Job.State.STOPPED, Job.State.FAILED):
-        raise Refused.because("state", f"The run is {described(run)}.", "Only a stopped or failed run is resumed.")
+        raise Conflict.because("state", f"The run is {described(run)}.", "Only a stopped or failed run is resumed.")
     refuse_unfit(run.dataset)
     change(
         run,

@@ -68,18 +68,18 @@ class RunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
         """Queue a run of a dataset: a preset, values over it, a seed."""
         form = NewRunSerializer(data=request.data)
         form.is_valid(raise_exception=True)
-        asked = form.validated_data
-        recipe = {**PRESETS[asked["preset"]]["recipe"], **asked["recipe"]}
-        run = actions.queue_run(asked["dataset"], recipe, seed=asked["seed"], by=account(request))
+        data = form.validated_data
+        recipe = {**PRESETS[data["preset"]]["recipe"], **data["recipe"]}
+        run = actions.queue_run(data["dataset"], recipe, seed=data["seed"], by=account(request))
         return Response(RunSerializer(run).data, status=status.HTTP_201_CREATED)
 
-    @extend_schema(summary="Stop a run", request=None, responses={200: RunSerializer, 422: REFUSED})
+    @extend_schema(summary="Stop a run", request=None, responses={200: RunSerializer, 409: REFUSED})
     @action(detail=True, methods=["post"])
     def stop(self, request: Request, pk: str) -> Response:
         """Stop a waiting run, or ask a working one for a checkpoint and its end."""
         return Response(RunSerializer(actions.request_stop(self.get_object(), by=account(request))).data)
 
-    @extend_schema(summary="Go on with a run", request=None, responses={200: RunSerializer, 422: REFUSED})
+    @extend_schema(summary="Go on with a run", request=None, responses={200: RunSerializer, 409: REFUSED, 422: REFUSED})
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, pk: str) -> Response:
         """Queue a stopped or failed run again."""

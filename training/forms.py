@@ -25,7 +25,10 @@ EXPLAINED: dict[str, tuple[str, str]] = {
     "alpha": ("LoRA alpha", "Scale of the adapter's effect; usually twice the rank."),
     "max_length": ("Longest row", "In tokens. A longer row stops the run; it is never cut."),
     "grad_clip": ("Gradient clip", "Largest gradient norm of a step."),
-    "eval_every": ("Measure every", "Steps between two measurements of the held-out loss; 0 never measures."),
+    "eval_every": (
+        "Measure every",
+        "Steps between two measurements of the loss on replay kept aside; 0 never measures.",
+    ),
     "checkpoint_every": ("Checkpoint every", "Steps between two checkpoints: what a lost worker can cost."),
 }
 WHOLE = {"rank", "epochs", "min_steps", "batch_size", "warmup_steps", "eval_every", "checkpoint_every", "max_length"}

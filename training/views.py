@@ -60,7 +60,7 @@ def new(request: HttpRequest) -> HttpResponse:
 @require_GET
 @role_required(*ROLES)
 def run(request: HttpRequest, pk: int) -> HttpResponse:
-    shown = found(pk)
+    shown = run_of(pk)
     context = about(request, shown, points=LIVE_POINTS if is_live(shown) else ALL_POINTS)
     return render(request, "training/run.html", context | below(shown))
 
@@ -69,7 +69,7 @@ def run(request: HttpRequest, pk: int) -> HttpResponse:
 @role_required(*ROLES)
 def live(request: HttpRequest, pk: int) -> HttpResponse:
     """What changes while a run works: figures and chart. Nothing new is 204; an ended run ends the polling."""
-    shown = found(pk)
+    shown = run_of(pk)
     context = about(request, shown, points=LIVE_POINTS if is_live(shown) else ALL_POINTS)
     if not is_live(shown):
         whole = context | below(shown) | {"swapped": True}
@@ -85,7 +85,7 @@ def live(request: HttpRequest, pk: int) -> HttpResponse:
 @role_required(*ROLES)
 def gates(request: HttpRequest, pk: int) -> HttpResponse:
     """What changes while the gate of an ended run is worked through; a verdict ends the polling."""
-    shown = found(pk)
+    shown = run_of(pk)
     context = {"run": shown} | gates_of(shown)
     if not context["gate_open"]:
         whole = context | {"history": history(shown), "gate_ended": True}
@@ -132,7 +132,7 @@ def is_live(run: Run) -> bool:
     return run.state in (Job.State.QUEUED, Job.State.RUNNING)
 
 
-def found(pk: int) -> Run:
+def run_of(pk: int) -> Run:
     return get_object_or_404(Run.objects.select_related("dataset", "created_by"), pk=pk)
 
 
@@ -140,7 +140,7 @@ def found(pk: int) -> Run:
 @role_required("engineer")
 def stop(request: HttpRequest, pk: int) -> HttpResponse:
     try:
-        stopped = actions.request_stop(found(pk), by=account(request))
+        stopped = actions.request_stop(run_of(pk), by=account(request))
         ended = stopped.state == Job.State.STOPPED
         messages.success(request, "Stopped." if ended else "It writes a checkpoint and stops.")
     except Refused as refused:
@@ -152,7 +152,7 @@ def stop(request: HttpRequest, pk: int) -> HttpResponse:
 @role_required("engineer")
 def resume(request: HttpRequest, pk: int) -> HttpResponse:
     try:
-        actions.resume_run(found(pk), by=account(request))
+        actions.resume_run(run_of(pk), by=account(request))
         messages.success(request, "Queued again; it goes on from its newest checkpoint.")
     except Refused as refused:
         messages.error(request, refused.words)
@@ -163,7 +163,7 @@ def resume(request: HttpRequest, pk: int) -> HttpResponse:
 @role_required(*ROLES)
 def manifest(request: HttpRequest, pk: int) -> HttpResponse:
     """The manifest's exact bytes: their sha256 is the one on the page."""
-    shown = found(pk)
+    shown = run_of(pk)
     if not shown.manifest:
         raise Http404("This run has not been prepared yet.")
     headers = {"Content-Disposition": f'attachment; filename="run-{pk}-manifest.json"'}
@@ -174,5 +174,5 @@ def manifest(request: HttpRequest, pk: int) -> HttpResponse:
 @role_required("engineer")
 def log(request: HttpRequest, pk: int) -> HttpResponse:
     """Everything the engine printed, for whoever looks for a reason."""
-    text = metrics.tail(actions.folder_of(found(pk)) / jobs.LOG_FILE, size=200_000)
+    text = metrics.tail(actions.folder_of(run_of(pk)) / jobs.LOG_FILE, size=200_000)
     return HttpResponse(text or "The engine has printed nothing.\n", content_type="text/plain; charset=utf-8")

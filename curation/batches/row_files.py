@@ -167,8 +167,8 @@ class Distinct:
         self._fingerprints = array("Q")
 
     def add(self, ids: Iterable[Id]) -> None:
-        for one in ids:
-            digest = hashlib.blake2b(str(one).encode("utf-8", "surrogatepass"), digest_size=8).digest()
+        for id_ in ids:
+            digest = hashlib.blake2b(str(id_).encode("utf-8", "surrogatepass"), digest_size=8).digest()
             self._fingerprints.append(int.from_bytes(digest, "little"))
 
     def check(self, path: Path, alive: Callable[[], object] = silent) -> None:

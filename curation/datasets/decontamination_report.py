@@ -116,7 +116,7 @@ def report(facts: Facts) -> dict[str, Any]:
         "kept": {"pairs": facts.pairs, "replay_rows": facts.replay_rows, "refusals": facts.refusals},
         **left_out(facts),
         "stream": stream(facts.stream, facts.screened),
-        "overrides": [dict(one) for one in facts.overrides],
+        "overrides": [dict(override) for override in facts.overrides],
         "skills": dict(sorted(facts.skills.items())),
         "subjects": {
             "count": len(facts.subjects),
@@ -160,10 +160,10 @@ def left_out(facts: Facts) -> dict[str, Any]:
 def stream(caught: Iterable[Caught], screened: int) -> dict[str, Any]:
     """What screening stopped of everything that was ever screened: most of it never became a pair."""
     rows = list(caught)
-    overlapping = [one for one in rows if one.check == "overlap"]
+    overlapping = [row for row in rows if row.check == "overlap"]
     return {
         "screened": screened,
-        "by_check": summed((one.check, one.rows) for one in rows),
+        "by_check": summed((row.check, row.rows) for row in rows),
         "overlap_by_method": summed((one.method, one.rows) for one in overlapping),
         "overlap_by_benchmark": summed((one.benchmark, one.rows) for one in overlapping),
     }

@@ -58,13 +58,13 @@ def plan(recipe: Recipe, *, lock: bool = False) -> Plan:
 
 def unknown_pairs(ids: Sequence[str]) -> list[str]:
     """Those that are the id of no pair, whatever its state: a slip there would let a pair in that was to stay out."""
-    keys = {one: as_uuid(one) for one in ids}
+    keys = {id_: as_uuid(id_) for id_ in ids}
     found = set(Pair.objects.filter(pk__in={key for key in keys.values() if key}).values_list("pk", flat=True))
     return [one for one, key in keys.items() if key not in found]
 
 
 def no_such_pairs(ids: Sequence[str]) -> str:
-    named = ", ".join(f"“{one[:60]}”" for one in ids[:5])
+    named = ", ".join(f"“{id_[:60]}”" for id_ in ids[:5])
     return f"No pair has the id {named}" + (f" (and {len(ids) - 5} more)." if len(ids) > 5 else ".")
 
 
@@ -90,8 +90,8 @@ def trainable(pairs: Sequence[Pair], made: Plan) -> list[Lesson]:
     consents = consented({pair.subject_id for pair in pairs})
     findings = Blocker.objects.stopping().filter(case__correction__pair__in=[pair.pk for pair in pairs])
     blockers: dict[Any, Blocker] = {}
-    for one in findings.order_by("id").select_related("case"):
-        blockers.setdefault(one.case.correction_id, one)
+    for finding in findings.order_by("id").select_related("case"):
+        blockers.setdefault(finding.case.correction_id, finding)
     hashes, cases = {}, {}
     columns = Pair.objects.filter(pk__in=[pair.pk for pair in pairs]).values_list(
         "pk", "correction__case__text_hash", "correction__case__id"
@@ -236,7 +236,7 @@ def refuse_exam(dataset: Dataset) -> None:
 
 def root_of_hashes(hashes: Sequence[str]) -> str:
     """RFC 6962 root (hexadecimal) of the tree whose leaves are the row hashes, in order."""
-    return merkle.root_of(merkle.leaf_hash(bytes.fromhex(one)) for one in hashes).hex()
+    return merkle.root_of(merkle.leaf_hash(bytes.fromhex(row_hash)) for row_hash in hashes).hex()
 
 
 def replay_row(row: Mapping[str, Any]) -> ReplayRow:

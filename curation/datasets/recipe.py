@@ -83,7 +83,7 @@ WHOLE = {"window_days", "max_pairs", "per_subject", "subject_free", "replay_coun
 
 def parse(given: Mapping[str, Any]) -> Recipe:
     """A recipe from a form, the API or a stored dataset. Raises BadRecipe, naming every field that is wrong."""
-    known = {one.name for one in fields(Recipe)}
+    known = {field.name for field in fields(Recipe)}
     problems = {name: f"no such field; there are {', '.join(sorted(known))}" for name in given if name not in known}
     values: dict[str, Any] = {}
     for name in known & given.keys():

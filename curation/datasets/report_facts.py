@@ -88,8 +88,8 @@ def let_pass(pairs: Sequence[UUID]) -> list[dict[str, Any]]:
     )
     findings = Blocker.objects.with_substance().filter(case__in=cases, blocking=True)
     by_case: dict[int, list[Blocker]] = {}
-    for one in findings:
-        by_case.setdefault(one.case_id, []).append(one)
+    for finding in findings:
+        by_case.setdefault(finding.case_id, []).append(finding)
     confirmed = Override.objects.confirmed().filter(case__in=cases).order_by("id")
     held: dict[int, list[Override]] = {}
     for override in confirmed:
@@ -104,18 +104,18 @@ def let_pass(pairs: Sequence[UUID]) -> list[dict[str, Any]]:
 
 def listed(overrides: Iterable[Override], pairs: dict[int, UUID]) -> Iterable[dict[str, Any]]:
     """As the report has them: ids, moments and the hash of the reason, so that no erased word stays behind in it."""
-    for one in overrides:
-        evidence = one.finding["evidence"]
+    for override in overrides:
+        evidence = override.finding["evidence"]
         yield {
-            "override": one.pk,
-            "pair": str(pairs[one.case_id]),
-            "check": one.check_name,
+            "override": override.pk,
+            "pair": str(pairs[override.case_id]),
+            "check": override.check_name,
             **{key: evidence[key] for key in ("method", "item", "benchmark") if key in evidence},
-            "score": one.finding["score"],
-            "limit": one.finding["limit"],
-            "asked_by": f"user:{one.requested_by_id}",
-            "asked_at": one.requested_at.isoformat(),
-            "confirmed_by": f"user:{one.settled_by_id}",
-            "confirmed_at": one.settled_at.isoformat() if one.settled_at else None,
-            "reason_sha256": override_rules.digest_of(one.reason),
+            "score": override.finding["score"],
+            "limit": override.finding["limit"],
+            "asked_by": f"user:{override.requested_by_id}",
+            "asked_at": override.requested_at.isoformat(),
+            "confirmed_by": f"user:{override.settled_by_id}",
+            "confirmed_at": override.settled_at.isoformat() if override.settled_at else None,
+            "reason_sha256": override_rules.digest_of(override.reason),
         }

@@ -60,7 +60,7 @@ def select_pairs(lessons: Sequence[Lesson], recipe: Recipe) -> tuple[list[Lesson
     candidates, left_out = offered(lessons, recipe)
     doubles = duplicates_among(candidates, recipe)
     left_out |= dict.fromkeys(doubles, "duplicate")
-    drawn = weighted_order([one for one in candidates if one.id not in doubles], recipe)
+    drawn = weighted_order([candidate for candidate in candidates if candidate.id not in doubles], recipe)
     cap = subject_cap(Counter(one.subject for one in drawn), recipe)
     taken: list[Lesson] = []
     held: Counter[str] = Counter()
@@ -78,13 +78,13 @@ def select_pairs(lessons: Sequence[Lesson], recipe: Recipe) -> tuple[list[Lesson
 def offered(lessons: Iterable[Lesson], recipe: Recipe) -> tuple[list[Lesson], dict[str, str]]:
     """The lessons that the recipe does not leave out by name or weight, and why the others are (id → reason)."""
     candidates, left_out = [], {}
-    for one in lessons:
-        if one.id in recipe.exclude:
-            left_out[one.id] = "excluded"
-        elif recipe.weights.get(one.reason, 1.0) == 0:
-            left_out[one.id] = "weight"
+    for lesson in lessons:
+        if lesson.id in recipe.exclude:
+            left_out[lesson.id] = "excluded"
+        elif recipe.weights.get(lesson.reason, 1.0) == 0:
+            left_out[lesson.id] = "weight"
         else:
-            candidates.append(one)
+            candidates.append(lesson)
     return candidates, left_out
 
 
@@ -122,7 +122,7 @@ def duplicate_groups(dropped: Iterable[tuple[str, str, Mapping[str, Any]]]) -> l
 def weighted_order(lessons: Sequence[Lesson], recipe: Recipe) -> list[Lesson]:
     """A random order in which heavier reasons come earlier (Efraimidis and Spirakis 2006: largest u^(1/w) first)."""
     rng = random.Random(f"pairs-{recipe.seed}")
-    keyed = [(rng.random() ** (1 / recipe.weights.get(one.reason, 1.0)), one) for one in lessons]
+    keyed = [(rng.random() ** (1 / recipe.weights.get(lesson.reason, 1.0)), lesson) for lesson in lessons]
     return [one for _, one in sorted(keyed, key=lambda pair: (-pair[0], pair[1].id))]
 
 
@@ -144,8 +144,8 @@ def superseded(known: Iterable[Known], lessons: Iterable[Lesson]) -> dict[int, s
     every refusal out of the replay, and with them what keeps the model safe.
     """
     lessons = list(lessons)
-    prompts = {tuple(words(one.prompt)) for one in lessons}
-    answers = {tuple(words(one.rejected)) for one in lessons}
+    prompts = {tuple(words(lesson.prompt)) for lesson in lessons}
+    answers = {tuple(words(lesson.rejected)) for lesson in lessons}
     reasons: dict[int, str] = {}
     for row in known:
         answer = tuple(words(row.answer))

@@ -85,8 +85,11 @@ def open_for(kind: str, feedback: Sequence[Any]) -> list[Case]:
 def origins_of(interactions: Iterable[Any]) -> dict[UUID, Origin]:
     """Where each interaction comes from: itself, unless it replays another."""
     interactions = list(interactions)
-    origins = {one.pk: (one.subject_id, one.environment, one.lane) for one in interactions}
-    replays = [one.pk for one in interactions if one.replay_of_id is not None]
+    origins = {
+        interaction.pk: (interaction.subject_id, interaction.environment, interaction.lane)
+        for interaction in interactions
+    }
+    replays = [interaction.pk for interaction in interactions if interaction.replay_of_id is not None]
     if replays:
         with connection.cursor() as cursor:
             cursor.execute(
@@ -144,7 +147,7 @@ def screen(cases: Sequence[Case], registry: "Registry") -> Screened:
     found = {case.pk: checks.screen(facts) for case, facts in gather(cases, registry)}
     store(cases, found, registry.number)
     signatures.keep_found(found)
-    blocking = {pk: [one for one in findings if one.blocking] for pk, findings in found.items()}
+    blocking = {pk: [finding for finding in findings if finding.blocking] for pk, findings in found.items()}
     return Screened(
         {pk: findings for pk, findings in blocking.items() if findings},
         recall_overtaking(arrived, list(found), registry) if arrived else [],
@@ -172,7 +175,9 @@ def count_checks(blocked: dict[int, list[Finding]]) -> dict[str, int]:
 
 def overlapping(blocked: dict[int, list[Finding]]) -> list[int]:
     """The cases that an overlap with an exam blocks."""
-    return [pk for pk, findings in blocked.items() if any(one.check == Blocker.Check.OVERLAP for one in findings)]
+    return [
+        pk for pk, findings in blocked.items() if any(finding.check == Blocker.Check.OVERLAP for finding in findings)
+    ]
 
 
 def gather(cases: Sequence[Case], registry: "Registry") -> Iterable[tuple[Case, Facts]]:
@@ -276,7 +281,9 @@ def store(cases: Sequence[Case], found: dict[int, list[Finding]], epoch: int) ->
     """Replace the findings of the cases and mark them, and their pairs, as screened under `epoch`."""
     ids = [case.pk for case in cases]
     Blocker.objects.filter(case__in=ids).delete()
-    Blocker.objects.bulk_create(rescanning.row_of(pk, one) for pk, findings in found.items() for one in findings)
+    Blocker.objects.bulk_create(
+        rescanning.row_of(pk, finding) for pk, findings in found.items() for finding in findings
+    )
     rescanning.mark_screened(ids, epoch)
     if accepted := [case.pk for case in cases if case.verdict == Case.Verdict.ACCEPTED]:
         rescanning.mark_pairs(accepted, epoch)

@@ -208,7 +208,7 @@ Candidates = Sequence[tuple[int, float]]
 
 
 def without(candidates: Candidates, gone: set[int]) -> Candidates:
-    return [one for one in candidates if one[0] not in gone]
+    return [candidate for candidate in candidates if candidate[0] not in gone]
 
 
 def verified(
@@ -290,12 +290,12 @@ def keep_found(found: "Mapping[int, Sequence[Finding]]") -> None:
     Duplicate.objects.bulk_create(
         Duplicate(
             case_id=case,
-            kept_id=one.evidence["case"],
-            method=one.evidence["method"],
-            score=one.score or 0.0,
-            limit=one.limit or 0.0,
+            kept_id=finding.evidence["case"],
+            method=finding.evidence["method"],
+            score=finding.score or 0.0,
+            limit=finding.limit or 0.0,
         )
         for case, findings in found.items()
-        for one in findings
-        if one.check == "duplicate" and "case" in one.evidence
+        for finding in findings
+        if finding.check == "duplicate" and "case" in finding.evidence
     )

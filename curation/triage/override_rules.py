@@ -79,8 +79,14 @@ def stands_for(held: Override) -> bool:
 
 def by_finding(findings: Iterable[Blocker], overrides: Iterable[Override]) -> dict[str, Override]:
     """Check → the override, asked for or confirmed, of that very finding. The findings come with their substance."""
-    held: dict[tuple[str, str | None], Override] = {(one.check_name, one.substance): one for one in overrides}
-    found = {one.check_name: held.get((one.check_name, one.substance)) for one in findings if one.blocking}
+    held: dict[tuple[str, str | None], Override] = {
+        (override.check_name, override.substance): override for override in overrides
+    }
+    found = {
+        finding.check_name: held.get((finding.check_name, finding.substance))
+        for finding in findings
+        if finding.blocking
+    }
     return {check: one for check, one in found.items() if one is not None}
 
 

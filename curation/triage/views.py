@@ -181,7 +181,7 @@ def _desk(user: User, found: Case | None, kind: str, problem: Refused | None, *,
     overrides = _overrides(found, findings)
     limits = overlap.limits(findings[0].policy_values if findings else None)
     checks = shown_checks(findings, limits, overrides)
-    stopped = [one.finding for one in checks if one.finding.blocking and not one.covered]
+    stopped = [check.finding for check in checks if check.finding.blocking and not check.covered]
     return context | {
         "short": SHORT[found.kind],
         "told": found.feedback.interaction,
@@ -190,7 +190,7 @@ def _desk(user: User, found: Case | None, kind: str, problem: Refused | None, *,
         "checks": checks,
         "stopped": stopped,
         "askable": [one for one in stopped if one.substance is not None and one.check_name not in overrides],
-        "overrides": [one for one in overrides.values() if one.state == Override.State.REQUESTED],
+        "overrides": [override for override in overrides.values() if override.state == Override.State.REQUESTED],
         "keys": KEYS,
         "may_accept": not stopped and found.correction is not None,
     }
@@ -198,7 +198,7 @@ def _desk(user: User, found: Case | None, kind: str, problem: Refused | None, *,
 
 def _overrides(found: Case, findings: list[Blocker]) -> dict[str, Override]:
     """Those asked for or confirmed, by check; where nothing stops the case there is nothing to ask the database."""
-    if not any(one.blocking for one in findings):
+    if not any(finding.blocking for finding in findings):
         return {}
     held = found.overrides.in_force().select_related("requested_by", "settled_by")
     return override_rules.by_finding(findings, held)
@@ -207,7 +207,7 @@ def _overrides(found: Case, findings: list[Blocker]) -> dict[str, Override]:
 def _texts(found: Case, findings: list[Blocker], whole: bool) -> dict[str, Any]:
     """Question, answer and correction, long ones folded unless wanted whole, with what the checks point at marked."""
     told = found.feedback.interaction
-    pointing = [(one.get_check_name_display(), one.evidence) for one in findings if one.blocking]
+    pointing = [(finding.get_check_name_display(), finding.evidence) for finding in findings if finding.blocking]
     question = evidence.marked(folded(told.prompt, whole=whole), evidence.marks_of("prompt", pointing))
     texts = {
         "question": question,
@@ -250,13 +250,17 @@ def _flag(row: Case) -> dict[str, str]:
     if row.correction_id is None or not findings:
         return {}
     overrides = override_rules.by_finding(findings, row.overrides.all())
-    states = {one.check_name: overrides[one.check_name].state for one in findings if one.check_name in overrides}
-    open_ones = [one for one in findings if states.get(one.check_name) != Override.State.CONFIRMED]
-    if not open_ones:
+    states = {
+        finding.check_name: overrides[finding.check_name].state
+        for finding in findings
+        if finding.check_name in overrides
+    }
+    unanswered = [finding for finding in findings if states.get(finding.check_name) != Override.State.CONFIRMED]
+    if not unanswered:
         return {"flag": "let pass", "tone": "mute"}
-    if all(one.check_name in states for one in open_ones):
+    if all(finding.check_name in states for finding in unanswered):
         return {"flag": "asked a lead", "tone": "mute"}
-    return {"flag": open_ones[0].get_check_name_display().lower(), "tone": ""}
+    return {"flag": unanswered[0].get_check_name_display().lower(), "tone": ""}
 
 
 def _counts() -> list[dict[str, Any]]:

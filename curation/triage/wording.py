@@ -71,7 +71,7 @@ def shown_checks(
     overrides: Mapping[str, Override] | None = None,
 ) -> list[Check]:
     """The findings worth a line. `limits`: the policy's thresholds by name; `overrides`: by check (`overriding`)."""
-    shown = [one for one in findings if one.blocking or one.check_name in PASSED or one.message]
+    shown = [finding for finding in findings if finding.blocking or finding.check_name in PASSED or finding.message]
     return [check(one, limits or {}, (overrides or {}).get(one.check_name)) for one in shown]
 
 

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 from audit.actions import record
 from cftapp.base.actors import EVALUATOR, Actor
-from cftapp.base.refusal import Blocked, Refused
+from cftapp.base.refusal import Blocked, Conflict, Refused
 from curation.models import RegistryEpoch, ReverseCheck, ScreeningPolicy
 from curation.screening import reverse_check
 from curation.screening.actions import adopt_epoch
@@ -59,10 +59,10 @@ def import_benchmark(
     check_margin(margin)
     check_kind(name, title, kind, scorer)
     vault.add_reference_texts(background)
-    told: dict[str, int] = {}
+    compared: dict[str, int] = {}
     if not published_as(name, version_sha256(name, scorer, drafts), margin):
         owner = f"proposal/{proposal.pk}" if proposal else "import"
-        drafts, told = overlap_check.settle(name, scorer, drafts, overlapping, owner=owner, by=by)
+        drafts, compared = overlap_check.settle(name, scorer, drafts, overlapping, owner=owner, by=by)
     sha256 = version_sha256(name, scorer, drafts)
     with vault.one_import_at_a_time():
         if published := published_as(name, sha256, margin):
@@ -76,7 +76,7 @@ def import_benchmark(
             kind=kind,
             facts={"items": len(drafts), "sha256": sha256, "scorer": scorer, "margin": margin},
             snapshot=snapshot,
-            compared=told,
+            compared=compared,
             proposal=proposal,
             by=by,
         )
@@ -85,16 +85,18 @@ def import_benchmark(
 def check_kind(name: str, title: str, kind: str, scorer: str) -> None:
     """Raises Refused where the words about a benchmark do not fit each other or what is published."""
     if kind not in Benchmark.Kind.values:
-        raise Refused.because("kind", f"{kind!r} is no kind", f"one of {', '.join(Benchmark.Kind.values)}")
+        raise Refused.because("kind", f"{kind!r} is no kind.", f"Give one of: {', '.join(Benchmark.Kind.values)}.")
     if (kind == Benchmark.Kind.SAFETY) != (scorer == Scorer.REFUSAL):
-        raise Refused.because("scorer", f"{scorer!r} does not suit {kind}", "refusal for safety probes, and only there")
+        message = f"{scorer!r} does not suit {kind}."
+        raise Refused.because("scorer", message, "Use refusal for safety probes, and only there.")
     if not title.strip() or len(title) > 120:
-        raise Refused.because("title", "is missing or too long", "1 to 120 characters")
+        raise Refused.because("title", "The title is missing or too long.", "Write 1 to 120 characters.")
     if not name or len(name) > 60 or not name.replace("-", "").replace("_", "").isalnum() or not name.isascii():
-        raise Refused.because("name", f"{name[:60]!r} is no name", "up to 60 letters, digits, hyphens, underscores")
+        remedy = "Use up to 60 letters, digits, hyphens, underscores."
+        raise Refused.because("name", f"{name[:60]!r} is no name.", remedy)
     existing = Benchmark.objects.filter(name=name).first()
     if existing and existing.kind != kind:
-        raise Refused.because("kind", f"{name} is a {existing.kind} benchmark", "another name, or that kind")
+        raise Refused.because("kind", f"{name} is a {existing.kind} benchmark.", "Choose another name, or that kind.")
 
 
 def published_as(name: str, sha256: str, margin: float) -> BenchmarkVersion | None:
@@ -175,7 +177,7 @@ def propose_benchmark(name: str, title: str, kind: str, text: str, *, scorer: st
     drafts = read_lines(text, scorer)
     check_margin(margin)
     check_kind(name, title, kind, scorer)
-    rows = [{"question": one.question, "answer": one.answer, "category": one.category} for one in drafts]
+    rows = [{"question": draft.question, "answer": draft.answer, "category": draft.category} for draft in drafts]
     facts = {"name": name, "title": title, "kind": kind, "scorer": scorer, "margin": margin}
     key = uuid.uuid4()
     mailbox.post("proposed_item", key, content={"items": rows})
@@ -193,10 +195,10 @@ def propose_benchmark(name: str, title: str, kind: str, text: str, *, scorer: st
 @transaction.atomic
 def refuse_proposal(proposal: Proposal, reasons: Sequence[Blocked], *, by: str = EVALUATOR) -> None:
     """Close a proposal that cannot be published, with its reasons."""
-    told = [asdict(one) for one in reasons]
+    stored_reasons = [asdict(reason) for reason in reasons]
     waiting = Proposal.objects.unsettled().filter(pk=proposal.pk)
-    if waiting.update(state=Proposal.State.REFUSED, reasons=told, settled_at=Now()):
-        detail = {"reasons": len(told)}
+    if waiting.update(state=Proposal.State.REFUSED, reasons=stored_reasons, settled_at=Now()):
+        detail = {"reasons": len(stored_reasons)}
         record("benchmark.refused", by=by, used=[("proposal", proposal.pk)], detail=detail)
 
 
@@ -214,22 +216,23 @@ def decide_proposal(proposal: Proposal, decision: str, *, by: User) -> Proposal:
     """A person says what becomes of an upload that overlaps with stored rows. Raises Refused."""
     if decision not in Proposal.Decision.values:
         choice = ", ".join(Proposal.Decision.values)
-        raise Refused.because("decision", f"{decision[:20]!r} is no decision", f"one of {choice}")
-    held = Proposal.objects.select_for_update(of=("self",)).get(pk=proposal.pk)
-    if held.state != Proposal.State.OVERLAPPING:
-        raise Refused.because("state", f"The upload is {held.state}.", "Only one that overlaps waits for a decision.")
+        raise Refused.because("decision", f"{decision[:20]!r} is no decision.", f"Give one of: {choice}.")
+    locked = Proposal.objects.select_for_update(of=("self",)).get(pk=proposal.pk)
+    if locked.state != Proposal.State.OVERLAPPING:
+        remedy = "Only one that overlaps waits for a decision."
+        raise Conflict.because("state", f"The upload is {locked.state}.", remedy)
     withdrawn = decision == Proposal.Decision.WITHDRAW
-    Proposal.objects.filter(pk=held.pk).update(
+    Proposal.objects.filter(pk=locked.pk).update(
         state=Proposal.State.WITHDRAWN if withdrawn else Proposal.State.WAITING,
         decision=decision,
         decided_by=by,
         decided_at=Now(),
         settled_at=Now() if withdrawn else None,
     )
-    used = [("proposal", held.pk), ("reverse_check", held.reverse_check_id)]
+    used = [("proposal", locked.pk), ("reverse_check", locked.reverse_check_id)]
     record("proposal.decided", by=by, used=used, detail={"decision": decision})
-    held.refresh_from_db()
-    return held
+    locked.refresh_from_db()
+    return locked
 
 
 def adopt_policy(*, by: str = EVALUATOR) -> RegistryEpoch | None:

@@ -31,11 +31,11 @@ class Reached:
 def reached(check: ReverseCheck) -> Reached:
     """Which rows the items overlap with, as things are now: a row may have been frozen since."""
     matches = check.matches.all()
-    held = DatasetRow.objects.filter(
+    dataset_rows = DatasetRow.objects.filter(
         Q(pair__correction__case__in=matches.filter(case__isnull=False).values("case"))
         | Q(replay_row__in=matches.filter(replay_row__isnull=False).values("replay_row"))
     )
-    datasets = Dataset.objects.filter(pk__in=held.values("dataset")).order_by("-pk")
+    datasets = Dataset.objects.filter(pk__in=dataset_rows.values("dataset")).order_by("-pk")
     return Reached(
         check=check,
         **reverse_check.figures(check),
@@ -51,7 +51,7 @@ def kinds_of(check: ReverseCheck) -> dict[str, int]:
     """Rows by what they are: cases by their state, replay rows."""
     words = dict(Case.State.choices) | {Case.State.DECIDED: "Accepted"}
     states = Counter(check.matches.filter(case__isnull=False).values_list("case__state", flat=True))
-    found = {words[state]: count for state, count in sorted(states.items())}
+    counts = {words[state]: count for state, count in sorted(states.items())}
     if replay := check.matches.filter(replay_row__isnull=False).count():
-        found["Replay rows"] = replay
-    return found
+        counts["Replay rows"] = replay
+    return counts

@@ -103,8 +103,8 @@ def sampled(most: int) -> list[Item]:
     rows = Item.objects.filter(version_sha256__in=versions).values_list("sha256", "pk").order_by("version_sha256")
     once = dict(rows.iterator(chunk_size=5_000))
     chosen = [once[sha256] for sha256 in sorted(once, key=order_of)[:most]]
-    found = Item.objects.in_bulk(chosen)
-    return [found[pk] for pk in chosen]
+    overlaps = Item.objects.in_bulk(chosen)
+    return [overlaps[pk] for pk in chosen]
 
 
 def clean_texts(most: int) -> list[tuple[str, str]]:
@@ -132,12 +132,12 @@ def leaked(current: Registry, items: Sequence[Item], rng: random.Random) -> list
     material = leaks.Material(filler=filler, rng=rng)
     made = list(leaks_of(items, material))
     scored = {form: Scored(is_leak=True) for form in leaks.FORMS}
-    found = scored_by(current, [(text, "") for _, _, text in made])
-    same = hashes_of({one.item_id for one in found if one.item_id})
-    for (form, item, text), one in zip(made, found, strict=True):
-        scores = dict(one.scores) | {"textbook": textbook(text, item)}
-        scored[form].rows.append((scores, same.get(one.item_id) == item.sha256, in_reporting_half(item.sha256)))
-    return [one.group(form) for form, one in scored.items() if one.rows]
+    overlaps = scored_by(current, [(text, "") for _, _, text in made])
+    same = hashes_of({overlap.item_id for overlap in overlaps if overlap.item_id})
+    for (form, item, text), overlap in zip(made, overlaps, strict=True):
+        scores = dict(overlap.scores) | {"textbook": textbook(text, item)}
+        scored[form].rows.append((scores, same.get(overlap.item_id) == item.sha256, in_reporting_half(item.sha256)))
+    return [overlap.group(form) for form, overlap in scored.items() if overlap.rows]
 
 
 def leaks_of(items: Iterable[Item], material: leaks.Material) -> Iterator[tuple[str, Item, str]]:
@@ -181,13 +181,13 @@ def negatives(current: Registry) -> list[Group]:
     clean = clean_texts(HELD_OUT + KEPT_IN)
     items = sampled(HELD_OUT + KEPT_IN)
     cut_items, cut_clean = held_out(len(items)), held_out(len(clean))
-    asked = {one.question for one in items[:cut_items]}  # another version may ask it again with another answer
-    kept = [one for one in items[cut_items:] if one.question not in asked]
+    asked = {item.question for item in items[:cut_items]}  # another version may ask it again with another answer
+    kept = [item for item in items[cut_items:] if item.question not in asked]
     smaller = registry_without(kept, [text for _, text in clean[cut_clean:]], current)
     sets: dict[str, tuple[Registry, list[tuple[str, str, str]]]] = {
         "clean reference texts": (current, [(sha256, text, "") for sha256, text in clean]),
         "clean texts, held out": (smaller, [(sha256, text, "") for sha256, text in clean[:cut_clean]]),
-        "other items, held out": (smaller, [(one.sha256, one.question, one.answer) for one in items[:cut_items]]),
+        "other items, held out": (smaller, [(item.sha256, item.question, item.answer) for item in items[:cut_items]]),
     }
     return [scored_negatives(form, against, rows) for form, (against, rows) in sets.items() if rows]
 
@@ -200,15 +200,15 @@ def held_out(rows: int) -> int:
 def registry_without(items: Sequence[Item], clean: Sequence[str], current: Registry) -> Registry:
     """A throw-away registry of these items alone, made like the current one."""
     key = registry_snapshot.registry_key()
-    rows = [(str(one.pk), one.benchmark, one.question, one.answer) for one in items]
+    rows = [(str(item.pk), item.benchmark, item.question, item.answer) for item in items]
     encoder = current.encoder if current.header["encoder"] else None
     return Registry.from_bytes(Registry.build(rows, key, clean, encoder=encoder), key, encoder=encoder)
 
 
 def scored_negatives(form: str, against: Registry, rows: Sequence[tuple[str, str, str]]) -> Group:
     """Scores of (hash, prompt, answer) rows that overlap with nothing they should be blamed for."""
-    found = scored_by(against, [(prompt, answer) for _, prompt, answer in rows])
+    overlaps = scored_by(against, [(prompt, answer) for _, prompt, answer in rows])
     scored = Scored(is_leak=False)
-    for (sha256, *_), one in zip(rows, found, strict=True):
-        scored.rows.append((dict(one.scores), False, in_reporting_half(sha256)))
+    for (sha256, *_), overlap in zip(rows, overlaps, strict=True):
+        scored.rows.append((dict(overlap.scores), False, in_reporting_half(sha256)))
     return scored.group(form)

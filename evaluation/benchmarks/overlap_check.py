@@ -12,7 +12,7 @@ from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 from django.db import connection
 
 from cftapp.base.actors import Actor
-from cftapp.base.refusal import Blocked, Refused
+from cftapp.base.refusal import Blocked, Conflict, Refused
 from curation.models import ReverseCheck
 from curation.screening import reverse_check
 from curation.screening.reverse_check_actions import ask_check, scan_rows
@@ -25,13 +25,13 @@ Overlapping = Literal["publish", "drop", "refuse"]
 BATCH = 2_000
 
 
-class Unfinished(Refused):
+class Unfinished(Conflict):
     """The items are on offer, and not compared with every row yet."""
 
     check: ReverseCheck
 
 
-class Overlaps(Refused):
+class Overlaps(Conflict):
     """Items overlap with stored rows, and nobody has said what to do about it."""
 
     check: ReverseCheck
@@ -46,21 +46,21 @@ def settle(
     the rows that were found, until nothing is left to drop.
     """
     left, within = list(drafts), None
-    told: dict[str, int] = {}
+    figures: dict[str, int] = {}
     if reads_rows() and not reverse_check.has_rows():
-        return left, told
+        return left, figures
     while fresh := unprotected(left):
         check = compared(name, fresh, f"{owner}/{version_sha256(name, scorer, left)}", within, by)
-        told = told or reverse_check.figures(check)
-        found = set(check.matches.values_list("item", flat=True))
-        if not found or overlapping == "publish":
+        figures = figures or reverse_check.figures(check)
+        overlapping_items = set(check.matches.values_list("item", flat=True))
+        if not overlapping_items or overlapping == "publish":
             break
         if overlapping == "refuse":
-            raise with_check(Overlaps(overlap_of(told)), check)
-        left, within = [draft for place, draft in enumerate(left) if place not in found], check
+            raise with_check(Overlaps(overlap_of(figures)), check)
+        left, within = [draft for place, draft in enumerate(left) if place not in overlapping_items], check
     if not left:
         raise Refused.because("items", "All of them overlap with stored rows.", "Write other items.")
-    return left, told
+    return left, figures
 
 
 def with_check(refused: Any, check: ReverseCheck) -> Any:
@@ -68,8 +68,8 @@ def with_check(refused: Any, check: ReverseCheck) -> Any:
     return refused
 
 
-def overlap_of(told: Mapping[str, int]) -> Blocked:
-    message = f"{told['items']} of them overlap with {told['overlapping']} stored rows"
+def overlap_of(figures: Mapping[str, int]) -> Blocked:
+    message = f"{figures['items']} of them overlap with {figures['overlapping']} stored rows."
     return Blocked("items", message, "Publish without those items, publish all the same, or withdraw.")
 
 
@@ -98,7 +98,7 @@ def compared(
         message = f"could not be compared with stored rows: {check.error.rstrip('.')}"
         raise Refused.because("items", message, "Upload them again.")
     if check.state != ReverseCheck.State.FINISHED:
-        waiting = Blocked("items", "are being compared with every stored row", "It goes on by itself.")
+        waiting = Blocked("items", "They are being compared with every stored row.", "It goes on by itself.")
         raise with_check(Unfinished(waiting), check)
     return check
 

@@ -49,7 +49,7 @@ def missing_kinds(published: list[Benchmark]) -> list[str]:
 
 def uploads() -> dict[str, Any]:
     newest = Proposal.objects.select_related("version__benchmark", "proposed_by").order_by("-proposed_at")[:8]
-    return {"proposals": newest, "waiting": any(one.in_work for one in newest)}
+    return {"proposals": newest, "waiting": any(upload.in_work for upload in newest)}
 
 
 @require_GET
@@ -81,11 +81,11 @@ def propose(request: HttpRequest) -> HttpResponse:
 def proposal(request: HttpRequest, pk: UUID) -> HttpResponse:
     """An upload, what its items were compared with, and, if they overlap with stored rows, the decision about it."""
     about = Proposal.objects.select_related("reverse_check", "version__benchmark", "proposed_by", "decided_by")
-    shown = get_object_or_404(about, pk=pk)
+    upload = get_object_or_404(about, pk=pk)
     context = {
-        "proposal": shown,
-        "found": affected.reached(shown.reverse_check) if shown.reverse_check else None,
-        "may_decide": has_role(request.user, "examiner") and shown.state == Proposal.State.OVERLAPPING,
+        "proposal": upload,
+        "found": affected.reached(upload.reverse_check) if upload.reverse_check else None,
+        "may_decide": has_role(request.user, "examiner") and upload.state == Proposal.State.OVERLAPPING,
     }
     return render(request, "evaluation/benchmarks/proposal.html", context)
 
@@ -105,15 +105,15 @@ def decide(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 def send(form: ProposalForm, by: User) -> bool:
-    asked = form.cleaned_data
+    data = form.cleaned_data
     try:
         actions.propose_benchmark(
-            asked["name"],
-            asked["title"],
-            asked["kind"],
-            asked["file"],
-            scorer=asked["scorer"],
-            margin=asked["points"] / 100,
+            data["name"],
+            data["title"],
+            data["kind"],
+            data["file"],
+            scorer=data["scorer"],
+            margin=data["points"] / 100,
             by=by,
         )
     except Refused as refused:
@@ -128,11 +128,10 @@ def send(form: ProposalForm, by: User) -> bool:
 def name_fields(form: Form, refused: Refused) -> None:
     """Show each reason beside its field; those about a line belong to the file."""
     for blocked in refused.blockers:
-        words = f"{blocked.message}; accepted: {blocked.remedy}" if blocked.remedy else blocked.message
         if blocked.field in form.fields:
-            form.add_error(blocked.field, words)
+            form.add_error(blocked.field, str(blocked))
         else:
-            form.add_error("file" if "file" in form.fields else None, f"{blocked.field} {words}")
+            form.add_error("file" if "file" in form.fields else None, f"{blocked.field}: {blocked}")
 
 
 @require_GET

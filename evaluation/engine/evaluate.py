@@ -35,21 +35,21 @@ def score(item: Item, output: str) -> Score:
 
 def identity(job: Job, base: Path) -> dict[str, str | None]:
     """The hashes of what is scored, checked against those the job asks for."""
-    found = {
+    hashes = {
         "base_sha256": base_sha256(base),
         "adapter_sha256": adapter_sha256(job.adapter) if job.adapter else None,
         "items_sha256": file_sha256(job.items),
     }
     for key, wanted in (("base_sha256", job.base_sha256), ("adapter_sha256", job.adapter_sha256)):
-        if wanted and wanted != found[key]:
-            raise EngineError(key, f"It is {found[key]}, the job says {wanted}.", "Score the right model.")
-    return found
+        if wanted and wanted != hashes[key]:
+            raise EngineError(key, f"It is {hashes[key]}, the job says {wanted}.", "Score the right model.")
+    return hashes
 
 
-def keep_or_restart(job: Job, found: dict[str, str | None]) -> dict[str, Score]:
+def keep_or_restart(job: Job, hashes: dict[str, str | None]) -> dict[str, Score]:
     """The scores a killed run left, by id; none if they came from other models, items or settings."""
     seal = job.output.with_suffix(".seal.json")
-    mark = {**found, "max_new_tokens": job.max_new_tokens, "dtype": job.dtype}
+    mark = {**hashes, "max_new_tokens": job.max_new_tokens, "dtype": job.dtype}
     if not seal.exists() or canonical(json.loads(seal.read_text())) != canonical(mark):
         job.output.unlink(missing_ok=True)
         job.output.with_name("result.json").unlink(missing_ok=True)
@@ -63,7 +63,8 @@ def read_scores(path: Path) -> dict[str, Score]:
         return {}
     complete = [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
     path.write_text("".join(complete))
-    return {one["id"]: one for one in map(json.loads, complete)}
+    scores: list[Score] = [json.loads(line) for line in complete]
+    return {known["id"]: known for known in scores}
 
 
 def load(job: Job, base: Path) -> Any:
@@ -96,10 +97,10 @@ def evaluate(path: Path) -> dict[str, object]:
     torch.set_num_threads(job.threads)
     torch.manual_seed(job.seed)
     base = resolve_base(job.base_model, job.folder)
-    found = identity(job, base)
-    done = keep_or_restart(job, found)
+    hashes = identity(job, base)
+    done = keep_or_restart(job, hashes)
     score_items(job, base, [item for item in items if item.id not in done], job.output)
-    result = summary(items, read_scores(job.output), found, len(done), time.monotonic() - began)
+    result = summary(items, read_scores(job.output), hashes, len(done), time.monotonic() - began)
     write_json(job.output.with_name("result.json"), result)
     return result
 
@@ -107,13 +108,13 @@ def evaluate(path: Path) -> dict[str, object]:
 def summary(
     items: Sequence[Item],
     scores: dict[str, Score],
-    found: dict[str, str | None],
+    hashes: dict[str, str | None],
     resumed: int,
     seconds: float,
 ) -> dict[str, object]:
-    attacks = [one["attack_success"] for one in scores.values() if one["attack_success"] is not None]
+    attacks = [score["attack_success"] for score in scores.values() if score["attack_success"] is not None]
     return {
-        **found,
+        **hashes,
         "items": len(items),
         "resumed": resumed,
         "correct": sum(scores[item.id]["correct"] for item in items),

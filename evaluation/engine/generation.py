@@ -32,7 +32,7 @@ def answer_batch(
 ) -> list[str]:
     """The greedy answers to some tokenized prompts, at most `most` tokens each."""
     ids, attention = pad_left(prompts, tokenizer.pad_token_id)
-    made: torch.Tensor = model.generate(  # type: ignore[operator]
+    generated: torch.Tensor = model.generate(  # type: ignore[operator]
         input_ids=ids.to(model.device),
         attention_mask=attention.to(model.device),
         max_new_tokens=most,
@@ -40,7 +40,7 @@ def answer_batch(
         pad_token_id=tokenizer.pad_token_id,
         eos_token_id=tokenizer.eos_token_id,
     )
-    answers: list[str] = tokenizer.batch_decode(made[:, ids.shape[1] :], skip_special_tokens=True)
+    answers: list[str] = tokenizer.batch_decode(generated[:, ids.shape[1] :], skip_special_tokens=True)
     return [answer.strip() for answer in answers]
 
 

@@ -25,7 +25,7 @@ def queue_gate(run: Run, *, champion_run: Run | None = None, anchor_run: Run | N
     a candidate that learnt rows of the exam: its score would be memory.
     """
     if run.state != Job.State.FINISHED:
-        raise Refused.because("run", f"Run {run.pk} is {run.state}.", "Wait until it has finished.")
+        raise Conflict.because("run", f"Run {run.pk} is {run.state}.", "Wait until it has finished.")
     versions = list(newest_versions())
     refuse_exam(run.dataset)  # after the versions were read: none that is pinned here can have been missed
     try:
@@ -35,15 +35,15 @@ def queue_gate(run: Run, *, champion_run: Run | None = None, anchor_run: Run | N
             )
     except IntegrityError as problem:
         message = f"Run {run.pk} has a gate that is not finished."
-        raise Refused.because("run", message, "Wait for its verdict.") from problem
+        raise Conflict.because("run", message, "Wait for its verdict.") from problem
     gate.versions.add(*versions)
-    opponents = [("run", one.pk) for one in {champion_run, anchor_run} if one is not None]
+    opponents = [("run", run_compared.pk) for run_compared in {champion_run, anchor_run} if run_compared is not None]
     record(
         "gate.queued",
         by=by,
-        used=[("run", run.pk), *opponents, *(("benchmark_version", one.pk) for one in versions)],
+        used=[("run", run.pk), *opponents, *(("benchmark_version", version.pk) for version in versions)],
         generated=[("gate", gate.pk)],
-        detail={"adapter_sha256": run.adapter_sha256, "versions": [one.sha256 for one in versions]},
+        detail={"adapter_sha256": run.adapter_sha256, "versions": [version.sha256 for version in versions]},
     )
     return gate
 
@@ -82,7 +82,7 @@ def finish_gate(gate: Gate, results: Sequence[GateResult], verdict: str, *, by: 
         "gate.finished",
         by=by,
         used=[("gate", gate.pk)],
-        detail={"verdict": str(verdict), "results": [summary(one) for one in results]},
+        detail={"verdict": str(verdict), "results": [summary(result) for result in results]},
     )
     return gate
 
@@ -131,12 +131,12 @@ def request_waiver(gate: Gate, reason: str, *, by: User) -> Waiver:
     """The first of two people takes responsibility for a candidate that did not pass. Raises Refused."""
     if gate.verdict not in (Verdict.FAIL, Verdict.INCONCLUSIVE):
         message = "It passed." if gate.verdict else "It has no verdict."
-        raise Refused.because("gate", message, "Only a FAIL or INCONCLUSIVE can be waived.")
+        raise Conflict.because("gate", message, "Only a FAIL or INCONCLUSIVE can be waived.")
     if not reason.strip():
         raise Refused.because("reason", "A waiver needs a reason.", "Say why it may ship all the same.")
     waiver, created = Waiver.objects.get_or_create(gate=gate, defaults={"reason": reason.strip(), "requested_by": by})
     if not created:
-        raise Refused.because("gate", "A waiver was requested already.", "It needs the second person.")
+        raise Conflict.because("gate", "A waiver was requested already.", "It needs the second person.")
     record(
         "waiver.requested",
         by=by,
@@ -150,12 +150,12 @@ def request_waiver(gate: Gate, reason: str, *, by: User) -> Waiver:
 @transaction.atomic
 def confirm_waiver(waiver: Waiver, *, by: User) -> Waiver:
     """The second person signs. Raises Refused for the first one, and for the third."""
-    held = Waiver.objects.select_for_update(of=("self",)).get(pk=waiver.pk)
-    if held.requested_by_id == by.pk:
+    locked = Waiver.objects.select_for_update(of=("self",)).get(pk=waiver.pk)
+    if locked.requested_by_id == by.pk:
         raise Refused.because("waiver", "You requested it yourself.", "Another person must confirm.")
-    if held.is_confirmed:
+    if locked.is_confirmed:
         raise Conflict.because("waiver", "It is confirmed already.", "Nothing is left to do.")
-    Waiver.objects.filter(pk=held.pk).update(confirmed_by=by, confirmed_at=Now())
-    held.refresh_from_db()
-    record("waiver.confirmed", by=by, used=[("waiver", held.pk), ("gate", held.gate_id)])
-    return held
+    Waiver.objects.filter(pk=locked.pk).update(confirmed_by=by, confirmed_at=Now())
+    locked.refresh_from_db()
+    record("waiver.confirmed", by=by, used=[("waiver", locked.pk), ("gate", locked.gate_id)])
+    return locked

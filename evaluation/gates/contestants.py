@@ -28,13 +28,13 @@ class Contestant:
     @property
     def model_sha256(self) -> str:
         """Under this name its answers are kept in the vault."""
-        named: dict[str, Any] = {
+        facts: dict[str, Any] = {
             "base": self.base_sha256,
             "adapter": self.adapter_sha256,
             "max_new_tokens": MAX_NEW_TOKENS,
             "scoring": SCORING,
         }
-        return hashlib.sha256(rfc8785.dumps(named)).hexdigest()
+        return hashlib.sha256(rfc8785.dumps(facts)).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +51,8 @@ class Field:
 
     def opponents(self) -> dict[str, Contestant]:
         """The champion, and the anchor where it is another model."""
-        named = {"champion": self.champion, "anchor": self.anchor}
-        return named if self.anchor != self.champion else {"champion": self.champion}
+        facts = {"champion": self.champion, "anchor": self.anchor}
+        return facts if self.anchor != self.champion else {"champion": self.champion}
 
 
 def with_adapter(run: Run) -> Contestant:

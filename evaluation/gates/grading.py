@@ -71,7 +71,7 @@ def conclude(gate: Gate, lease: jobs.Lease, scratch: Path) -> None:
     for contestant in field.distinct():
         answer(contestant, versions, scratch, lease, progress)
     results = [*results_of(gate, versions, field)]
-    actions.finish_gate(gate, results, statistics.overall(one.verdict for one in results))
+    actions.finish_gate(gate, results, statistics.overall(result.verdict for result in results))
 
 
 def scratch_of(gate: Gate) -> Path:
@@ -85,16 +85,16 @@ def scratch_root() -> Path:
 def pinned_versions(gate: Gate) -> list[BenchmarkVersion]:
     """The versions this gate was queued with. Raises Failed unless there is one of every kind, whole in the vault."""
     versions = list(gate.versions.select_related("benchmark").order_by("benchmark__kind", "pk"))
-    missing = [kind.label for kind in Benchmark.Kind if kind not in {one.benchmark.kind for one in versions}]
+    missing = [kind.label for kind in Benchmark.Kind if kind not in {pinned.benchmark.kind for pinned in versions}]
     if missing:
         raise Failed(
             f"No published benchmark of kind {', '.join(missing)} when this gate was queued. "
             "Publish one, then queue the gate again."
         )
     for version in versions:
-        found = items_of(version).count()
-        if found != version.items:
-            raise Failed(f"The vault holds {found} of the {version.items} items of {version}. Restore it first.")
+        stored = items_of(version).count()
+        if stored != version.items:
+            raise Failed(f"The vault holds {stored} of the {version.items} items of {version}. Restore it first.")
     return versions
 
 
@@ -202,8 +202,8 @@ def new_lines(path: Path, position: int) -> tuple[list[dict[str, Any]], int]:
         return [], position
     with path.open("rb") as file:
         file.seek(position)
-        found = file.read()
-    whole = found[: found.rfind(b"\n") + 1]
+        written = file.read()
+    whole = written[: written.rfind(b"\n") + 1]
     return [json.loads(line) for line in whole.splitlines() if line.strip()], position + len(whole)
 
 
@@ -258,10 +258,10 @@ def sheet(contestant: Contestant, version: BenchmarkVersion) -> list[bool]:
         item__benchmark=version.benchmark.name,
         item__version_sha256=version.sha256,
     )
-    found = list(scores.order_by("item__position").values_list("correct", flat=True))
-    if len(found) != version.items:
-        raise Failed(f"{len(found)} of {version.items} items of {version} were answered.")
-    return found
+    right = list(scores.order_by("item__position").values_list("correct", flat=True))
+    if len(right) != version.items:
+        raise Failed(f"{len(right)} of {version.items} items of {version} were answered.")
+    return right
 
 
 def result_of(gate: Gate, version: BenchmarkVersion, opponent: str, counts: statistics.Paired) -> GateResult:

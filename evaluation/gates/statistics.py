@@ -122,10 +122,10 @@ def safety(counts: Paired, limit: float) -> Comparison:
 
 def overall(verdicts: Iterable[str]) -> Verdict:
     """PASS only if there is something to judge and all of it passed; one FAIL fails."""
-    found = {Verdict(verdict) for verdict in verdicts}
-    if Verdict.FAIL in found:
+    distinct = {Verdict(verdict) for verdict in verdicts}
+    if Verdict.FAIL in distinct:
         return Verdict.FAIL
-    return Verdict.PASS if found == {Verdict.PASS} else Verdict.INCONCLUSIVE
+    return Verdict.PASS if distinct == {Verdict.PASS} else Verdict.INCONCLUSIVE
 
 
 def power(n: int, discordance: float, margin: float, difference: float = 0.0) -> float:

@@ -46,17 +46,17 @@ def about(request: HttpRequest, pk: int) -> dict[str, Any]:
     queryset = Gate.objects.select_related(
         "run__dataset", "champion_run", "anchor_run", "waiver__requested_by", "waiver__confirmed_by"
     ).prefetch_related("results__version__benchmark", "versions__benchmark")
-    shown = get_object_or_404(queryset, pk=pk)
-    waiver = getattr(shown, "waiver", None)
+    gate = get_object_or_404(queryset, pk=pk)
+    waiver = getattr(gate, "waiver", None)
     return {
-        "gate": shown,
+        "gate": gate,
         "waiver": waiver,
-        "live": shown.state in (Job.State.QUEUED, Job.State.RUNNING),
-        "results": shown.results.all(),
+        "live": gate.state in (Job.State.QUEUED, Job.State.RUNNING),
+        "results": gate.results.all(),
         "may_queue": has_role(request.user, "engineer"),
         "may_waive": has_role(request.user, *WAIVERS),
         "may_confirm": may_confirm(request, waiver),
-        "next": [step for result in shown.results.all() if (step := reading_of(result).next)],
+        "next": [step for result in gate.results.all() if (step := reading_of(result).next)],
     }
 
 

@@ -61,43 +61,47 @@ def reading_of(result: "GateResult") -> Reading:
     return read(Figures(kind=result.version.benchmark.kind, **figures))
 
 
-def read_paired(one: Figures) -> Reading:
+def read_paired(result: Figures) -> Reading:
     sentence = (
-        f"candidate {share(one.candidate_correct, one.items)}, "
-        f"{one.opponent} {share(one.opponent_correct, one.items)}, "
-        f"difference {points(one.estimate)} points, 90\u00a0% interval {points(one.lower)} … {points(one.upper)}, "
-        f"may not be below {points(-one.margin)}"
+        f"candidate {share(result.candidate_correct, result.items)}, "
+        f"{result.opponent} {share(result.opponent_correct, result.items)}, "
+        f"difference {points(result.estimate)} points, "
+        f"90\u00a0% interval {points(result.lower)} … {points(result.upper)}, "
+        f"may not be below {points(-result.margin)}"
     )
-    scale = Scale(100 * one.lower, 100 * one.estimate, 100 * one.upper, -100 * one.margin, 0.0, "higher")
-    power = percent(one.detail.get("power"))
+    scale = Scale(100 * result.lower, 100 * result.estimate, 100 * result.upper, -100 * result.margin, 0.0, "higher")
+    power = percent(result.detail.get("power"))
     return Reading(
-        figure=share(one.candidate_correct, one.items),
+        figure=share(result.candidate_correct, result.items),
         unit="right",
         scale=scale,
         sentence=sentence,
-        why=WHY_PAIRED[one.verdict].format(opponent=one.opponent, margin=points(one.margin, signed=False)),
-        power=f"If both were equally good, these {one.items:,} items would say so {power} of the time: the more often "
-        "the two give different answers, the less often.",
-        next=more_items(one, "items") if one.verdict == "INCONCLUSIVE" else "",
+        why=WHY_PAIRED[result.verdict].format(opponent=result.opponent, margin=points(result.margin, signed=False)),
+        power=f"If both were equally good, these {result.items:,} items would say so {power} of the time: the more "
+        "often the two give different answers, the less often.",
+        next=more_items(result, "items") if result.verdict == "INCONCLUSIVE" else "",
     )
 
 
-def read_safety(one: Figures) -> Reading:
-    attacks = one.items - one.candidate_correct
-    opponent_rate = 1 - one.opponent_correct / one.items if one.items else 0.0
+def read_safety(result: Figures) -> Reading:
+    attacks = result.items - result.candidate_correct
+    opponent_rate = 1 - result.opponent_correct / result.items if result.items else 0.0
     sentence = (
-        f"{attacks:,} of {one.items:,} attacks succeeded, {one.opponent} {one.items - one.opponent_correct:,}, "
-        f"at most {percent(one.upper, 1)} at 95\u00a0% confidence, may not be above {percent(one.margin, 1)}"
+        f"{attacks:,} of {result.items:,} attacks succeeded, "
+        f"{result.opponent} {result.items - result.opponent_correct:,}, "
+        f"at most {percent(result.upper, 1)} at 95\u00a0% confidence, may not be above {percent(result.margin, 1)}"
     )
-    scale = Scale(100 * one.lower, 100 * one.estimate, 100 * one.upper, 100 * one.margin, 100 * opponent_rate, "lower")
+    scale = Scale(
+        100 * result.lower, 100 * result.estimate, 100 * result.upper, 100 * result.margin, 100 * opponent_rate, "lower"
+    )
     return Reading(
-        figure=percent(one.estimate, 1),
+        figure=percent(result.estimate, 1),
         unit="attack success",
         scale=scale,
         sentence=sentence,
-        why=why_safety(one),
-        power=f"{one.items:,} probes let at most {tolerated(one)} pass.",
-        next=more_items(one, "probes") if one.verdict == "INCONCLUSIVE" else "",
+        why=why_safety(result),
+        power=f"{result.items:,} probes let at most {tolerated(result)} pass.",
+        next=more_items(result, "probes") if result.verdict == "INCONCLUSIVE" else "",
     )
 
 
@@ -108,33 +112,33 @@ WHY_PAIRED = {
 }
 
 
-def why_safety(one: Figures) -> str:
-    if one.verdict == "PASS":
+def why_safety(result: Figures) -> str:
+    if result.verdict == "PASS":
         return "Even the upper bound is within the limit."
-    if one.verdict == "INCONCLUSIVE":
+    if result.verdict == "INCONCLUSIVE":
         return "The interval crosses the limit: the probes cannot tell on which side it is."
-    if one.lower > one.margin:
+    if result.lower > result.margin:
         return "Even the lower bound is above the limit."
-    p = one.detail.get("mcnemar", 1.0)
-    return f"It gives in to more probes than the {one.opponent}, and that is no chance (exact McNemar p = {p:.3f})."
+    p = result.detail.get("mcnemar", 1.0)
+    return f"It gives in to more probes than the {result.opponent}, and that is no chance (exact McNemar p = {p:.3f})."
 
 
-def tolerated(one: Figures) -> str:
-    allowed = one.detail.get("tolerated", -1)
+def tolerated(result: Figures) -> str:
+    allowed = result.detail.get("tolerated", -1)
     return "not even none" if allowed < 0 else f"{allowed:,} successful attack{'' if allowed == 1 else 's'}"
 
 
-def more_items(one: Figures, what: str) -> str:
+def more_items(result: Figures, what: str) -> str:
     """How many it takes: if the difference is what was measured, and if both models are equal."""
-    needed, equal = one.detail.get("needed"), one.detail.get("needed_if_equal")
+    needed, equal = result.detail.get("needed"), result.detail.get("needed_if_equal")
     parts = []
     if needed is not None:
-        parts.append(f"about {max(needed, one.items + 1):,} {what} if the true value is the one measured")
+        parts.append(f"about {max(needed, result.items + 1):,} {what} if the true value is the one measured")
     else:
         parts.append(f"no number of {what} if the true value is the one measured: it lies on the limit or beyond")
     if equal is not None:
-        parts.append(f"about {equal:,} if the candidate equals the {one.opponent}")
-    return f"To settle it with 80\u00a0% power takes {', '.join(parts)}; this version has {one.items:,}."
+        parts.append(f"about {equal:,} if the candidate equals the {result.opponent}")
+    return f"To settle it with 80\u00a0% power takes {', '.join(parts)}; this version has {result.items:,}."
 
 
 def share(part: int, whole: int) -> str:

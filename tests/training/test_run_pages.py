@@ -27,7 +27,7 @@ def metrics_of(run, steps):
             "ce": 2.5 / k + 0.123456,
             "kl": 0.031,
             "replay_loss": 1.37,
-            "heldout_loss": 1.06 if k % 25 == 0 else None,
+            "kept_aside_loss": 1.06 if k % 25 == 0 else None,
             "seconds": k * 0.5,
         }
         for k in range(1, steps + 1)
@@ -130,7 +130,7 @@ def test_the_page_shows_figures_chart_and_audit(client, edda, queue):
     client.force_login(edda)
     page = body(client.get(reverse("training:run", args=[run.pk])))
 
-    for words in ("Run ", "running", "0.031", "1 m 40 s", "replay 1.37", "held-out 1.06", "Stop run", "run queued"):
+    for words in ("Run ", "running", "0.031", "1 m 40 s", "replay 1.37", "kept aside 1.06", "Stop run", "run queued"):
         assert words in page, words
     assert page.count("<polyline") == 3
     assert "As a table" in page

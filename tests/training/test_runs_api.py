@@ -26,16 +26,16 @@ def test_a_reviewer_reads_and_starts_nothing(client, rolf, queue, dataset):
 
 def test_an_engineer_starts_stops_and_resumes(client, edda, dataset):
     client.force_login(edda)
-    asked = {"dataset": dataset.pk, "preset": "quick", "recipe": {"rank": 4}, "seed": 3}
-    created = client.post(RUNS, asked, content_type="application/json")
+    payload = {"dataset": dataset.pk, "preset": "quick", "recipe": {"rank": 4}, "seed": 3}
+    created = client.post(RUNS, payload, content_type="application/json")
     assert created.status_code == 201, created.content
     run = Run.objects.get()
     assert (created.json()["id"], run.recipe["rank"], run.seed) == (run.pk, 4, 3)
 
     assert client.post(f"{RUNS}{run.pk}/stop/").json()["state"] == "stopped"
-    assert client.post(f"{RUNS}{run.pk}/stop/").status_code == 422
+    assert client.post(f"{RUNS}{run.pk}/stop/").status_code == 409
     assert client.post(f"{RUNS}{run.pk}/resume/").json()["state"] == "queued"
-    assert client.post(f"{RUNS}{run.pk}/resume/").status_code == 422
+    assert client.post(f"{RUNS}{run.pk}/resume/").status_code == 409
 
 
 @pytest.mark.parametrize(
@@ -65,4 +65,4 @@ def test_a_working_run_is_asked_to_stop_once(client, edda, queue):
     run.refresh_from_db()
     assert run.state == Job.State.RUNNING
     assert run.cancel_requested_at
-    assert client.post(f"{RUNS}{run.pk}/stop/").status_code == 422
+    assert client.post(f"{RUNS}{run.pk}/stop/").status_code == 409

@@ -91,19 +91,19 @@ def tensors(batch: list[Example]) -> tuple[torch.Tensor, torch.Tensor, torch.Ten
     width = max(map(len, batch))
     ids = torch.zeros(len(batch), width, dtype=torch.long)
     weights = torch.zeros(len(batch), width)
-    for i, one in enumerate(batch):
-        ids[i, : len(one)] = torch.tensor(one.prompt + one.answer)
-        weights[i, : len(one.prompt)] = PROMPT_WEIGHT
-        weights[i, len(one.prompt) : len(one)] = 1.0
+    for i, example in enumerate(batch):
+        ids[i, : len(example)] = torch.tensor(example.prompt + example.answer)
+        weights[i, : len(example.prompt)] = PROMPT_WEIGHT
+        weights[i, len(example.prompt) : len(example)] = 1.0
     return ids, (weights > 0).long(), weights
 
 
 def make_optimizers(model: LlamaForCausalLM) -> list[tuple[torch.optim.Optimizer, float]]:
     """Each optimizer with its peak learning rate."""
-    named = list(model.named_parameters())
-    hidden = [p for name, p in named if p.ndim == 2 and "embed" not in name]
-    embeddings = [p for name, p in named if p.ndim == 2 and "embed" in name]
-    vectors = [p for _, p in named if p.ndim < 2]
+    parameters = list(model.named_parameters())
+    hidden = [p for name, p in parameters if p.ndim == 2 and "embed" not in name]
+    embeddings = [p for name, p in parameters if p.ndim == 2 and "embed" in name]
+    vectors = [p for _, p in parameters if p.ndim < 2]
     groups = [{"params": embeddings, "weight_decay": 0.05}, {"params": vectors, "weight_decay": 0.0}]
     return [
         (torch.optim.Muon(hidden, lr=MUON_LR, momentum=0.95, weight_decay=0.01), MUON_LR),

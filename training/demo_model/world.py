@@ -224,19 +224,19 @@ MAKERS: dict[str, Maker] = {
 def make(skill: str, rng: random.Random, held: bool) -> Row:
     """One row of a skill from the region asked for."""
     while True:
-        made = MAKERS[skill](rng, held)
-        if made is not None:
-            return made
+        drawn = MAKERS[skill](rng, held)
+        if drawn is not None:
+            return drawn
 
 
 def distinct(makers: Iterable[Row], n: int) -> list[Row]:
     """The first n rows with different prompts."""
-    found: dict[str, Row] = {}
-    for made in makers:
-        if len(found) == n:
+    rows: dict[str, Row] = {}
+    for row in makers:
+        if len(rows) == n:
             break
-        found.setdefault(made["prompt"], made)
-    return list(found.values())
+        rows.setdefault(row["prompt"], row)
+    return list(rows.values())
 
 
 def corpus(n: int, seed: int) -> list[Row]:

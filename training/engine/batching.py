@@ -7,16 +7,16 @@ from functools import lru_cache
 
 from training.engine.manifest import Recipe, TrainingRow
 
-HELDOUT_SHARE, HELDOUT_MOST = 0.05, 64
+KEPT_ASIDE_SHARE, KEPT_ASIDE_MOST = 0.05, 64
 
 
 @dataclass(frozen=True)
 class Plan:
-    """pairs and replay are what is learnt; heldout is replay kept aside to measure forgetting."""
+    """pairs and replay are what is learnt; kept_aside is replay kept aside to measure forgetting."""
 
     pairs: tuple[int, ...]
     replay: tuple[int, ...]
-    heldout: tuple[int, ...]
+    kept_aside: tuple[int, ...]
     pairs_per_batch: int
     replay_per_batch: int
     steps: int
@@ -54,14 +54,14 @@ def make_plan(rows: list[TrainingRow], recipe: Recipe, seed: int) -> Plan:
     """
     pairs = tuple(i for i, row in enumerate(rows) if row.kind == "pair")
     replay = shuffled(tuple(i for i, row in enumerate(rows) if row.kind == "replay"), f"{seed}|heldout")
-    kept = min(HELDOUT_MOST, int(len(replay) * HELDOUT_SHARE)) if recipe.eval_every else 0
+    kept = min(KEPT_ASIDE_MOST, int(len(replay) * KEPT_ASIDE_SHARE)) if recipe.eval_every else 0
     share = recipe.replay_share if replay else 0.0
     pairs_per_batch = min(len(pairs), max(1, recipe.batch_size - round(recipe.batch_size * share)))
     per_epoch = math.ceil(len(pairs) / pairs_per_batch)
     return Plan(
         pairs=pairs,
         replay=tuple(sorted(replay[kept:])),
-        heldout=tuple(sorted(replay[:kept])),
+        kept_aside=tuple(sorted(replay[:kept])),
         pairs_per_batch=pairs_per_batch,
         replay_per_batch=recipe.batch_size - pairs_per_batch if share else 0,
         steps=max(recipe.min_steps, recipe.epochs * per_epoch),

@@ -35,9 +35,9 @@ def encode(tokenizer: PreTrainedTokenizerBase, prompt: str, answer: str) -> Enco
 
     Prompt and answer are tokenized apart: in use the prompt is tokenized alone, too.
     """
-    asked = [{"role": "user", "content": prompt}]
-    before = prompt_text(tokenizer, asked)
-    turns = [*asked, {"role": "assistant", "content": answer}]
+    question = [{"role": "user", "content": prompt}]
+    before = prompt_text(tokenizer, question)
+    turns = [*question, {"role": "assistant", "content": answer}]
     whole = str(tokenizer.apply_chat_template(turns, tokenize=False))
     if not whole.startswith(before):
         raise EngineError(
@@ -61,8 +61,8 @@ def collate(batch: Sequence[Encoded], pad: int) -> tuple[torch.Tensor, torch.Ten
     ids = torch.full((len(batch), width), pad, dtype=torch.long)
     attention = torch.zeros_like(ids)
     labels = torch.full_like(ids, IGNORED)
-    for i, one in enumerate(batch):
-        ids[i, : len(one)] = torch.tensor(one.prompt + one.answer)
-        attention[i, : len(one)] = 1
-        labels[i, len(one.prompt) : len(one)] = torch.tensor(one.answer)
+    for i, row in enumerate(batch):
+        ids[i, : len(row)] = torch.tensor(row.prompt + row.answer)
+        attention[i, : len(row)] = 1
+        labels[i, len(row.prompt) : len(row)] = torch.tensor(row.answer)
     return ids, attention, labels

@@ -150,20 +150,20 @@ class Trainer:
             "ce": round(parts.ce[:pairs].mean().item(), 6),
             "kl": round(parts.kl.mean().item(), 6),
             "replay_loss": round(parts.ce[pairs:].mean().item(), 6) if self.plan.replay_per_batch else None,
-            "heldout_loss": self.heldout_loss() if self.evaluates_at(step + 1) else None,
+            "kept_aside_loss": self.kept_aside_loss() if self.evaluates_at(step + 1) else None,
             "lr": rate,
         }
 
     def evaluates_at(self, done: int) -> bool:
         every = self.recipe.eval_every
-        return bool(self.plan.heldout and every) and (done % every == 0 or done == self.plan.steps)
+        return bool(self.plan.kept_aside and every) and (done % every == 0 or done == self.plan.steps)
 
     @torch.no_grad()
-    def heldout_loss(self) -> float:
+    def kept_aside_loss(self) -> float:
         """Mean cross-entropy of the replay rows that were kept aside."""
         losses = [
             self.loss(self.model(input_ids=ids, attention_mask=attention).logits, labels).ce
-            for ids, attention, labels in map(self.tensors, chunks(self.plan.heldout, 32))
+            for ids, attention, labels in map(self.tensors, chunks(self.plan.kept_aside, 32))
         ]
         return round(torch.cat(losses).mean().item(), 6)
 
@@ -194,11 +194,11 @@ def encode_rows(
     rows: list[TrainingRow], tokenizer: transformers.PreTrainedTokenizerBase, longest: int
 ) -> list[Encoded]:
     encoded = [encode(tokenizer, row.prompt, row.answer) for row in rows]
-    for number, one in enumerate(encoded, 1):
-        if len(one) > longest:
+    for number, example in enumerate(encoded, 1):
+        if len(example) > longest:
             raise EngineError(
                 f"rows[{number}]",
-                f"It is {len(one)} tokens long, recipe.max_length is {longest}.",
+                f"It is {len(example)} tokens long, recipe.max_length is {longest}.",
                 "Raise max_length, or leave the row out.",
             )
     return encoded
@@ -252,7 +252,7 @@ def finetune(path: Path) -> dict[str, object]:
         plan = trainer.plan
         journal.say(
             f"Run {manifest.run}: {len(plan.pairs)} pairs, {len(plan.replay)} replay rows, "
-            f"{len(plan.heldout)} kept aside, {plan.steps} steps from step {first} on {trainer.device}."
+            f"{len(plan.kept_aside)} kept aside, {plan.steps} steps from step {first} on {trainer.device}."
         )
         last, seconds = trainer.run(first, spent, journal, stop)
         digest = save_adapter(trainer.model, manifest.folder / "adapter", base.name)
@@ -273,9 +273,9 @@ def summary(
         "steps": trainer.plan.steps,
         "pairs": len(trainer.plan.pairs),
         "replay": len(trainer.plan.replay),
-        "heldout": len(trainer.plan.heldout),
+        "kept_aside": len(trainer.plan.kept_aside),
         "seconds": round(seconds, 3),
-        "final": {key: last.get(key) for key in ("loss", "ce", "kl", "replay_loss", "heldout_loss")},
+        "final": {key: last.get(key) for key in ("loss", "ce", "kl", "replay_loss", "kept_aside_loss")},
         "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "device": str(trainer.device),
         "versions": {

@@ -45,7 +45,7 @@ class Recipe:
 
     epochs counts passes over the pairs; min_steps stretches a run with few pairs. replay_share is the part of
     every batch that is replay. kl_weight weighs KL(base ‖ model), on `kl_on` rows ("all" or "replay").
-    eval_every 0 turns the held-out loss off. max_length is in tokens.
+    eval_every 0 turns the loss on replay kept aside off. max_length is in tokens.
     """
 
     rank: int = 8
@@ -176,10 +176,10 @@ def check_recipe_value(key: str, value: object, kind: type) -> None:
 
 def read_rows(manifest: Manifest) -> list[TrainingRow]:
     """The rows, after their hash was checked."""
-    if (found := file_sha256(manifest.rows)) != manifest.rows_sha256:
+    if (actual := file_sha256(manifest.rows)) != manifest.rows_sha256:
         raise EngineError(
             "rows_sha256",
-            f"The rows hash to {found}, the manifest says {manifest.rows_sha256}.",
+            f"The rows hash to {actual}, the manifest says {manifest.rows_sha256}.",
             "Freeze the dataset again; the rows changed after the manifest was written.",
         )
     lines = manifest.rows.read_text().splitlines()

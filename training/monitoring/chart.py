@@ -7,7 +7,7 @@ from typing import Any
 Point = tuple[float, float]
 Series = tuple[str, str, list[Point]]
 
-LINES = (("train", "s1 raw", "ce"), ("held-out", "s2", "heldout_loss"), ("replay", "s3", "replay_loss"))
+LINES = (("train", "s1 raw", "ce"), ("kept aside", "s2", "kept_aside_loss"), ("replay", "s3", "replay_loss"))
 """Label, colour class and metric of each line; the training loss is its cross-entropy, comparable with the others."""
 MOST_POINTS = 300
 

@@ -27,7 +27,8 @@ def history(run: Run) -> list[Happened]:
     events = sorted(about.distinct().order_by("-pk")[:MOST], key=lambda event: event.pk)
     names = people(events)
     return [
-        Happened(e.pk, e.recorded_at, names.get(e.actor, shown_name(e.actor)), told(e.name, e.detail)) for e in events
+        Happened(e.pk, e.recorded_at, names.get(e.actor, shown_name(e.actor)), summary(e.name, e.detail))
+        for e in events
     ]
 
 
@@ -38,7 +39,7 @@ def people(events: list[Event]) -> dict[str, str]:
     return {f"user:{pk}": name for pk, name in accounts}
 
 
-def told(name: str, detail: dict[str, Any]) -> str:
+def summary(name: str, detail: dict[str, Any]) -> str:
     noun, _, verb = name.partition(".")
     words = f"{noun} {verb}".replace("_", " ")
     known = [

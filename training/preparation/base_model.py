@@ -34,12 +34,12 @@ def identify(folder: Path, cache: Path) -> str:
         return str(json.loads(remembered.read_text())["sha256"])
     except (OSError, ValueError, KeyError):
         pass
-    found = base_sha256(folder)
+    content_sha256 = base_sha256(folder)
     cache.mkdir(parents=True, exist_ok=True)
     fresh = remembered.with_suffix(f".{id(folder)}.new")
-    fresh.write_text(json.dumps({"sha256": found}))
+    fresh.write_text(json.dumps({"sha256": content_sha256}))
     fresh.replace(remembered)
-    return found
+    return content_sha256
 
 
 def signature(folder: Path) -> str:

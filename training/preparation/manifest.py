@@ -69,8 +69,8 @@ def base_link(base_sha256: str) -> str:
 
 def library_versions() -> dict[str, str]:
     """Versions of what computes the adapter. Arithmetic differs between kinds of processor: named too."""
-    found = {name: installed(name) for name in LIBRARIES}
-    return found | {"python": platform.python_version(), "machine": platform.machine()}
+    versions = {name: installed(name) for name in LIBRARIES}
+    return versions | {"python": platform.python_version(), "machine": platform.machine()}
 
 
 def installed(library: str) -> str:

@@ -25,8 +25,8 @@ def prepare(run: Run, folder: Path) -> tuple[dict[str, Any], str, str]:
     refusal = refused_vault(folder)
     question = ask(run, write_rows(run, folder), link_base(run, folder))
     encoded = manifest.encode(question)
-    found = sha256(encoded).hexdigest()
-    if run.manifest_sha256 and run.manifest_sha256 != found:
+    actual_sha256 = sha256(encoded).hexdigest()
+    if run.manifest_sha256 and run.manifest_sha256 != actual_sha256:
         changed = "; ".join(manifest.difference(run.manifest or {}, question)) or "its encoding"
         raise Refused.because(
             "manifest",
@@ -34,7 +34,7 @@ def prepare(run: Run, folder: Path) -> tuple[dict[str, Any], str, str]:
             "Its checkpoints would mislead: queue it as a new run.",
         )
     replace(folder / MANIFEST_FILE, encoded)
-    return json.loads(encoded), found, refusal
+    return json.loads(encoded), actual_sha256, refusal
 
 
 def refused_vault(folder: Path) -> str:
@@ -63,19 +63,19 @@ def link_base(run: Run, folder: Path) -> str:
     """Link the base model into the folder under its content's name; returns its sha256. Raises Refused."""
     try:
         model = base_model.locate(run.base_model)
-        found = base_model.identify(model, Path(settings.CFT_VAR) / "base-hashes")
+        actual_sha256 = base_model.identify(model, Path(settings.CFT_VAR) / "base-hashes")
     except base_model.BaseMissing as problem:
         raise Refused.because("base_model", str(problem), "Set CFT_BASE_MODEL.") from problem
-    if found != run.base_sha256:
+    if actual_sha256 != run.base_sha256:
         raise Refused.because(
             "base_model",
-            f"{model.name} hashes to {found}; the run was queued with {run.base_sha256}.",
+            f"{model.name} hashes to {actual_sha256}; the run was queued with {run.base_sha256}.",
             "Put the weights back, or queue a new run.",
         )
-    link = folder / manifest.base_link(found)
+    link = folder / manifest.base_link(actual_sha256)
     link.unlink(missing_ok=True)
     link.symlink_to(model)
-    return found
+    return actual_sha256
 
 
 def ask(run: Run, written: rows.Written, base_sha256: str) -> dict[str, Any]:

@@ -58,9 +58,9 @@ def write(rows: Iterable[Row], merkle_root: str, path: Path) -> Written:
 
 def checked_leaf(row: Row) -> bytes:
     """The row's Merkle leaf, after hashing its words again. Raises Tampered."""
-    if (found := row_hash(row.prompt, row.answer, row.rejected)) != row.row_hash:
+    if (actual := row_hash(row.prompt, row.answer, row.rejected)) != row.row_hash:
         raise Tampered(
-            f"Row {row.position} ({row.kind}) hashes to {found}, but {row.row_hash} was frozen: its words were "
+            f"Row {row.position} ({row.kind}) hashes to {actual}, but {row.row_hash} was frozen: its words were "
             "changed afterwards. Compare it with the audit log, then freeze a dataset again."
         )
     return leaf_hash(bytes.fromhex(row.row_hash))

@@ -34,14 +34,14 @@ class Command(BaseCommand):
                 options["name"],
                 options["title"] or options["name"],
                 options["kind"],
-                [{"question": one.question, "answer": one.answer, "category": one.category} for one in drafts],
+                [{"question": draft.question, "answer": draft.answer, "category": draft.category} for draft in drafts],
                 scorer=scorer,
                 margin=options["margin"],
                 background=read(options["background"]).splitlines() if options["background"] else (),
                 by=examiner(options["by"]),
             )
         except Refused as refused:
-            lines = [f"{one.field} {one.message}; accepted: {one.remedy}" for one in refused.blockers]
+            lines = [f"{blocker.field}: {blocker}" for blocker in refused.blockers]
             raise CommandError("\n".join(["Nothing was published.", *lines])) from refused
         self.stdout.write(f"{version}: {version.items} items, sha256 {version.sha256}")
 

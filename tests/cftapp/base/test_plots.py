@@ -28,7 +28,7 @@ def test_one_value_still_makes_an_axis() -> None:
 
 
 def test_no_finite_point_makes_no_chart() -> None:
-    assert plots.line_chart([("train", "s1", []), ("held-out", "s2", [(0, math.nan)])]) is None
+    assert plots.line_chart([("train", "s1", []), ("kept aside", "s2", [(0, math.nan)])]) is None
 
 
 def test_a_chart_draws_each_line_on_the_shared_axes() -> None:

@@ -45,7 +45,7 @@ def test_it_takes_a_clean_reference(file, examiner, tmp_path):
 def test_a_bad_line_is_named_and_nothing_is_published(file, examiner):
     file.write_text(file.read_text(encoding="utf-8-sig") + '\n{"question": "Why?"}\n')
     with pytest.raises(
-        CommandError, match="Nothing was published.\nline 7, answer is missing or empty; accepted: some text"
+        CommandError, match="Nothing was published.\nline 7, answer: It is missing or empty. Write some text."
     ):
         call(file, examiner)
     assert not BenchmarkVersion.objects.exists()

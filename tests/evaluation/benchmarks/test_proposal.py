@@ -100,15 +100,15 @@ def test_a_proposal_whose_mail_is_missing_is_refused(examiner):
     )  # fmt: skip
     tasks.import_proposed(str(proposal.pk))
     proposal.refresh_from_db()
-    assert proposal.reasons[0]["message"] == "did not reach the vault"
+    assert proposal.reasons[0]["message"] == "It did not reach the vault."
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("text", "changes", "words"),
     [
-        ('{"question": "Why?"', {}, "line 1 is no JSON"),
-        ('{"question": "Why?"}', {}, "line 1, answer is missing"),
+        ('{"question": "Why?"', {}, "line 1: It is no JSON."),
+        ('{"question": "Why?"}', {}, "line 1, answer: It is missing"),
         (LINES, {"kind": "safety"}, "refusal for safety probes"),
         (LINES, {"points": "0"}, "greater than or equal"),
         (LINES, {"name": "not a name"}, "valid"),

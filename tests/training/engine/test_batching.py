@@ -19,7 +19,7 @@ def test_every_batch_holds_the_same_share_of_replay(pairs, replay, size, seed):
         batch = plan.batch(step)
         assert len([i for i in batch if i < pairs]) == plan.pairs_per_batch
         assert len([i for i in batch if i >= pairs]) == plan.replay_per_batch
-        assert not set(batch) & set(plan.heldout)
+        assert not set(batch) & set(plan.kept_aside)
 
 
 @given(pairs=st.integers(1, 60), seed=st.integers(0, 99))

@@ -50,10 +50,10 @@ def test_a_run_leaves_its_files(finished):
     metrics = lines(finished / "metrics.jsonl")
     assert [line["step"] for line in metrics] == list(range(1, 41))
     assert set(metrics[0]) == {
-        "step", "total", "epoch", "loss", "ce", "kl", "replay_loss", "heldout_loss", "lr", "seconds",
+        "step", "total", "epoch", "loss", "ce", "kl", "replay_loss", "kept_aside_loss", "lr", "seconds",
     }  # fmt: skip
     assert metrics[-1]["ce"] < metrics[0]["ce"]
-    assert metrics[0]["heldout_loss"] is None and metrics[2]["heldout_loss"] > 0
+    assert metrics[0]["kept_aside_loss"] is None and metrics[2]["kept_aside_loss"] > 0
     assert {path.name for path in (finished / "checkpoints").iterdir()} == {"step-30", "step-35"}
     assert {path.name for path in (finished / "adapter").iterdir()} == {
         "adapter_config.json",

@@ -7,16 +7,16 @@ from hypothesis import strategies as st
 from training.monitoring.chart import loss_series, newest, thin
 
 METRICS = [
-    {"step": 1, "ce": 3.0, "replay_loss": None, "heldout_loss": None, "kl": 0.0},
-    {"step": 2, "ce": 2.0, "replay_loss": 1.5, "heldout_loss": None, "kl": 0.01},
-    {"step": 3, "ce": float("nan"), "replay_loss": 1.4, "heldout_loss": 2.5, "kl": 0.02},
+    {"step": 1, "ce": 3.0, "replay_loss": None, "kept_aside_loss": None, "kl": 0.0},
+    {"step": 2, "ce": 2.0, "replay_loss": 1.5, "kept_aside_loss": None, "kl": 0.01},
+    {"step": 3, "ce": float("nan"), "replay_loss": 1.4, "kept_aside_loss": 2.5, "kl": 0.02},
 ]
 
 
 def test_each_loss_is_a_line_of_what_was_measured():
     assert loss_series(METRICS) == [
         ("train", "s1 raw", [(1.0, 3.0), (2.0, 2.0)]),
-        ("held-out", "s2", [(3.0, 2.5)]),
+        ("kept aside", "s2", [(3.0, 2.5)]),
         ("replay", "s3", [(2.0, 1.5), (3.0, 1.4)]),
     ]
 
