@@ -51,5 +51,11 @@ class Conflict(Refused):
     status = 409
 
 
+class Forbidden(Refused):
+    """Somebody else may do this: another role, or a second person."""
+
+    status = 403
+
+
 class Unreachable(Exception):
     """A part of the system does not answer. Nothing was written; the same request may be repeated."""

@@ -20,7 +20,7 @@ from django.utils import timezone
 
 from audit.actions import record
 from cftapp.base.actors import Actor
-from cftapp.base.refusal import Refused
+from cftapp.base.refusal import Conflict, Refused
 from curation.batches.row_files import BadFile, Mark, format_of
 from curation.models import RANGE_ROWS, BatchPart, BatchScreening
 
@@ -46,13 +46,15 @@ def queue_batch(input_name: str, output_name: str, *, range_rows: int = RANGE_RO
     check_name("input_name", input_name)
     check_name("output_name", output_name)
     if input_name == output_name:
-        raise Refused.because("output_name", "This is the input itself.", "Name another file.")
+        raise Refused.because("output_name", "The report would replace its input.", "Name another file.")
     if not 1 <= range_rows <= MOST_RANGE_ROWS:
-        raise Refused.because("range_rows", f"{range_rows} rows a task.", f"Between 1 and {MOST_RANGE_ROWS:,}.")
+        raise Refused.because(
+            "range_rows", f"A task cannot have {range_rows} rows.", f"Give a number from 1 to {MOST_RANGE_ROWS:,}."
+        )
     try:
         return _queue(input_name, output_name, range_rows, by)
     except IntegrityError as problem:
-        raise Refused.because(
+        raise Conflict.because(
             "output_name", f"A batch that has not ended writes {output_name}.", "Wait for it, or name another file."
         ) from problem
 
@@ -62,7 +64,9 @@ def check_name(field: str, name: str) -> None:
     path = PurePosixPath(name)
     hidden = any(part.startswith(".") for part in path.parts)
     if not name or name != str(path) or len(name) > 200 or path.is_absolute() or hidden or "\0" in name or "\\" in name:
-        raise Refused.because(field, f"{name!r} is no file below CFT_VAR/batches.", "Such as july/rows.jsonl.")
+        raise Refused.because(
+            field, f"{name!r} is no file below CFT_VAR/batches.", "Name one, such as july/rows.jsonl."
+        )
     try:
         format_of(path)
     except BadFile as problem:

@@ -177,8 +177,8 @@ class Distinct:
         `alive` is called every now and then while the file is read again.
         """
         ordered = np.sort(np.frombuffer(self._fingerprints, np.uint64))
-        repeated = {int(one) for one in ordered[1:][ordered[1:] == ordered[:-1]]}
-        places = (at for at, one in enumerate(self._fingerprints) if one in repeated)
+        repeated = {int(fingerprint) for fingerprint in ordered[1:][ordered[1:] == ordered[:-1]]}
+        places = (at for at, fingerprint in enumerate(self._fingerprints) if fingerprint in repeated)
         if not repeated:
             return
         seen: dict[str, int] = {}
@@ -294,7 +294,7 @@ def ranges_of(path: Path, size: int, alive: Callable[[], object] = silent) -> tu
         except pa.ArrowException as problem:
             raise BadFile(f"{path}: it is no Parquet file: {str(problem).splitlines()[0]}.") from problem
         return [Mark(first, first) for first in range(0, rows, size)], rows
-    marks, rows, offset, told = [], 0, 0, 0
+    marks, rows, offset, reported = [], 0, 0, 0
     with opened(path) as file:
         for before, line in enumerate(file):
             if line.strip():
@@ -302,7 +302,7 @@ def ranges_of(path: Path, size: int, alive: Callable[[], object] = silent) -> tu
                     marks.append(Mark(rows, before, offset))
                 rows += 1
             offset += len(line)
-            if offset - told >= PIECE:
-                told = offset
+            if offset - reported >= PIECE:
+                reported = offset
                 alive()
     return marks, rows

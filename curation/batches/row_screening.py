@@ -42,8 +42,10 @@ class Tally:
                 self.methods[record["method"]] += 1
 
     def __str__(self) -> str:
-        found = ", ".join(f"{method} {count:,}" for method, count in sorted(self.methods.items()))
-        return f"{self.rows - self.blocked:,} clean, {self.blocked:,} blocked" + (f" ({found})" if found else "")
+        by_method = ", ".join(f"{method} {count:,}" for method, count in sorted(self.methods.items()))
+        return f"{self.rows - self.blocked:,} clean, {self.blocked:,} blocked" + (
+            f" ({by_method})" if by_method else ""
+        )
 
 
 def chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
@@ -63,26 +65,26 @@ def chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
 def screened(rows: Iterable[Row], registry: "Registry", ids: Mapping[str, Id] | None = None) -> Iterator[list[Record]]:
     """The verdicts of the rows, chunk by chunk, in order. `ids`: what the registry's item ids are called outside."""
     for chunk in chunks(rows):
-        found = registry.screen([(row.prompt, row.answer) for row in chunk], spans=False)
-        yield [verdict_of(row, one, registry.number, ids) for row, one in zip(chunk, found, strict=True)]
+        overlaps = registry.screen([(row.prompt, row.answer) for row in chunk], spans=False)
+        yield [verdict_of(row, overlap, registry.number, ids) for row, overlap in zip(chunk, overlaps, strict=True)]
 
 
-def verdict_of(row: Row, found: "Overlap", epoch: int, ids: Mapping[str, Id] | None = None) -> Record:
+def verdict_of(row: Row, overlap: "Overlap", epoch: int, ids: Mapping[str, Id] | None = None) -> Record:
     """One line of a report. A clean row names no item and no method; its score is its containment.
 
     Compared with items of one's own (`ids`) it tells all; compared with the exam, a clean row's measures stay coarse.
     """
-    blocked = found.blocked
-    item: Id | None = found.item_id if blocked else None
-    told = float if blocked or ids is not None else coarse
+    blocked = overlap.blocked
+    item: Id | None = overlap.item_id if blocked else None
+    rounded = float if blocked or ids is not None else coarse
     return {
         "id": row.id,
         "verdict": BLOCKED if blocked else CLEAN,
-        "method": found.method if blocked else "",
-        "score": told(found.score),
-        "limit": float(found.limit),
+        "method": overlap.method if blocked else "",
+        "score": rounded(overlap.score),
+        "limit": float(overlap.limit),
         "item_id": ids[str(item)] if blocked and ids is not None else item,
-        "scores": {name: told(value) for name, value in found.scores.items() if math.isfinite(value)},
+        "scores": {name: rounded(value) for name, value in overlap.scores.items() if math.isfinite(value)},
         "epoch": epoch,
     }
 

@@ -82,7 +82,7 @@ def about(pk: int) -> dict[str, Any]:
     done = shown.parts.done_ranges()
     rows = shown.rows or 0 if shown.state == BatchScreening.State.FINISHED else done.row_count()
     blocked = shown.blocked if shown.state == BatchScreening.State.FINISHED else done.blocked_rows()
-    methods = sorted(blocked.items(), key=lambda found: -found[1])
+    methods = sorted(blocked.items(), key=lambda count: -count[1])
     return {
         "batch": shown,
         "live": not shown.ended,

@@ -94,7 +94,7 @@ def forget_if_ended(batch: BatchScreening) -> None:
 
 def forget_ended() -> None:
     """Remove what was left by workers that were killed before they could."""
-    left = {int(one.name) for one in (folder() / PARTS).glob("*") if one.name.isdecimal()}
+    left = {int(path.name) for path in (folder() / PARTS).glob("*") if path.name.isdecimal()}
     for batch in BatchScreening.objects.filter(pk__in=left, state__in=ENDED) if left else ():
         forget(batch)
 
@@ -118,7 +118,7 @@ def plan(part: BatchPart, by: str) -> list[int]:
     if not rows:
         raise BadFile(f'{source.name}: it holds no rows: give one {{"id", "text"}} a line.')
     parts = actions.start_batch(part, input_sha256=sha256, marks=marks, rows=rows, by=by)
-    return [one.pk for one in parts]
+    return [each.pk for each in parts]
 
 
 def input_of(batch: BatchScreening) -> Path:

@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 
 from audit.actions import record
 from cftapp.base.actors import Actor
-from cftapp.base.refusal import Refused
+from cftapp.base.refusal import Conflict, Refused
 from curation.datasets import freezing
 from curation.models import Dataset, ReplayRow
 from curation.triage import reviewing
@@ -24,12 +24,12 @@ def import_replay_rows(rows: Iterable[Mapping[str, Any]], *, by: Actor) -> int:
     Each row has `skill`, `prompt`, `answer` and perhaps `is_refusal` (by default: whether the skill is "refusal").
     They wait for the screener before they train.
     """
-    made = {one.row_hash: one for one in map(freezing.replay_row, rows)}
-    known = set(ReplayRow.objects.filter(row_hash__in=list(made)).values_list("row_hash", flat=True))
-    fresh = [one for key, one in made.items() if key not in known]
+    by_hash = {row.row_hash: row for row in map(freezing.replay_row, rows)}
+    known = set(ReplayRow.objects.filter(row_hash__in=list(by_hash)).values_list("row_hash", flat=True))
+    fresh = [row for row_hash, row in by_hash.items() if row_hash not in known]
     if fresh:
         ReplayRow.objects.bulk_create(fresh, ignore_conflicts=True, batch_size=2000)
-        root = freezing.root_of_hashes([one.row_hash for one in fresh])
+        root = freezing.root_of_hashes([row.row_hash for row in fresh])
         record("replay.imported", by=by, detail={"rows": len(fresh), "root": root})
     return len(fresh)
 
@@ -50,9 +50,9 @@ def freeze_dataset(name: str, recipe: Mapping[str, Any], *, by: User) -> Dataset
 def _freeze(name: str, recipe: Mapping[str, Any], by: User) -> Dataset:
     plan = freezing.plan(freezing.parsed(recipe), lock=True)
     if not name.strip():
-        raise Refused.because("name", "A dataset needs a name.", "Such as 'Week 47 corrections'.")
+        raise Refused.because("name", "A dataset needs a name.", "Give it one, such as 'Week 47 corrections'.")
     if not plan.rows:
-        raise Refused.because("recipe", "No row is left to freeze.", plan.why_empty())
+        raise Conflict.because("recipe", "No row is left to freeze.", plan.why_empty())
     freezing.refuse_too_little_replay(plan)
     dataset = freezing.store(name.strip(), plan, by)
     pairs = [("pair", row.pair_id) for row in plan.rows if row.pair_id]

@@ -129,19 +129,19 @@ def report(facts: Facts) -> dict[str, Any]:
 
 def methods(limits: Mapping[str, float], measured: Measured) -> dict[str, dict[str, Any]]:
     """Every method: what it compares, from where on it blocks, and how many of the pairs taken it looked at."""
-    told = {}
+    described = {}
     for name, (what, limit) in METHODS.items():
-        told[name] = {
+        described[name] = {
             "what": what,
             "limit": limits.get(limit) if limit else 1.0,
             "pairs": measured.by_measure.get(name, 0),
         }
-    return told
+    return described
 
 
 def left_out(facts: Facts) -> dict[str, Any]:
     """What fell out of this dataset: by reason, by method and benchmark, and row by row."""
-    dropped = sorted(facts.dropped, key=lambda one: one[0])
+    dropped = sorted(facts.dropped, key=lambda pair: pair[0])
     overlapping = [more for _, reason, more in dropped if reason == "overlap"]
     return {
         "dropped": tally(reason for _, reason, _ in dropped),
@@ -164,32 +164,32 @@ def stream(caught: Iterable[Caught], screened: int) -> dict[str, Any]:
     return {
         "screened": screened,
         "by_check": summed((row.check, row.rows) for row in rows),
-        "overlap_by_method": summed((one.method, one.rows) for one in overlapping),
-        "overlap_by_benchmark": summed((one.benchmark, one.rows) for one in overlapping),
+        "overlap_by_method": summed((row.method, row.rows) for row in overlapping),
+        "overlap_by_benchmark": summed((row.benchmark, row.rows) for row in overlapping),
     }
 
 
 def not_checked(facts: Facts) -> list[str]:
     """What nobody should believe was checked, in sentences."""
     measured, epoch = facts.measured, facts.epoch
-    told = []
+    sentences = []
     without = measured.pairs - measured.by_measure.get("meaning", 0)
     if without:
         why = "of another script, or found by n-grams before" if measured.encoders else "no embedding model took part"
-        told.append(
+        sentences.append(
             f"Meaning: {without} of {measured.pairs} pairs were not compared by meaning ({why}), so a rewording that"
             " shares few words with an item would not be found in them."
         )
     for part, count in sorted(measured.unread.items()):
-        told.append(f"Not compared with the exam: {part.replace('_', ' ')} ({count} pairs).")
+        sentences.append(f"Not compared with the exam: {part.replace('_', ' ')} ({count} pairs).")
     if epoch.unprotected_items:
-        told.append(
+        sentences.append(
             f"{epoch.unprotected_items} of {epoch.items} items are too short, or of too common words, for rare n-grams:"
             " they are found word for word" + ("." if without else ", and by meaning.")
         )
-    told.append("Translations of an item into another language.")
-    told.append("The answers that pairs reject: they are unlearned, and were not compared with the exam.")
-    return told
+    sentences.append("Translations of an item into another language.")
+    sentences.append("The answers that pairs reject: they are unlearned, and were not compared with the exam.")
+    return sentences
 
 
 def tally(values: Iterable[str]) -> dict[str, int]:

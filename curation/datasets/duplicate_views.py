@@ -20,18 +20,18 @@ def duplicates(request: HttpRequest) -> HttpResponse:
     method = request.GET.get("method", "")
     method = method if method in Duplicate.Method.values else ""
     kept = request.GET.get("kept", "")
-    found = Duplicate.objects.filter(method=method) if method else Duplicate.objects.all()
-    groups = Case.objects.filter(Exists(found.filter(kept=OuterRef("pk")))).order_by("-pk")
+    of_method = Duplicate.objects.filter(method=method) if method else Duplicate.objects.all()
+    groups = Case.objects.filter(Exists(of_method.filter(kept=OuterRef("pk")))).order_by("-pk")
     if kept.isdecimal() and len(kept) < 19:
         groups = groups.filter(pk=kept)
-    joined = found.select_related("case__correction__interaction", "case__correction__pair").order_by("case_id")
+    joined = of_method.select_related("case__correction__interaction", "case__correction__pair").order_by("case_id")
     rows = groups.select_related("correction__interaction", "correction__pair").prefetch_related(
         Prefetch("duplicates", joined[:SHOWN], to_attr="dropped")
     )
     paginator = Paginator(rows, A_PAGE)
     paginator.count = groups.capped_count()
     page = paginator.get_page(request.GET.get("page"))
-    sizes = found.filter(kept__in=[case.pk for case in page]).values_list("kept").annotate(rows=Count("pk"))
+    sizes = of_method.filter(kept__in=[case.pk for case in page]).values_list("kept").annotate(rows=Count("pk"))
     counts = dict(sizes.order_by())
     return render(
         request,

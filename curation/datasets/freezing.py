@@ -10,7 +10,7 @@ from django.db.models import Value
 from django.utils import timezone
 
 from audit import merkle
-from cftapp.base.refusal import Blocked, Refused
+from cftapp.base.refusal import Blocked, Conflict, Refused
 from curation.checks.identity import as_uuid, row_hash
 from curation.datasets import decontamination_report, report_facts, selection
 from curation.datasets.plan import Plan, PlannedRow
@@ -34,7 +34,7 @@ def plan(recipe: Recipe, *, lock: bool = False) -> Plan:
     """Select rows. With `lock`, the pairs are locked so that no undo or withdrawal slips in between."""
     epoch = RegistryEpoch.objects.current()
     if epoch is None:
-        raise Refused.because(
+        raise Conflict.because(
             "epoch", "No benchmark is published, so nothing is screened.", "Publish a benchmark first."
         )
     if unknown := unknown_pairs(recipe.exclude):
@@ -46,7 +46,7 @@ def plan(recipe: Recipe, *, lock: bool = False) -> Plan:
     taken, left_out = selection.select_pairs(lessons, recipe)
     made.dropped |= {pk: (reason, {}) for pk, reason in left_out.items()}
     made.dropped |= duplicates_of(lessons, recipe)
-    made.subjects = Counter(one.subject for one in taken)
+    made.subjects = Counter(lesson.subject for lesson in taken)
     replay = plan_replay(taken, made) if taken or recipe.replay_count else []
     for row in selection.order([*taken, *replay], recipe):
         if isinstance(row, Lesson):
@@ -58,13 +58,13 @@ def plan(recipe: Recipe, *, lock: bool = False) -> Plan:
 
 def unknown_pairs(ids: Sequence[str]) -> list[str]:
     """Those that are the id of no pair, whatever its state: a slip there would let a pair in that was to stay out."""
-    keys = {id_: as_uuid(id_) for id_ in ids}
-    found = set(Pair.objects.filter(pk__in={key for key in keys.values() if key}).values_list("pk", flat=True))
-    return [one for one, key in keys.items() if key not in found]
+    keys = {text: as_uuid(text) for text in ids}
+    known = set(Pair.objects.filter(pk__in={key for key in keys.values() if key}).values_list("pk", flat=True))
+    return [text for text, key in keys.items() if key not in known]
 
 
 def no_such_pairs(ids: Sequence[str]) -> str:
-    named = ", ".join(f"“{id_[:60]}”" for id_ in ids[:5])
+    named = ", ".join(f"“{text[:60]}”" for text in ids[:5])
     return f"No pair has the id {named}" + (f" (and {len(ids) - 5} more)." if len(ids) > 5 else ".")
 
 
@@ -127,9 +127,9 @@ def trainable(pairs: Sequence[Pair], made: Plan) -> list[Lesson]:
 
 def links_of(pairs: Sequence[Pair]) -> dict[Any, Link]:
     """What screening found to be the same lesson, by correction; not where two people said that it is another."""
-    found = Duplicate.objects.filter(case__correction__pair__in=[pair.pk for pair in pairs])
-    found = found.exclude(covered("case_id", Value("duplicate")))
-    columns = found.values_list("case__correction_id", "kept_id", "method", "score")
+    duplicates = Duplicate.objects.filter(case__correction__pair__in=[pair.pk for pair in pairs])
+    duplicates = duplicates.exclude(covered("case_id", Value("duplicate")))
+    columns = duplicates.values_list("case__correction_id", "kept_id", "method", "score")
     return {correction: Link(kept, method, score) for correction, kept, method, score in columns}
 
 
@@ -137,8 +137,11 @@ def duplicates_of(lessons: Sequence[Lesson], recipe: Recipe) -> dict[str, tuple[
     """The lessons dropped as duplicates, with the pair that is kept instead."""
     doubles = selection.duplicates_among(selection.offered(lessons, recipe)[0], recipe)
     return {
-        pk: ("duplicate", {"method": one.method, "score": one.score, "case": one.kept.case, "kept": one.kept.id})
-        for pk, one in doubles.items()
+        pk: (
+            "duplicate",
+            {"method": double.method, "score": double.score, "case": double.kept.case, "kept": double.kept.id},
+        )
+        for pk, double in doubles.items()
     }
 
 
@@ -196,10 +199,10 @@ def store(name: str, made: Plan, by: User) -> Dataset:
 
 def refuse_changed_report(dataset: Dataset) -> None:
     """Raise Refused where the stored report is not the one that the dataset was frozen with."""
-    if (found := decontamination_report.digest(dataset.report)) != dataset.report_sha256:
+    if (actual := decontamination_report.digest(dataset.report)) != dataset.report_sha256:
         raise Refused.because(
             "dataset",
-            f"The decontamination report of dataset {dataset.pk} hashes to {found}, not to"
+            f"The decontamination report of dataset {dataset.pk} hashes to {actual}, not to"
             f" {dataset.report_sha256 or 'anything known'}: it was changed after the freeze.",
             "Freeze a dataset again, and find out who changed it.",
         )
@@ -209,7 +212,7 @@ def refuse_too_little_replay(made: Plan) -> None:
     """Raise Refused where replay rows are missing because they wait for the screener: a run without them forgets."""
     waiting = made.replay_dropped["epoch"]
     if waiting and made.replay_count < made.replay_wanted:
-        raise Refused.because(
+        raise Conflict.because(
             "replay",
             f"{waiting} replay rows are not compared with the newest benchmarks yet, and {made.replay_wanted} are"
             f" wanted; {made.replay_count} can be taken.",
@@ -227,7 +230,7 @@ def refuse_exam(dataset: Dataset) -> None:
             "Freeze a dataset again: it leaves them out.",
         )
     if count := rows.unscreened().count():
-        raise Refused.because(
+        raise Conflict.because(
             "dataset",
             f"{count} rows of dataset {dataset.pk} are not compared with the newest benchmarks yet.",
             "Try again in a moment: they are being screened.",

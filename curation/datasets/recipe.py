@@ -117,7 +117,7 @@ def check(name: str, value: Any) -> str:
             isinstance(w, int | float) and not isinstance(w, bool) and w >= 0 for w in value.values()
         )
         return "" if good else "a weight of 0 or more for each reason, such as {'wrong_fact': 1}"
-    good = isinstance(value, list) and all(isinstance(one, str) for one in value)
+    good = isinstance(value, list) and all(isinstance(entry, str) for entry in value)
     return "" if good else "a list of ids of pairs"
 
 

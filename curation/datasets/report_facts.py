@@ -54,11 +54,11 @@ def epoch_of(epoch: RegistryEpoch) -> decontamination_report.Epoch:
 
 def measured(pairs: Sequence[UUID]) -> decontamination_report.Measured:
     """Which measures looked at these pairs, as screening left it in their findings."""
-    found = Blocker.objects.filter(case__correction__pair__in=pairs, check_name=Blocker.Check.OVERLAP)
+    findings = Blocker.objects.filter(case__correction__pair__in=pairs, check_name=Blocker.Check.OVERLAP)
     measures: Counter[str] = Counter()
     unread: Counter[str] = Counter()
     encoders: set[str] = set()
-    for evidence in found.values_list("evidence", flat=True).iterator(chunk_size=5_000):
+    for evidence in findings.values_list("evidence", flat=True).iterator(chunk_size=5_000):
         measures.update(set(evidence.get("scores", {})) & decontamination_report.METHODS.keys())
         # A word-for-word look at short items comes with the look at whole ones, and has no score of its own.
         measures["sequence"] += "exact" in evidence.get("scores", {}) and "sequence" not in evidence["scores"]
@@ -74,8 +74,8 @@ def caught() -> list[decontamination_report.Caught]:
     )
     counted = groups.annotate(rows=Count("pk")).order_by("check_name", "method", "benchmark")
     return [
-        decontamination_report.Caught(one["check_name"], one["method"] or "", one["benchmark"] or "", one["rows"])
-        for one in counted
+        decontamination_report.Caught(row["check_name"], row["method"] or "", row["benchmark"] or "", row["rows"])
+        for row in counted
     ]
 
 
@@ -99,7 +99,7 @@ def let_pass(pairs: Sequence[UUID]) -> list[dict[str, Any]]:
         for case, overrides in held.items()
         for override in override_rules.by_finding(by_case.get(case, []), overrides).values()
     ]
-    return list(listed(sorted(standing, key=lambda one: one.pk), cases))
+    return list(listed(sorted(standing, key=lambda override: override.pk), cases))
 
 
 def listed(overrides: Iterable[Override], pairs: dict[int, UUID]) -> Iterable[dict[str, Any]]:

@@ -61,17 +61,17 @@ def select_pairs(lessons: Sequence[Lesson], recipe: Recipe) -> tuple[list[Lesson
     doubles = duplicates_among(candidates, recipe)
     left_out |= dict.fromkeys(doubles, "duplicate")
     drawn = weighted_order([candidate for candidate in candidates if candidate.id not in doubles], recipe)
-    cap = subject_cap(Counter(one.subject for one in drawn), recipe)
+    cap = subject_cap(Counter(lesson.subject for lesson in drawn), recipe)
     taken: list[Lesson] = []
-    held: Counter[str] = Counter()
-    for one in drawn:
-        if held[one.subject] >= cap:
-            left_out[one.id] = "subject_cap"
+    of_subject: Counter[str] = Counter()
+    for lesson in drawn:
+        if of_subject[lesson.subject] >= cap:
+            left_out[lesson.id] = "subject_cap"
         elif recipe.max_pairs is not None and len(taken) >= recipe.max_pairs:
-            left_out[one.id] = "max_pairs"
+            left_out[lesson.id] = "max_pairs"
         else:
-            held[one.subject] += 1
-            taken.append(one)
+            of_subject[lesson.subject] += 1
+            taken.append(lesson)
     return taken, left_out
 
 
@@ -95,17 +95,17 @@ def duplicates_among(lessons: Sequence[Lesson], recipe: Recipe) -> dict[str, Dro
     """
     dropped: dict[str, Dropped] = {}
     first: dict[str, Lesson] = {}
-    for one in lessons:
-        if first.setdefault(one.text_hash, one) is not one:
-            dropped[one.id] = Dropped(first[one.text_hash], "exact", 1.0)
-    by_case = {one.case: one for one in first.values()}
-    for one in sorted(first.values(), key=lambda lesson: lesson.case):
-        kept = by_case.get(one.twin.kept) if one.twin and one.twin.method in REACH[recipe.duplicates] else None
-        if one.twin is None or kept is None or kept.id in dropped:
+    for lesson in lessons:
+        if first.setdefault(lesson.text_hash, lesson) is not lesson:
+            dropped[lesson.id] = Dropped(first[lesson.text_hash], "exact", 1.0)
+    by_case = {lesson.case: lesson for lesson in first.values()}
+    for lesson in sorted(first.values(), key=lambda lesson: lesson.case):
+        kept = by_case.get(lesson.twin.kept) if lesson.twin and lesson.twin.method in REACH[recipe.duplicates] else None
+        if lesson.twin is None or kept is None or kept.id in dropped:
             continue
-        if kept.case > one.case and kept.twin is not None:
+        if kept.case > lesson.case and kept.twin is not None:
             continue  # which of the two goes is not decided yet: it will be the later one
-        dropped[one.id] = Dropped(kept, one.twin.method, one.twin.score)
+        dropped[lesson.id] = Dropped(kept, lesson.twin.method, lesson.twin.score)
     return dropped
 
 
@@ -114,8 +114,8 @@ def duplicate_groups(dropped: Iterable[tuple[str, str, Mapping[str, Any]]]) -> l
     groups: dict[int, list[dict[str, Any]]] = defaultdict(list)
     for pair, reason, more in dropped:
         if reason == "duplicate" and "case" in more:
-            found = {"method": more.get("method", "exact"), "score": more.get("score", 1.0)}
-            groups[more["case"]].append({"pair": pair, **found})
+            how = {"method": more.get("method", "exact"), "score": more.get("score", 1.0)}
+            groups[more["case"]].append({"pair": pair, **how})
     return [{"kept_case": case, "dropped": rows} for case, rows in sorted(groups.items())]
 
 
@@ -123,7 +123,7 @@ def weighted_order(lessons: Sequence[Lesson], recipe: Recipe) -> list[Lesson]:
     """A random order in which heavier reasons come earlier (Efraimidis and Spirakis 2006: largest u^(1/w) first)."""
     rng = random.Random(f"pairs-{recipe.seed}")
     keyed = [(rng.random() ** (1 / recipe.weights.get(lesson.reason, 1.0)), lesson) for lesson in lessons]
-    return [one for _, one in sorted(keyed, key=lambda pair: (-pair[0], pair[1].id))]
+    return [lesson for _, lesson in sorted(keyed, key=lambda draw: (-draw[0], draw[1].id))]
 
 
 def subject_cap(counts: Mapping[str, int], recipe: Recipe) -> int:

@@ -113,14 +113,14 @@ def dataset(request: HttpRequest, pk: int) -> HttpResponse:
 def dataset_report(request: HttpRequest, pk: int) -> HttpResponse:
     """The decontamination report, to be read and printed, and whether it is the one of the freeze."""
     shown = get_object_or_404(Dataset.objects.select_related("frozen_by"), pk=pk)
-    found = decontamination_report.digest(shown.report)
-    told = shown.report.get("methods", {})
+    actual = decontamination_report.digest(shown.report)
+    methods = shown.report.get("methods", {})
     context = {
         "dataset": shown,
         "report": shown.report,
-        "methods": [(name, told[name]) for name in decontamination_report.METHODS if name in told],
-        "found": found,
-        "intact": found == shown.report_sha256,
+        "methods": [(name, methods[name]) for name in decontamination_report.METHODS if name in methods],
+        "actual": actual,
+        "intact": actual == shown.report_sha256,
     }
     return render(request, "curation/datasets/report.html", context)
 
@@ -157,7 +157,7 @@ def freeze(request: HttpRequest) -> HttpResponse:
     context = {"form": form, "plan": plan, "problem": problem or reason, "presets": form["preset"]}
     if previewing and request.htmx:  # type: ignore[attr-defined]
         return render(request, "curation/datasets/preview.html", context)
-    status = 409 if problem else 422 if form.errors and not previewing else 200
+    status = problem.status if problem else 422 if form.errors and not previewing else 200
     return render(request, "curation/datasets/freeze.html", context, status=status)
 
 

@@ -172,8 +172,8 @@ class Case(models.Model):
     @property
     def feedback(self) -> Correction | BugReport | TasteNote | Comment:
         """The feedback itself (a query unless it was joined)."""
-        found: Correction | BugReport | TasteNote | Comment = getattr(self, self.kind)
-        return found
+        given_feedback: Correction | BugReport | TasteNote | Comment = getattr(self, self.kind)
+        return given_feedback
 
     @property
     def blocked(self) -> bool:

@@ -24,10 +24,10 @@ class DatasetRowQuerySet(models.QuerySet):
 
     def overlapping(self) -> Self:
         """Found to overlap with the exam since it was frozen, and no override covers that."""
-        found = Blocker.objects.stopping().filter(
+        overlaps_now = Blocker.objects.stopping().filter(
             case__correction=OuterRef("pair__correction"), check_name=Blocker.Check.OVERLAP
         )
-        return self.filter(Q(replay_row__overlaps=True) | Exists(found))
+        return self.filter(Q(replay_row__overlaps=True) | Exists(overlaps_now))
 
 
 class ReplayRowQuerySet(models.QuerySet):

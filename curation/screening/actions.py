@@ -26,14 +26,14 @@ def open_case(kind: str, feedback_id: object, *, followers: int = 0, by: Actor) 
     With `followers`, up to so many of its kind that came after it get theirs in the same event.
     """
     if kind not in KINDS:
-        raise Refused.because("kind", f"{kind!r} is no kind of feedback.", f"One of {', '.join(KINDS)}.")
+        raise Refused.because("kind", f"{kind!r} is no kind of feedback.", f"Give one of: {', '.join(KINDS)}.")
     case, opened = gathering.get_or_open(kind, feedback_id, followers)
     if opened:
         record(
             "case.opened" if len(opened) == 1 else "cases.opened",
             by=by,
-            used=[(kind, getattr(one, f"{kind}_id")) for one in opened],
-            generated=[("case", one.pk) for one in opened],
+            used=[(kind, getattr(new_case, f"{kind}_id")) for new_case in opened],
+            generated=[("case", new_case.pk) for new_case in opened],
         )
     return case
 
@@ -154,10 +154,10 @@ def rescreen_subjects(subject_ids: Sequence[UUID | str], *, by: Actor) -> int:
     outdated = Q(subject__in=consented, findings__blocking=True) | (
         ~Q(subject__in=consented) & Q(findings__blocking=False)
     )
-    found = Case.objects.filter(
+    outdated_cases = Case.objects.filter(
         outdated, findings__check_name="consent", subject_id__in=subject_ids, state=Case.State.OPEN
     )
-    cases = dict(found.select_for_update(of=("self",)).order_by("pk").values_list("pk", "subject_id"))
+    cases = dict(outdated_cases.select_for_update(of=("self",)).order_by("pk").values_list("pk", "subject_id"))
     if cases:
         Case.objects.filter(pk__in=cases).update(state=Case.State.WAITING)
         subjects = [("subject", subject) for subject in sorted(set(cases.values()))]
@@ -230,7 +230,7 @@ def adopt_epoch(
     current, policy = RegistryEpoch.objects.current(), ScreeningPolicy.objects.first()
     if current is not None and number <= current.number:
         raise Refused.because(
-            "number", f"Epoch {number} does not follow epoch {current.number}.", f"At least {current.number + 1}."
+            "number", f"Epoch {number} does not follow epoch {current.number}.", f"Give at least {current.number + 1}."
         )
     epoch = RegistryEpoch.objects.create(
         number=number,

@@ -41,11 +41,11 @@ def get_or_open(kind: str, feedback_id: object, followers: int = 0) -> tuple[Cas
     existing = Case.objects.filter(**{f"{kind}_id": feedback_id}).first()
     if existing is not None:
         return existing, []
-    told = TABLES[kind].objects.select_related("interaction")
-    feedback = told.filter(pk=feedback_id).first()
+    feedback_rows = TABLES[kind].objects.select_related("interaction")
+    feedback = feedback_rows.filter(pk=feedback_id).first()
     if feedback is None:
         raise Refused.because(kind, f"There is no {kind.replace('_', ' ')} {feedback_id}.", "Check the id.")
-    after = told.filter(case__isnull=True, created_at__gte=feedback.created_at).exclude(pk=feedback_id)
+    after = feedback_rows.filter(case__isnull=True, created_at__gte=feedback.created_at).exclude(pk=feedback_id)
     opened = open_for(kind, [feedback, *after.order_by("created_at")[:followers]])
     mine = next((case for case in opened if str(getattr(case, f"{kind}_id")) == str(feedback_id)), None)
     return mine or Case.objects.get(**{f"{kind}_id": feedback_id}), opened
@@ -66,16 +66,16 @@ def open_for(kind: str, feedback: Sequence[Any]) -> list[Case]:
     """Insert the cases that are not there yet, and return those. A case's subject is the origin's: its words count."""
     if not feedback:
         return []
-    origins = origins_of([one.interaction for one in feedback])
+    origins = origins_of([item.interaction for item in feedback])
     cases = [
         Case(
-            **{kind: one},
-            subject_id=origins[one.interaction_id][0],
-            text_hash=text_hash(one.interaction.prompt, one.replacement) if kind == "correction" else "",
+            **{kind: item},
+            subject_id=origins[item.interaction_id][0],
+            text_hash=text_hash(item.interaction.prompt, item.replacement) if kind == "correction" else "",
         )
-        for one in feedback
+        for item in feedback
     ]
-    ids = [one.pk for one in feedback]
+    ids = [item.pk for item in feedback]
     before = set(Case.objects.filter(**{f"{kind}_id__in": ids}).values_list(f"{kind}_id", flat=True))
     Case.objects.bulk_create(cases, ignore_conflicts=True)
     stored = Case.objects.filter(**{f"{kind}_id__in": [pk for pk in ids if pk not in before]})
@@ -144,13 +144,13 @@ class Screened(NamedTuple):
 def screen(cases: Sequence[Case], registry: "Registry") -> Screened:
     """Screen locked cases, store findings and epoch."""
     arrived = [case.pk for case in cases if case.state == Case.State.WAITING and case.correction_id is not None]
-    found = {case.pk: checks.screen(facts) for case, facts in gather(cases, registry)}
-    store(cases, found, registry.number)
-    signatures.keep_found(found)
-    blocking = {pk: [finding for finding in findings if finding.blocking] for pk, findings in found.items()}
+    findings_of = {case.pk: checks.screen(facts) for case, facts in gather(cases, registry)}
+    store(cases, findings_of, registry.number)
+    signatures.keep_found(findings_of)
+    blocking = {pk: [finding for finding in findings if finding.blocking] for pk, findings in findings_of.items()}
     return Screened(
         {pk: findings for pk, findings in blocking.items() if findings},
-        recall_overtaking(arrived, list(found), registry) if arrived else [],
+        recall_overtaking(arrived, list(findings_of), registry) if arrived else [],
     )
 
 
@@ -161,9 +161,9 @@ def recall_overtaking(arrived: Sequence[int], batch: Sequence[int], registry: "R
         return []
     stopped = set(Blocker.objects.stopping().filter(case__in=arrived).values_list("case_id", flat=True))
     left = [pk for pk in arrived if pk not in stopped]
-    found = signatures.overtaking(left, registry.policy, signatures.configured_encoder()) if left else set()
-    held = behind.filter(pk__in=found).order_by("pk").select_for_update(skip_locked=True)
-    recalled = list(held.values_list("pk", flat=True)) if found else []
+    overtaken = signatures.overtaking(left, registry.policy, signatures.configured_encoder()) if left else set()
+    locked = behind.filter(pk__in=overtaken).order_by("pk").select_for_update(skip_locked=True)
+    recalled = list(locked.values_list("pk", flat=True)) if overtaken else []
     Case.objects.filter(pk__in=recalled).update(state=Case.State.WAITING)
     return recalled
 
@@ -183,8 +183,8 @@ def overlapping(blocked: dict[int, list[Finding]]) -> list[int]:
 def gather(cases: Sequence[Case], registry: "Registry") -> Iterable[tuple[Case, Facts]]:
     """The facts about each case: one query each for origins, consent, duplicates and authors, whatever the number."""
     corrections = [case for case in cases if case.correction_id is not None]
-    told = {case.pk: case.correction.interaction for case in corrections}  # type: ignore[union-attr]
-    origins = origins_of(told.values())
+    interaction_of = {case.pk: case.correction.interaction for case in corrections}  # type: ignore[union-attr]
+    origins = origins_of(interaction_of.values())
     consents = consented({origin[0] for origin in origins.values()})
     twins = twins_of(corrections, registry)
     authors, all_pairs = pairs_by_author({case.subject_id for case in corrections})
@@ -193,7 +193,7 @@ def gather(cases: Sequence[Case], registry: "Registry") -> Iterable[tuple[Case, 
         if case.correction is None:
             yield case, Facts(kind=case.kind)
             continue
-        interaction = told[case.pk]
+        interaction = interaction_of[case.pk]
         subject, environment, lane = origins[interaction.pk]
         answer = case.correction.replacement
         yield (
@@ -277,12 +277,12 @@ def pairs_by_author(subjects: set[UUID]) -> tuple[dict[UUID, int], int]:
     return dict(mine), accepted.count()
 
 
-def store(cases: Sequence[Case], found: dict[int, list[Finding]], epoch: int) -> None:
+def store(cases: Sequence[Case], findings_of: dict[int, list[Finding]], epoch: int) -> None:
     """Replace the findings of the cases and mark them, and their pairs, as screened under `epoch`."""
     ids = [case.pk for case in cases]
     Blocker.objects.filter(case__in=ids).delete()
     Blocker.objects.bulk_create(
-        rescanning.row_of(pk, finding) for pk, findings in found.items() for finding in findings
+        rescanning.row_of(pk, finding) for pk, findings in findings_of.items() for finding in findings
     )
     rescanning.mark_screened(ids, epoch)
     if accepted := [case.pk for case in cases if case.verdict == Case.Verdict.ACCEPTED]:

@@ -27,8 +27,8 @@ TRAINS = Q(state=Case.State.OPEN) | Q(state=Case.State.DECIDED, verdict=Case.Ver
 
 def comparable_since(number: int) -> int:
     """The oldest epoch whose findings hold under epoch `number`: itself where none before it measured alike."""
-    found = RegistryEpoch.objects.filter(pk=number).values_list("comparable_since", flat=True).first()
-    return number if found is None else found
+    since = RegistryEpoch.objects.filter(pk=number).values_list("comparable_since", flat=True).first()
+    return number if since is None else since
 
 
 def met_before(number: int) -> Q:
@@ -53,46 +53,48 @@ def next_met_before(number: int, without: Collection[int]) -> list[int]:
 def rescan(cases: Mapping[int, int], registry: "Registry") -> dict[int, Finding]:
     """Compare locked cases with the items newer than their epochs; store what overlaps, and the new epoch."""
     words = {pk: (prompt, answer) for pk, prompt, answer in texts_of(cases)}
-    found = dict(newer(words, cases, registry))
+    overlaps = dict(newer(words, cases, registry))
     blocked = {
-        pk: findings.overlap(Facts("correction", *words[pk], overlap=one)) for pk, one in found.items() if one.blocked
+        pk: findings.overlap(Facts("correction", *words[pk], overlap=overlap))
+        for pk, overlap in overlaps.items()
+        if overlap.blocked
     }
     Blocker.objects.filter(case__in=blocked, check_name=Blocker.Check.OVERLAP).delete()
-    Blocker.objects.bulk_create(row_of(pk, one) for pk, one in blocked.items())
+    Blocker.objects.bulk_create(row_of(pk, finding) for pk, finding in blocked.items())
     mark_screened(list(cases), registry.number)
     mark_pairs(list(cases), registry.number)
     return blocked
 
 
 def texts_of(cases: Iterable[int]) -> Iterable[tuple[int, str, str]]:
-    told = Case.objects.filter(pk__in=list(cases), correction__isnull=False)
-    return told.values_list("pk", "correction__interaction__prompt", "correction__replacement")
+    corrections = Case.objects.filter(pk__in=list(cases), correction__isnull=False)
+    return corrections.values_list("pk", "correction__interaction__prompt", "correction__replacement")
 
 
 def newer(rows: Mapping[int, Texts], epochs: Mapping[int, int], registry: "Registry") -> Iterable[tuple[int, Overlap]]:
     """Case → what its words share with the items that came after its epoch (0: with all)."""
-    for since, some in by_epoch(rows, epochs).items():
-        yield from zip(some, stored_vectors.screen(some, registry, since), strict=True)
+    for since, same_epoch in by_epoch(rows, epochs).items():
+        yield from zip(same_epoch, stored_vectors.screen(same_epoch, registry, since), strict=True)
 
 
 def by_epoch(rows: Mapping[int, Texts], epochs: Mapping[int, int]) -> dict[int, dict[int, Texts]]:
     """The rows, those of one epoch together."""
-    found: dict[int, dict[int, Texts]] = defaultdict(dict)
+    grouped: dict[int, dict[int, Texts]] = defaultdict(dict)
     for pk, words in rows.items():
-        found[epochs[pk]][pk] = words
-    return found
+        grouped[epochs[pk]][pk] = words
+    return grouped
 
 
-def row_of(case_id: int, one: Finding) -> Blocker:
+def row_of(case_id: int, finding: Finding) -> Blocker:
     """The finding as it is stored."""
     return Blocker(
         case_id=case_id,
-        check_name=one.check,
-        blocking=one.blocking,
-        score=one.score,
-        limit=one.limit,
-        message=one.message,
-        evidence=one.evidence,
+        check_name=finding.check,
+        blocking=finding.blocking,
+        score=finding.score,
+        limit=finding.limit,
+        message=finding.message,
+        evidence=finding.evidence,
     )
 
 
@@ -131,16 +133,16 @@ def screen_replay(rows: Sequence[ReplayRow], registry: "Registry") -> dict[int, 
     oldest = comparable_since(registry.number)
     words = {row.pk: (row.prompt, row.answer) for row in rows}
     overlapping: dict[int, Overlap] = {}
-    for since, some in by_epoch(words, {row.pk: epoch_of(row, oldest) for row in rows}).items():
-        found = registry.screen(list(some.values()), since, spans=False)
-        overlapping |= {pk: one for pk, one in zip(some, found, strict=True) if one.blocked}
+    for since, same_epoch in by_epoch(words, {row.pk: epoch_of(row, oldest) for row in rows}).items():
+        overlaps = registry.screen(list(same_epoch.values()), since, spans=False)
+        overlapping |= {pk: overlap for pk, overlap in zip(same_epoch, overlaps, strict=True) if overlap.blocked}
     ids = [row.pk for row in rows]
     ReplayRow.objects.filter(pk__in=ids).update(screened_epoch=registry.number, overlaps=False, overlaps_with="")
     by_benchmark: dict[str, list[Any]] = defaultdict(list)
-    for pk, one in overlapping.items():
-        by_benchmark[one.benchmark].append(pk)
-    for benchmark, named in by_benchmark.items():
-        ReplayRow.objects.filter(pk__in=named).update(overlaps=True, overlaps_with=benchmark[:80])
+    for pk, overlap in overlapping.items():
+        by_benchmark[overlap.benchmark].append(pk)
+    for benchmark, replay_rows in by_benchmark.items():
+        ReplayRow.objects.filter(pk__in=replay_rows).update(overlaps=True, overlaps_with=benchmark[:80])
     return overlapping
 
 

@@ -63,8 +63,8 @@ def scan(check: ReverseCheck, registry: "Registry", limit: int) -> int:
         return advance(check, len(cases))
     rows = next_replay_rows(check, limit)
     if rows:
-        found = registry.screen(list(rows.values()), spans=False)
-        keep(check, "replay_row", blocked(rows, found), last_replay_row=max(rows))
+        overlaps = registry.screen(list(rows.values()), spans=False)
+        keep(check, "replay_row", blocked(rows, overlaps), last_replay_row=max(rows))
     return advance(check, len(rows))
 
 
@@ -97,24 +97,24 @@ def next_texts(rows: Any) -> dict[int, Texts]:
     return texts
 
 
-def blocked(rows: Mapping[int, Texts], found: Sequence["Overlap"]) -> dict[int, "Overlap"]:
+def blocked(rows: Mapping[int, Texts], overlaps: Sequence["Overlap"]) -> dict[int, "Overlap"]:
     """Row → the item that it overlaps with most, where there is one."""
-    return {pk: one for pk, one in zip(rows, found, strict=True) if one.blocked}
+    return {pk: overlap for pk, overlap in zip(rows, overlaps, strict=True) if overlap.blocked}
 
 
-def keep(check: ReverseCheck, kind: str, found: Mapping[int, "Overlap"], **reached: int) -> None:
+def keep(check: ReverseCheck, kind: str, overlaps: Mapping[int, "Overlap"], **reached: int) -> None:
     """Store the matches and how far the scan got."""
-    held = frozen(kind, list(found)) if found else set()
+    frozen_rows = frozen(kind, list(overlaps)) if overlaps else set()
     ReverseMatch.objects.bulk_create(
         ReverseMatch(
             check_run=check,
             **{f"{kind}_id": pk},
-            item=int(one.item_id),
-            method=one.method,
-            score=one.score,
-            frozen=pk in held,
+            item=int(overlap.item_id),
+            method=overlap.method,
+            score=overlap.score,
+            frozen=pk in frozen_rows,
         )
-        for pk, one in found.items()
+        for pk, overlap in overlaps.items()
     )
     for name, value in reached.items():
         setattr(check, name, value)
@@ -138,10 +138,10 @@ def advance(check: ReverseCheck, rows: int) -> int:
 
 def figures(check: ReverseCheck) -> dict[str, int]:
     """Rows compared, rows and items that overlap, and how many of the rows are frozen into datasets."""
-    found = check.matches.values_list("item", "frozen")
+    matches = check.matches.values_list("item", "frozen")
     return {
         "rows": check.rows,
-        "overlapping": len(found),
-        "items": len({item for item, _ in found}),
-        "frozen": sum(held for _, held in found),
+        "overlapping": len(matches),
+        "items": len({item for item, _ in matches}),
+        "frozen": sum(held for _, held in matches),
     }

@@ -116,8 +116,8 @@ def configured_encoder() -> "Encoder | None":
         return None
     from curation.decontamination.engine.encoder import Encoder
 
-    found = Encoder.default(settings.CFT_EMBEDDING_MODEL)
-    return found if found is not None and found.dimensions == DIMENSIONS else None
+    encoder = Encoder.default(settings.CFT_EMBEDDING_MODEL)
+    return encoder if encoder is not None and encoder.dimensions == DIMENSIONS else None
 
 
 def label_of(encoder: "Encoder | None") -> str:
@@ -159,9 +159,9 @@ def twins_of(rows: Mapping[int, Row], policy: "Policy", encoder: "Encoder | None
     exact = asked(EXACT, cases=cases)
     sharing = asked(SHARING, cases=cases, least=duplicates.SHARED_LEAST, most=CANDIDATES)
     nearby = neighbours(cases, policy.semantic_duplicate_limit, encoder)
-    texts = texts_of({other for found in (sharing, nearby) for others in found.values() for other, _ in others})
+    texts = texts_of({other for like in (sharing, nearby) for others in like.values() for other, _ in others})
     answers = other_answers(cases)
-    found: dict[int, Twins] = {}
+    twins: dict[int, Twins] = {}
     gone: set[int] = set()
     for case, row in rows.items():
         left = [without(these.get(case, []), gone) for these in (exact, {} if row.is_long else sharing, nearby)]
@@ -170,10 +170,10 @@ def twins_of(rows: Mapping[int, Row], policy: "Policy", encoder: "Encoder | None
         close = next((twin for twin in best if twin.differs), None) if kept is None else None
         others = tuple(other for other in answers.get(case, ()) if kept is None or other != kept.case)
         methods = 1 if row.is_long else 3 if encoder else 2
-        found[case] = Twins(kept, close, others, duplicates.METHODS[:methods])
+        twins[case] = Twins(kept, close, others, duplicates.METHODS[:methods])
         if kept is not None and kept.method in duplicates.BLOCKING:
             gone.add(case)
-    return found
+    return twins
 
 
 def overtaking(cases: Sequence[int], policy: "Policy", encoder: "Encoder | None") -> set[int]:
@@ -185,20 +185,20 @@ def overtaking(cases: Sequence[int], policy: "Policy", encoder: "Encoder | None"
     sharing = turned(asked(SHARING_BEHIND, cases=list(cases), least=duplicates.SHARED_LEAST, most=CANDIDATES))
     nearby = turned(neighbours(cases, policy.semantic_duplicate_limit, encoder, NEIGHBOURS_BEHIND))
     behind = sharing.keys() | nearby.keys()
-    texts = texts_of(behind.union(case for found in (sharing, nearby) for pairs in found.values() for case, _ in pairs))
-    found = set()
+    texts = texts_of(behind.union(case for like in (sharing, nearby) for pairs in like.values() for case, _ in pairs))
+    overtaken = set()
     for other in behind:
         shared = [] if texts[other].is_long else sharing.get(other, [])
         twins = verified(texts[other], [], shared, nearby.get(other, []), texts, policy)
         if any(not twin.differs for twin in twins):
-            found.add(other)
-    return found
+            overtaken.add(other)
+    return overtaken
 
 
-def turned(found: Found) -> Found:
+def turned(sharing: Found) -> Found:
     """By the other case."""
     by_other: Found = defaultdict(list)
-    for case, others in found.items():
+    for case, others in sharing.items():
         for other, number in others:
             by_other[other].append((case, number))
     return by_other
@@ -215,26 +215,26 @@ def verified(
     row: Row, exact: Candidates, sharing: Candidates, nearby: Candidates, texts: Mapping[int, Row], policy: "Policy"
 ) -> list[Twin]:
     """Twins at or above their limit: equal before nearly equal before equal in meaning, those that differ last."""
-    found = [Twin(case, "exact", 1.0, 1.0) for case, _ in exact]
-    for case, _ in sharing if not found else ():
+    candidates = [Twin(case, "exact", 1.0, 1.0) for case, _ in exact]
+    for case, _ in sharing if not candidates else ():
         alike = duplicates.near(row, texts[case], policy.duplicate_limit)
-        found.append(Twin(case, "near", alike.score, policy.duplicate_limit, alike.why))
-    same = any(twin.score >= twin.limit and not twin.differs for twin in found)
+        candidates.append(Twin(case, "near", alike.score, policy.duplicate_limit, alike.why))
+    same = any(twin.score >= twin.limit and not twin.differs for twin in candidates)
     for case, cosine in nearby if not same else ():
         alike = duplicates.semantic(row, texts[case], cosine, policy.semantic_duplicate_limit)
-        found.append(Twin(case, "semantic", alike.score, policy.semantic_duplicate_limit, alike.why))
-    reached = [twin for twin in found if twin.score >= twin.limit]
+        candidates.append(Twin(case, "semantic", alike.score, policy.semantic_duplicate_limit, alike.why))
+    reached = [twin for twin in candidates if twin.score >= twin.limit]
     return sorted(reached, key=lambda twin: (bool(twin.differs), twin.method, twin.case))
 
 
 def asked(query: str, **values: Any) -> Found:
     """Rows of (case, other case, number), by case."""
-    found: Found = defaultdict(list)
+    matches: Found = defaultdict(list)
     with connection.cursor() as cursor:
         cursor.execute(query, values)
         for case, other, number in cursor.fetchall():
-            found[case].append((other, float(number)))
-    return found
+            matches[case].append((other, float(number)))
+    return matches
 
 
 def bound_searches() -> None:
@@ -255,12 +255,12 @@ def neighbours(cases: Sequence[int], least: float, encoder: "Encoder | None", qu
 
 
 def other_answers(cases: Sequence[int]) -> dict[int, list[int]]:
-    found: dict[int, list[int]] = defaultdict(list)
+    matches: dict[int, list[int]] = defaultdict(list)
     with connection.cursor() as cursor:
         cursor.execute(OTHER_ANSWERS, {"cases": list(cases)})
         for case, other in cursor.fetchall():
-            found[case].append(other)
-    return found
+            matches[case].append(other)
+    return matches
 
 
 def texts_of(cases: Iterable[int]) -> dict[int, Row]:
@@ -284,9 +284,9 @@ def unsigned(after: int, limit: int, encoder: "Encoder | None") -> list[int]:
         return [case for (case,) in cursor.fetchall()]
 
 
-def keep_found(found: "Mapping[int, Sequence[Finding]]") -> None:
+def keep_found(findings_of: "Mapping[int, Sequence[Finding]]") -> None:
     """Replace what is recorded of these cases' twins by what their findings say."""
-    Duplicate.objects.filter(case__in=found).delete()
+    Duplicate.objects.filter(case__in=findings_of).delete()
     Duplicate.objects.bulk_create(
         Duplicate(
             case_id=case,
@@ -295,7 +295,7 @@ def keep_found(found: "Mapping[int, Sequence[Finding]]") -> None:
             score=finding.score or 0.0,
             limit=finding.limit or 0.0,
         )
-        for case, findings in found.items()
+        for case, findings in findings_of.items()
         for finding in findings
         if finding.check == "duplicate" and "case" in finding.evidence
     )

@@ -28,22 +28,22 @@ def screen(rows: Mapping[int, Texts], registry: "Registry", since: int = 0, span
     """What `registry.screen` says of these cases' words, in their order."""
     if not rows or not registry.header.get("encoder"):
         return registry.screen(list(rows.values()), since, spans) if rows else []
-    found = registry.without_meaning().screen(list(rows.values()), since, spans)
-    open_cases = [case for case, one in zip(rows, found, strict=True) if not one.blocked]
+    overlaps = registry.without_meaning().screen(list(rows.values()), since, spans)
+    open_cases = [case for case, overlap in zip(rows, overlaps, strict=True) if not overlap.blocked]
     near = set(worth_reading({case: rows[case] for case in open_cases}, registry, since))
     read = iter(registry.screen([rows[case] for case in rows if case in near], since, spans))
     return [
-        next(read) if case in near else one if one.blocked else far(one, rows[case], registry)
-        for case, one in zip(rows, found, strict=True)
+        next(read) if case in near else overlap if overlap.blocked else far(overlap, rows[case], registry)
+        for case, overlap in zip(rows, overlaps, strict=True)
     ]
 
 
-def far(one: Overlap, texts: Texts, registry: "Registry") -> Overlap:
+def far(overlap: Overlap, texts: Texts, registry: "Registry") -> Overlap:
     """What is said of a row whose vector comes near no item: its meaning was looked at, unless it is foreign."""
     if is_foreign("".join(texts)):
-        return one
-    scores = one.scores | {"meaning": 0.0, "meaning_background": 0.0}
-    return replace(one, scores=scores, encoder=name_of(registry.header["encoder"]))
+        return overlap
+    scores = overlap.scores | {"meaning": 0.0, "meaning_background": 0.0}
+    return replace(overlap, scores=scores, encoder=name_of(registry.header["encoder"]))
 
 
 def worth_reading(rows: Mapping[int, Texts], registry: "Registry", since: int) -> Iterable[int]:

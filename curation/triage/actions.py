@@ -86,7 +86,7 @@ def _accept(case: Case, by: User) -> Pair:
     """The pair of an accepted correction: new, or the one that was undone before."""
     correction = case.correction
     assert correction is not None and case.screened_epoch is not None  # check_verdict
-    told = correction.interaction
+    interaction = correction.interaction
     now = {"state": Pair.State.ACCEPTED, "accepted_by": by, "accepted_at": timezone.now()}
     pair, _ = Pair.objects.update_or_create(
         correction=correction,
@@ -95,10 +95,10 @@ def _accept(case: Case, by: User) -> Pair:
             **now,
             "screened_epoch": case.screened_epoch,
             "subject": case.subject,
-            "prompt": told.prompt,
+            "prompt": interaction.prompt,
             "chosen": correction.replacement,
-            "rejected": told.answer,
-            "row_hash": row_hash(told.prompt, correction.replacement, told.answer),
+            "rejected": interaction.answer,
+            "row_hash": row_hash(interaction.prompt, correction.replacement, interaction.answer),
         },
     )
     return pair

@@ -30,8 +30,8 @@ class Piece:
 def marks_of(field: str, findings: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Mark]:
     """The marks in one field ("prompt" or "answer") from (check, evidence) pairs."""
     spans = [(check, span) for check, evidence in findings for span in evidence.get("spans", [])]
-    found = [Mark(int(span["start"]), int(span["end"]), check) for check, span in spans if span["field"] == field]
-    return sorted(found)[:MOST_MARKS]
+    marks = [Mark(int(span["start"]), int(span["end"]), check) for check, span in spans if span["field"] == field]
+    return sorted(marks)[:MOST_MARKS]
 
 
 def marked(parts: Sequence[Part], marks: Sequence[Mark]) -> list[Piece]:
@@ -79,13 +79,13 @@ def gap(text: str) -> Iterator[Piece]:
 
 def joined(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
     """Ranges in order; those that meet are one."""
-    found: list[tuple[int, int]] = []
+    united: list[tuple[int, int]] = []
     for start, end in sorted(ranges):
-        if found and start <= found[-1][1]:
-            found[-1] = (found[-1][0], max(found[-1][1], end))
+        if united and start <= united[-1][1]:
+            united[-1] = (united[-1][0], max(united[-1][1], end))
         else:
-            found.append((start, end))
-    return found
+            united.append((start, end))
+    return united
 
 
 def cut(change: Change, text: str, at: int, marks: Sequence[Mark]) -> Iterator[Piece]:

@@ -50,20 +50,20 @@ def guarded(act: Callable[[], Override]) -> Override:
 
 def _request(case_id: int, check: str, reason: str, by: User) -> Override:
     case = reviewing.lock_case(case_id)
-    told = override_rules.reason_given(reason)
+    stated_reason = override_rules.reason_given(reason)
     reviewing.check_epoch(case)
     finding = override_rules.finding_of(case, check)
     override_rules.refuse_second(case, finding)
-    made = Override.objects.create(case=case, check_name=check, reason=told, requested_by=by)
-    made.refresh_from_db()
+    override = Override.objects.create(case=case, check_name=check, reason=stated_reason, requested_by=by)
+    override.refresh_from_db()
     record(
         "override.requested",
         by=by,
         used=[("case", case.pk)],
-        generated=[("override", made.pk)],
-        detail={"check": check, "epoch": made.epoch, "reason_sha256": override_rules.digest_of(told)},
+        generated=[("override", override.pk)],
+        detail={"check": check, "epoch": override.epoch, "reason_sha256": override_rules.digest_of(stated_reason)},
     )
-    return made
+    return override
 
 
 def _settle(override_id: int, state: str, note: str, by: User) -> Override:

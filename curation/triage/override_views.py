@@ -51,7 +51,7 @@ def settle(request: HttpRequest, pk: int) -> HttpResponse:
     answer = request.POST.get("answer", "")
     try:
         if answer not in ANSWERS:
-            raise Refused.because("answer", f"{answer[:40]!r} is no answer.", f"One of {', '.join(ANSWERS)}.")
+            raise Refused.because("answer", f"{answer[:40]!r} is no answer.", f"Give one of: {', '.join(ANSWERS)}.")
         held = ANSWERS[answer](pk, request.POST.get("note", ""), by=account(request))
     except Refused as refused:
         return page(request, refused)
@@ -66,32 +66,32 @@ def page(request: HttpRequest, problem: Refused | None = None) -> HttpResponse:
     state = state if state in Override.State.values else Override.State.REQUESTED
     rows = Override.objects.with_case().filter(state=state)
     rows = rows.order_by("id" if state == Override.State.REQUESTED else "-settled_at")
-    found = Paginator(rows, A_PAGE).get_page(request.GET.get("page"))
+    page_of_overrides = Paginator(rows, A_PAGE).get_page(request.GET.get("page"))
     context = {
-        "page_obj": found,
-        "cards": [card(one, account(request)) for one in found],
+        "page_obj": page_of_overrides,
+        "cards": [card(override, account(request)) for override in page_of_overrides],
         "state": state,
         "states": Override.State.choices,
         "waiting": Override.objects.waiting().capped_count(),
         "problem": problem,
         "is_lead": has_role(request.user, "lead"),
     }
-    return render(request, "curation/triage/overrides.html", context, status=409 if problem else 200)
+    return render(request, "curation/triage/overrides.html", context, status=problem.status if problem else 200)
 
 
 def card(held: Override, user: User) -> Card:
     correction = held.case.correction
     assert correction is not None  # PostgreSQL: other kinds have no finding that can be overridden
-    told = correction.interaction
+    interaction = correction.interaction
     pointing = [(held.get_check_name_display(), held.finding["evidence"])]
     own, lead = held.requested_by_id == user.pk, has_role(user, "lead")
     waits = held.state == Override.State.REQUESTED
     return Card(
         held=held,
         how=METHODS.get(held.finding["evidence"].get("method", ""), ("", ""))[1],
-        question=evidence.marked(folded(told.prompt), evidence.marks_of("prompt", pointing)),
+        question=evidence.marked(folded(interaction.prompt), evidence.marks_of("prompt", pointing)),
         correction=evidence.marked(
-            word_diff(told.answer, correction.replacement), evidence.marks_of("answer", pointing)
+            word_diff(interaction.answer, correction.replacement), evidence.marks_of("answer", pointing)
         ),
         whole=f"{reverse('curation:bench')}?case={held.case_id}&whole=1",
         outdated=waits and not override_rules.stands_for(held),

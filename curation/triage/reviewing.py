@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from django.contrib.auth.models import User
 from django.db import IntegrityError
 
-from cftapp.base.refusal import Blocked, Refused
+from cftapp.base.refusal import Blocked, Conflict, Refused
 from curation.models import Blocker, Case, DatasetRow, Pair, RegistryEpoch
 
 LEASE = timedelta(minutes=5)
@@ -51,18 +51,18 @@ def expired(case: Case, now: datetime) -> bool:
 def check_claim(case: Case, user: User, now: datetime) -> None:
     """Refuse unless the case can be given to this user."""
     if case.state == Case.State.WAITING:
-        raise Refused.because("case", f"Case {case.pk} is not screened yet.", "It opens within seconds.")
+        raise Conflict.because("case", f"Case {case.pk} is not screened yet.", "It opens within seconds.")
     if case.state == Case.State.DECIDED:
-        raise Refused.because("case", f"Case {case.pk} has a verdict: {case.verdict}.", "Take the next one.")
+        raise Conflict.because("case", f"Case {case.pk} has a verdict: {case.verdict}.", "Take the next one.")
     check_epoch(case)
     if case.leased_by_id not in (None, user.pk) and not expired(case, now):
-        raise Refused.because("case", f"Somebody else is reviewing case {case.pk}.", "Take the next one.")
+        raise Conflict.because("case", f"Somebody else is reviewing case {case.pk}.", "Take the next one.")
 
 
 def check_epoch(case: Case) -> None:
     current = RegistryEpoch.objects.current()
     if current is None or case.screened_epoch != current.number:
-        raise Refused.because(
+        raise Conflict.because(
             "epoch",
             f"Case {case.pk} was screened under epoch {case.screened_epoch}, which is not the current one.",
             "It is being screened again; take the next one.",
@@ -72,34 +72,36 @@ def check_epoch(case: Case) -> None:
 def check_verdict(case: Case, verdict: str, user: User) -> None:
     """Refuse a verdict of somebody who does not hold the case, or one that a blocker forbids."""
     if verdict not in Case.Verdict.values:
-        raise Refused.because("verdict", f"{verdict!r} is no verdict.", f"One of {', '.join(Case.Verdict.values)}.")
+        raise Refused.because(
+            "verdict", f"{verdict!r} is no verdict.", f"Give one of: {', '.join(Case.Verdict.values)}."
+        )
     if case.state == Case.State.DECIDED:
-        raise Refused.because("case", f"Case {case.pk} already has a verdict: {case.verdict}.", "Undo that one first.")
+        raise Conflict.because("case", f"Case {case.pk} already has a verdict: {case.verdict}.", "Undo that one first.")
     if case.state == Case.State.WAITING:
-        raise Refused.because("case", f"Case {case.pk} is not screened yet.", "It opens within seconds.")
+        raise Conflict.because("case", f"Case {case.pk} is not screened yet.", "It opens within seconds.")
     if case.leased_by_id != user.pk:
-        raise Refused.because("case", f"You do not hold case {case.pk} any more.", "Open it again to claim it.")
+        raise Conflict.because("case", f"You do not hold case {case.pk} any more.", "Open it again to claim it.")
     check_epoch(case)
     if verdict == ACCEPTED:
         check_blockers(case)
 
 
 def check_blockers(case: Case) -> None:
-    found = [
+    reasons = [
         Blocked(b.check_name, b.message or b.get_check_name_display(), REMEDIES[Blocker.Check(b.check_name)])
         for b in Blocker.objects.stopping().filter(case=case).order_by("id")
     ]
-    if case.correction_id is None and not found:
-        found = [Blocked("kind", "Only a correction can be accepted.", REMEDIES[Blocker.Check.KIND])]
-    if found:
-        raise Refused(*found)
+    if case.correction_id is None and not reasons:
+        reasons = [Blocked("kind", "Only a correction can be accepted.", REMEDIES[Blocker.Check.KIND])]
+    if reasons:
+        raise Conflict(*reasons)
 
 
 def check_undo(case: Case, user: User) -> Pair | None:
     """Refuse unless this is among the user's newest verdicts and nothing was built on it; returns its pair, locked."""
     newest = Case.objects.decided_by_last(user, UNDO_DEPTH)
-    if case.pk not in [one.pk for one in newest.only("pk")]:
-        raise Refused.because(
+    if case.pk not in [recent.pk for recent in newest.only("pk")]:
+        raise Conflict.because(
             "case", f"Case {case.pk} is not among your last {UNDO_DEPTH} verdicts.", "Ask a lead to look at it."
         )
     if case.verdict != ACCEPTED:
@@ -107,7 +109,7 @@ def check_undo(case: Case, user: User) -> Pair | None:
     pair = Pair.objects.select_for_update().get(correction=case.correction_id)
     row = DatasetRow.objects.filter(pair=pair).order_by("dataset_id").first()
     if row is not None:
-        raise Refused.because(
+        raise Conflict.because(
             "pair",
             f"Its pair is frozen into dataset {row.dataset_id}, which never changes.",
             "Leave it out of the next dataset: name the pair in the recipe's `exclude`.",

@@ -39,18 +39,18 @@ KEYS = (
 def bench(request: HttpRequest) -> HttpResponse:
     """The whole bench, with a case: the one asked for, the first whose question holds the words, or the next."""
     kind, words = _kind(request), request.GET.get("q", "").strip()
-    found, problem = _asked_for(request, kind, words)
-    if found is None:
-        found = actions.claim_next_case(account(request), LONG.get(kind))
-    return _page(request, found, kind, problem, words=words)
+    current, problem = _asked_for(request, kind, words)
+    if current is None:
+        current = actions.claim_next_case(account(request), LONG.get(kind))
+    return _page(request, current, kind, problem, words=words)
 
 
 @require_GET
 @role_required("reviewer", "lead")
 def case(request: HttpRequest, case_id: int) -> HttpResponse:
     """One case, opened from the queue."""
-    found, problem = _claim(account(request), case_id)
-    return _answer(request, found, _kind(request), problem)
+    current, problem = _claim(account(request), case_id)
+    return _answer(request, current, _kind(request), problem)
 
 
 @require_POST
@@ -137,7 +137,7 @@ def _claim(user: User, case_id: int) -> tuple[Case | None, Refused | None]:
 
 def _answer(
     request: HttpRequest,
-    found: Case | None,
+    current: Case | None,
     kind: str,
     problem: Refused | None = None,
     *,
@@ -147,16 +147,16 @@ def _answer(
     """What changed, for htmx; without it, the whole page (a POST that went well is followed by a redirect)."""
     if not request.htmx:  # type: ignore[attr-defined]
         if request.method == "GET" or problem:
-            return _page(request, found, kind, problem, status=409 if problem else 200)
+            return _page(request, current, kind, problem, status=problem.status if problem else 200)
         return redirect(
-            f"{reverse('curation:bench')}?{f'kind={kind}&' if kind else ''}case={found.pk if found else ''}"
+            f"{reverse('curation:bench')}?{f'kind={kind}&' if kind else ''}case={current.pk if current else ''}"
         )
     shown_to = (request.POST or request.GET).get("shown_to", "")
-    behind = found is not None and (not shown_to.isdecimal() or found.pk > int(shown_to))
-    context = _desk(account(request), found, kind, problem)
+    behind = current is not None and (not shown_to.isdecimal() or current.pk > int(shown_to))
+    context = _desk(account(request), current, kind, problem)
     context |= {"gone": gone, "swapped": True, "requeue": requeue or behind, "shown_to": shown_to}
     if context["requeue"]:
-        context |= _queue(account(request), kind, found)
+        context |= _queue(account(request), kind, current)
     context["counts"] = _counts()
     response = render(request, "curation/triage/swap.html", context)
     response["HX-Trigger"] = "counts"
@@ -164,61 +164,67 @@ def _answer(
 
 
 def _page(
-    request: HttpRequest, found: Case | None, kind: str, problem: Refused | None, status: int = 200, words: str = ""
+    request: HttpRequest, current: Case | None, kind: str, problem: Refused | None, status: int = 200, words: str = ""
 ) -> HttpResponse:
     whole = "whole" in request.GET
-    context = _desk(account(request), found, kind, problem, whole=whole) | _queue(account(request), kind, found, words)
+    context = _desk(account(request), current, kind, problem, whole=whole) | _queue(
+        account(request), kind, current, words
+    )
     context |= {"counts": _counts(), "words": words}
     return render(request, "curation/triage/bench.html", context, status=status)
 
 
-def _desk(user: User, found: Case | None, kind: str, problem: Refused | None, *, whole: bool = False) -> dict[str, Any]:
+def _desk(
+    user: User, current: Case | None, kind: str, problem: Refused | None, *, whole: bool = False
+) -> dict[str, Any]:
     """The case and its verdict pane."""
-    context: dict[str, Any] = {"case": found, "kind": kind, "problem": problem, "last": _last(user)}
-    if found is None:
+    context: dict[str, Any] = {"case": current, "kind": kind, "problem": problem, "last": _last(user)}
+    if current is None:
         return context | {"waiting": Case.objects.waiting().capped_count(COUNTED)}
-    findings = list(Blocker.objects.with_substance().with_policy().filter(case=found).order_by("id"))
-    overrides = _overrides(found, findings)
+    findings = list(Blocker.objects.with_substance().with_policy().filter(case=current).order_by("id"))
+    overrides = _overrides(current, findings)
     limits = overlap.limits(findings[0].policy_values if findings else None)
     checks = shown_checks(findings, limits, overrides)
     stopped = [check.finding for check in checks if check.finding.blocking and not check.covered]
     return context | {
-        "short": SHORT[found.kind],
-        "told": found.feedback.interaction,
-        "feedback": found.feedback,
-        **_texts(found, findings, whole),
+        "short": SHORT[current.kind],
+        "interaction": current.feedback.interaction,
+        "feedback": current.feedback,
+        **_texts(current, findings, whole),
         "checks": checks,
         "stopped": stopped,
-        "askable": [one for one in stopped if one.substance is not None and one.check_name not in overrides],
+        "askable": [
+            finding for finding in stopped if finding.substance is not None and finding.check_name not in overrides
+        ],
         "overrides": [override for override in overrides.values() if override.state == Override.State.REQUESTED],
         "keys": KEYS,
-        "may_accept": not stopped and found.correction is not None,
+        "may_accept": not stopped and current.correction is not None,
     }
 
 
-def _overrides(found: Case, findings: list[Blocker]) -> dict[str, Override]:
+def _overrides(current: Case, findings: list[Blocker]) -> dict[str, Override]:
     """Those asked for or confirmed, by check; where nothing stops the case there is nothing to ask the database."""
     if not any(finding.blocking for finding in findings):
         return {}
-    held = found.overrides.in_force().select_related("requested_by", "settled_by")
+    held = current.overrides.in_force().select_related("requested_by", "settled_by")
     return override_rules.by_finding(findings, held)
 
 
-def _texts(found: Case, findings: list[Blocker], whole: bool) -> dict[str, Any]:
+def _texts(current: Case, findings: list[Blocker], whole: bool) -> dict[str, Any]:
     """Question, answer and correction, long ones folded unless wanted whole, with what the checks point at marked."""
-    told = found.feedback.interaction
+    interaction = current.feedback.interaction
     pointing = [(finding.get_check_name_display(), finding.evidence) for finding in findings if finding.blocking]
-    question = evidence.marked(folded(told.prompt, whole=whole), evidence.marks_of("prompt", pointing))
+    question = evidence.marked(folded(interaction.prompt, whole=whole), evidence.marks_of("prompt", pointing))
     texts = {
         "question": question,
-        "titled": len(told.prompt) <= A_TITLE and "\n" not in told.prompt.strip(),
-        "answer": evidence.marked(folded(told.answer, whole=whole), []),
-        "whole": f"{reverse('curation:bench')}?case={found.pk}&whole=1",
+        "titled": len(interaction.prompt) <= A_TITLE and "\n" not in interaction.prompt.strip(),
+        "answer": evidence.marked(folded(interaction.answer, whole=whole), []),
+        "whole": f"{reverse('curation:bench')}?case={current.pk}&whole=1",
     }
-    if found.correction:
-        right = found.correction.replacement
-        long = not whole and max(len(told.answer), len(right)) > LONGEST_DIFF
-        parts = folded(right) if long else word_diff(told.answer, right, whole=whole)
+    if current.correction:
+        right = current.correction.replacement
+        long = not whole and max(len(interaction.answer), len(right)) > LONGEST_DIFF
+        parts = folded(right) if long else word_diff(interaction.answer, right, whole=whole)
         texts["correction"] = evidence.marked(parts, evidence.marks_of("answer", pointing))
     return texts
 
@@ -229,15 +235,15 @@ def _last(user: User) -> dict[str, Any] | None:
     return {"pk": newest.pk, "done": DONE[newest.verdict]} if newest else None
 
 
-def _queue(user: User, kind: str, found: Case | None, words: str = "") -> dict[str, Any]:
+def _queue(user: User, kind: str, current: Case | None, words: str = "") -> dict[str, Any]:
     """The next cases in order, the open one among them."""
     waiting = _waiting(user, kind, words)
-    start = max(0, found.pk - 3) if found and not words else 0
+    start = max(0, current.pk - 3) if current and not words else 0
     flags = Prefetch("findings", Blocker.objects.with_substance().filter(blocking=True).order_by("id"))
     rows = list(waiting.filter(pk__gt=start).order_by("id").prefetch_related(flags)[:QUEUE])
-    if found and found.pk not in [row.pk for row in rows]:
-        prefetch_related_objects([found], flags)
-        rows = [found, *rows[: QUEUE - 1]]
+    if current and current.pk not in [row.pk for row in rows]:
+        prefetch_related_objects([current], flags)
+        rows = [current, *rows[: QUEUE - 1]]
     stopped = [row for row in rows if row.findings.all()]
     prefetch_related_objects(stopped, Prefetch("overrides", Override.objects.in_force()))
     shown = [{"case": row, "short": SHORT[row.kind], **_flag(row)} for row in rows]

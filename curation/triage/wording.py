@@ -59,7 +59,7 @@ class Check:
 
     @property
     def tone(self) -> str:
-        """The class of its line: stopped, let pass or only told, or nothing."""
+        """The class of its line: stopped, let pass or only said, or nothing."""
         if not self.finding.blocking:
             return "warn" if self.finding.message else ""
         return "warn" if self.covered else "stop"
@@ -70,9 +70,12 @@ def shown_checks(
     limits: Mapping[str, float] | None = None,
     overrides: Mapping[str, Override] | None = None,
 ) -> list[Check]:
-    """The findings worth a line. `limits`: the policy's thresholds by name; `overrides`: by check (`overriding`)."""
-    shown = [finding for finding in findings if finding.blocking or finding.check_name in PASSED or finding.message]
-    return [check(one, limits or {}, (overrides or {}).get(one.check_name)) for one in shown]
+    """The findings worth a line. `limits`: the policy's thresholds by name; `overrides`: by check."""
+    return [
+        check(finding, limits or {}, (overrides or {}).get(finding.check_name))
+        for finding in findings
+        if finding.blocking or finding.check_name in PASSED or finding.message
+    ]
 
 
 def check(finding: Blocker, limits: Mapping[str, float], override: Override | None = None) -> Check:

@@ -11,7 +11,7 @@ from audit.actions import record
 from cftapp.base import jobs
 from cftapp.base.actors import EVALUATOR, Actor
 from cftapp.base.jobs import Job
-from cftapp.base.refusal import Conflict, Refused
+from cftapp.base.refusal import Conflict, Forbidden, Refused
 from curation.datasets.freezing import refuse_exam
 from evaluation.models import BenchmarkVersion, Gate, GateResult, Verdict, Waiver
 from training.models import Run
@@ -152,7 +152,7 @@ def confirm_waiver(waiver: Waiver, *, by: User) -> Waiver:
     """The second person signs. Raises Refused for the first one, and for the third."""
     locked = Waiver.objects.select_for_update(of=("self",)).get(pk=waiver.pk)
     if locked.requested_by_id == by.pk:
-        raise Refused.because("waiver", "You requested it yourself.", "Another person must confirm.")
+        raise Forbidden.because("waiver", "You requested it yourself.", "Another person must confirm.")
     if locked.is_confirmed:
         raise Conflict.because("waiver", "It is confirmed already.", "Nothing is left to do.")
     Waiver.objects.filter(pk=locked.pk).update(confirmed_by=by, confirmed_at=Now())

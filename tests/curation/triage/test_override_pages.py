@@ -87,7 +87,7 @@ def test_the_lead_sees_what_it_is_about_and_confirms(asked: Override, lea: User)
 def test_a_reviewer_sees_it_and_has_no_button(asked: Override, rob: User) -> None:
     client = signed_in(rob)
     assert 'value="confirm"' not in client.get("/curation/overrides/").content.decode()
-    assert client.post(f"/curation/overrides/{asked.pk}/settle/", {"answer": "confirm"}).status_code == 409
+    assert client.post(f"/curation/overrides/{asked.pk}/settle/", {"answer": "confirm"}).status_code == 403
     assert Override.objects.get().state == "requested"
 
 
@@ -113,10 +113,10 @@ def test_the_same_over_rest(blocked: Case, rosa: User, lea: User) -> None:
     body = {"case": blocked.pk, "check_name": "overlap", "reason": "Printed."}
     made = reviewer.post(API, body, **JSON)
     assert made.status_code == 201 and made.json()["finding"]["evidence"]["item"] == "item-train"
-    assert reviewer.post(API, body, **JSON).status_code == 422
+    assert reviewer.post(API, body, **JSON).status_code == 409
     assert reviewer.post(f"{API}{made.json()['id']}/confirm/", {}, **JSON).status_code == 403
     assert lead.post(f"{API}{made.json()['id']}/confirm/", {"note": "Yes."}, **JSON).json()["state"] == "confirmed"
-    assert lead.post(f"{API}{made.json()['id']}/decline/", {}, **JSON).status_code == 422
+    assert lead.post(f"{API}{made.json()['id']}/decline/", {}, **JSON).status_code == 409
     assert lead.get(API).json()["results"][0]["note"] == "Yes."
 
 
