@@ -113,7 +113,7 @@ def metadata_of(registry: "Registry") -> dict[str, str]:
 
 def meaning_of(registry: "Registry") -> str:
     """The embedding model that takes part; empty where none does."""
-    return meaning.name_of(registry.header["encoder"])
+    return meaning.encoder_name(registry.header["encoder"])
 
 
 def screen_file(

@@ -117,7 +117,7 @@ def overlap(facts: Facts) -> Finding:
     evidence: dict[str, Any] = {"method": found.method, "scores": found.scores, "policy": found.policy}
     if found.encoder:
         evidence["encoder"] = found.encoder
-        if not meaning.is_read_whole(facts.prompt, facts.answer):
+        if not meaning.is_read_completely(facts.prompt, facts.answer):
             evidence["not_checked"] = ["the_meaning_of_parts_of_long_texts"]
     if not found.blocked:
         evidence["scores"] = {name: coarse(score) for name, score in found.scores.items()}

@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from curation.decontamination import normalise
-from curation.decontamination import overlap as ov
+from curation.decontamination import normalise, overlap
 
 Array = np.ndarray[Any, Any]
 Item = tuple[str, str, str, str]
@@ -21,11 +20,11 @@ QUESTION, ANSWER, WHOLE = range(3)
 LEAST_WORDS = np.array([8, 20, 20])  # by kind: a shorter field is compared word for word only
 SHORTEST_SEQUENCE = 4
 MARKERS = 8  # n-grams without weight by which a field of common phrases is found for its Jaccard
-AT_ONCE, CHARACTERS_AT_ONCE = 20_000, 16_000_000  # texts fingerprinted in one go
-PART = 2**24  # characters of items for each part of the hash space
+TEXTS_AT_ONCE, CHARACTERS_AT_ONCE = 20_000, 16_000_000  # texts fingerprinted in one go
+PART_CHARACTERS = 2**24  # characters of items for each part of the hash space
 
-TELLING = ("anchor_length", "field_mass", "field_rare", "field_words")
-"""Arrays to seal: how long each field is picks an item out of a list of texts that it may be, without any key."""
+SEALED_ARRAYS = ("anchor_length", "field_mass", "field_rare", "field_words")
+"""Arrays to encrypt: how long each field is picks an item out of a list of texts that it may be, without any key."""
 
 
 @dataclass(frozen=True)
@@ -63,17 +62,17 @@ class Part:
     masks: Array
     common: Array  # whether it is the template of a benchmark
     weight: Array
-    known: Array  # whether a clean text holds it
+    in_background: Array  # whether a clean text holds it
 
     def weigh(self, frequency: Array, documents: int) -> None:
         self.weight = idf(frequency, documents)
         self.weight[self.common] = 0.0
-        self.known = frequency > 0
+        self.in_background = frequency > 0
 
 
 def bits_for(texts: Iterable[tuple[str, str]]) -> int:
     """How many top bits of a hash say its part: twice the characters, one bit more."""
-    return min(8, (sum(len(one) + len(other) for one, other in texts) // PART).bit_length())
+    return min(8, (sum(len(question) + len(answer) for question, answer in texts) // PART_CHARACTERS).bit_length())
 
 
 def batches(rows: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
@@ -82,7 +81,7 @@ def batches(rows: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
     for row in rows:
         batch.append(row)
         characters += len(row[0]) + len(row[1])
-        if len(batch) == AT_ONCE or characters >= CHARACTERS_AT_ONCE:
+        if len(batch) == TEXTS_AT_ONCE or characters >= CHARACTERS_AT_ONCE:
             yield batch
             batch, characters = [], 0
     if batch:
@@ -97,14 +96,15 @@ def fingerprints(rows: Iterable[tuple[str, str]], keys: Array, bits: int) -> tup
     for batch in batches(rows):
         columns, grams, owners, masks = fingerprint_batch(batch, keys)
         fields.append(columns)
-        split(grams, owners + np.int32(first), masks, bits, pieces)
+        split_by_part(grams, owners + np.int32(first), masks, bits, pieces)
         first += len(batch)
     fields = fields or [fingerprint_batch([], keys)[0]]
-    return Fields(*(joined(fields, number) for number in range(5))), pieces
+    return Fields(*(concatenated(fields, number) for number in range(5))), pieces
 
 
-def joined(columns: Sequence[tuple[Array, ...]], number: int) -> Array:
-    return np.concatenate([one[number] for one in columns])
+def concatenated(pieces: Sequence[tuple[Array, ...]], column: int) -> Array:
+    """One column of all pieces."""
+    return np.concatenate([piece[column] for piece in pieces])
 
 
 def fingerprint_batch(batch: Sequence[tuple[str, str]], keys: Array) -> tuple[tuple[Array, ...], Array, Array, Array]:
@@ -120,11 +120,11 @@ def fingerprint_batch(batch: Sequence[tuple[str, str]], keys: Array) -> tuple[tu
     count, long_count = hashing.fingerprint(
         data, offsets, hashing.FOLD, keys, int(LEAST_WORDS[ANSWER]), *by_field, long_counts, *lists, halves
     )
-    grams, owners, masks = (one[:count] for one in lists)
+    grams, owners, masks = (column[:count] for column in lists)
     return (*by_field, long_counts, halves[:long_count].copy()), grams, owners, masks
 
 
-def split(grams: Array, owners: Array, masks: Array, bits: int, pieces: Pieces) -> None:
+def split_by_part(grams: Array, owners: Array, masks: Array, bits: int, pieces: Pieces) -> None:
     """Append the n-grams to the pieces of their parts, in the order they are in."""
     part = (grams >> np.uint64(64 - bits)).astype(np.uint8) if bits else np.zeros(len(grams), np.uint8)
     order = np.argsort(part, kind="stable")
@@ -133,10 +133,13 @@ def split(grams: Array, owners: Array, masks: Array, bits: int, pieces: Pieces) 
         pieces[number].append((grams[chosen], owners[chosen], masks[chosen]))
 
 
-def taken(pieces: Pieces, number: int) -> list[Array]:
-    """The three columns of a part, in one piece each; the pieces are gone."""
-    found, pieces[number] = pieces[number], []
-    return [joined(found, column) if found else np.zeros(0, kind) for column, kind in enumerate(("u8", "i4", "u1"))]
+def pop_columns(pieces: Pieces, number: int) -> list[Array]:
+    """The three columns of a part, each in one array; its pieces are dropped."""
+    batches, pieces[number] = pieces[number], []
+    return [
+        concatenated(batches, column) if batches else np.zeros(0, kind)
+        for column, kind in enumerate(("u8", "i4", "u1"))
+    ]
 
 
 def part_of(columns: Sequence[Array], benchmark: Array, keep: Array) -> Part:
@@ -151,16 +154,16 @@ def part_of(columns: Sequence[Array], benchmark: Array, keep: Array) -> Part:
     grams, owners, masks = grams[order], owners[order], masks[order]
     keys, starts = np.empty(len(grams), np.uint64), np.empty(len(grams) + 1, np.uint32)
     common = np.zeros(len(grams), np.bool_)
-    count = assembly.runs(grams, owners, benchmark, ov.COMMON_IN_REGISTRY, keys, starts, common)
-    nothing = np.zeros(0, np.float32)
+    count = assembly.runs(grams, owners, benchmark, overlap.COMMON_IN_REGISTRY, keys, starts, common)
+    empty = np.zeros(0, np.float32)
     own = keys[:count].copy(), starts[: count + 1].copy(), owners, masks, common[:count].copy()
-    return Part(*own, weight=nothing, known=nothing)
+    return Part(*own, weight=empty, in_background=empty)
 
 
 def idf(frequency: Array, documents: int) -> Array:
     """Weight of an n-gram: log((N + 2) / (df + 1)), and 0 once it is common."""
     weights = np.log((documents + 2) / (frequency + 1))
-    weights[frequency >= ov.COMMON_IN_BACKGROUND] = 0.0
+    weights[frequency >= overlap.COMMON_IN_BACKGROUND] = 0.0
     return weights.astype(np.float32)
 
 
@@ -170,17 +173,17 @@ class Background:
     def __init__(self, texts: Sequence[str], keys: Array, parts: Sequence[Part]) -> None:
         fields, pieces = fingerprints(((text, "") for text in texts), keys, (len(parts) - 1).bit_length())
         self.used = fields.lengths[:, QUESTION] > 0
-        self._held: list[tuple[Array, Array]] = []
+        self._occurrences: list[tuple[Array, Array]] = []
         for number, part in enumerate(parts):
-            grams, documents, _ = taken(pieces, number)
+            grams, documents, _ = pop_columns(pieces, number)
             at = np.searchsorted(part.keys, grams).astype(np.int32)
             at[at == len(part.keys)] = 0
-            known = part.keys[at] == grams if len(part.keys) else np.zeros(len(at), bool)
-            self._held.append((documents[known], at[known]))
+            shared = part.keys[at] == grams if len(part.keys) else np.zeros(len(at), bool)
+            self._occurrences.append((documents[shared], at[shared]))
 
     def weigh(self, parts: Sequence[Part]) -> None:
         """Give the n-grams their weights, from how many of the used texts hold each."""
-        for part, (documents, at) in zip(parts, self._held, strict=True):
+        for part, (documents, at) in zip(parts, self._occurrences, strict=True):
             frequency = np.bincount(at[self.used[documents]], minlength=len(part.keys))
             part.weigh(frequency.astype(np.int32), self.documents)
 
@@ -210,8 +213,8 @@ def protection(fields: Fields, parts: Sequence[Part]) -> Protection:
     kept, rare, mass = np.zeros(shape, np.int32), np.zeros(shape, np.int32), np.zeros(shape)
     for part in parts:
         assembly.tally(part.starts, part.owners, part.masks, part.weight, kept, rare, mass)
-    enough = (fields.lengths >= LEAST_WORDS) & (rare >= ov.MIN_GRAMS)
-    big = fields.long_counts >= ov.MIN_LONG_GRAMS
+    enough = (fields.lengths >= LEAST_WORDS) & (rare >= overlap.MIN_GRAMS)
+    big = fields.long_counts >= overlap.MIN_LONG_GRAMS
     plain = big & ((2 * rare < kept) | ~enough)
     return Protection(rare, np.where(enough, mass, np.inf).astype(np.float32), enough, big, plain)
 
@@ -220,70 +223,72 @@ def leak_tables(fields: Fields, parts: Sequence[Part]) -> dict[str, Array]:
     """What finds leaks among the clean texts: every field word for word, and the n-grams that a clean text holds."""
     from curation.decontamination.engine import kernel
 
-    own = protection(fields, parts)
-    arrays = postings(own, (replace(part) for part in parts), only_known=True)
-    arrays |= of_fields(fields, own) | {"long_start": np.zeros(own.mass.size + 1, np.int64)}
-    arrays |= {"long_grams": np.zeros(0, np.uint32), "item_since": np.ones(len(own.mass), np.int32)}
+    protected = protection(fields, parts)
+    arrays = postings(protected, (replace(part) for part in parts), only_in_background=True)
+    arrays |= field_arrays(fields, protected) | {"long_start": np.zeros(protected.mass.size + 1, np.int64)}
+    arrays |= {"long_grams": np.zeros(0, np.uint32), "item_since": np.ones(len(protected.mass), np.int32)}
     arrays |= anchors(fields, fields.lengths >= LEAST_WORDS, kernel.MOST_LENGTHS)
-    exact(arrays, fields)
-    return indexed(arrays)
+    add_exact_keys(arrays, fields)
+    return add_indexes(arrays)
 
 
 def assemble(fields: Fields, parts: list[Part]) -> dict[str, Array]:
     """The arrays that do not depend on epochs. The parts are used up."""
     from curation.decontamination.engine import kernel
 
-    own = protection(fields, parts)
-    arrays = postings(own, used_up(parts)) | of_fields(fields, own) | forward(fields, own.big)
+    protected = protection(fields, parts)
+    arrays = (
+        postings(protected, consume(parts)) | field_arrays(fields, protected) | long_gram_lists(fields, protected.big)
+    )
     wanted = fields.lengths >= SHORTEST_SEQUENCE
-    return arrays | anchors(fields, wanted & ~own.enough, kernel.MOST_LENGTHS)
+    return arrays | anchors(fields, wanted & ~protected.enough, kernel.MOST_LENGTHS)
 
 
-def used_up(parts: list[Part]) -> Iterator[Part]:
+def consume(parts: list[Part]) -> Iterator[Part]:
     """Each part in order; its memory is free once the next one is asked for."""
     parts.reverse()
     while parts:
         yield parts.pop()
 
 
-def of_fields(fields: Fields, own: Protection) -> dict[str, Array]:
+def field_arrays(fields: Fields, protected: Protection) -> dict[str, Array]:
     return {
-        "field_mass": own.mass.ravel(),
+        "field_mass": protected.mass.ravel(),
         "field_words": fields.lengths.ravel().astype(np.int32),
-        "field_rare": np.where(own.enough, own.rare, MARKERS).ravel().astype(np.int32),
+        "field_rare": np.where(protected.enough, protected.rare, MARKERS).ravel().astype(np.int32),
     }
 
 
-def postings(own: Protection, parts: Iterable[Part], only_known: bool = False) -> dict[str, Array]:
+def postings(protected: Protection, parts: Iterable[Part], only_in_background: bool = False) -> dict[str, Array]:
     """An inverted index: sorted keys with weights, where each one's items begin, and the items with bits of fields."""
-    bits = (own.enough * np.array([1, 2, 4])).sum(axis=1).astype(np.uint8)
-    free = np.full(own.plain.shape, MARKERS, np.int8)
-    made = [entries_of(part, bits, own.plain, free, only_known) for part in parts]
-    counts = np.concatenate([counts for _, counts, _, _ in made])
+    bits = (protected.enough * np.array([1, 2, 4])).sum(axis=1).astype(np.uint8)
+    free = np.full(protected.plain.shape, MARKERS, np.int8)
+    entries = [entries_of(part, bits, protected.plain, free, only_in_background) for part in parts]
+    counts = np.concatenate([counts for _, counts, _, _ in entries])
     starts = np.zeros(len(counts) + 1, np.uint32)
     np.cumsum(counts, out=starts[1:])
     return {
-        "gram_keys": joined(made, 0),
+        "gram_keys": concatenated(entries, 0),
         "gram_start": starts,
-        "gram_idf": joined(made, 2),
-        "gram_post": joined(made, 3),
+        "gram_idf": concatenated(entries, 2),
+        "gram_post": concatenated(entries, 3),
     }
 
 
-def entries_of(part: Part, bits: Array, plain: Array, free: Array, only_known: bool) -> tuple[Array, ...]:
+def entries_of(part: Part, bits: Array, plain: Array, free: Array, only_in_background: bool) -> tuple[Array, ...]:
     """Of a part: the n-grams that are looked for, how many entries each has, their weights, and the entries."""
     from curation.decontamination.engine import assembly, kernel
 
     keys, entries = len(part.keys), len(part.owners)
-    wanted = part.known if only_known else np.ones(keys, np.bool_)
+    wanted = part.in_background if only_in_background else np.ones(keys, np.bool_)
     used, counts, post = np.empty(keys, np.int32), np.empty(keys, np.uint8), np.empty(entries, np.uint32)
     lists = part.starts, part.owners, part.masks, part.weight
-    found, length = assembly.postings(*lists, wanted, bits, plain, free, kernel.MOST_POSTINGS, used, counts, post)
-    used = used[:found]
-    return part.keys[used], counts[:found].copy(), part.weight[used], post[:length].copy()
+    key_count, length = assembly.postings(*lists, wanted, bits, plain, free, kernel.MOST_POSTINGS, used, counts, post)
+    used = used[:key_count]
+    return part.keys[used], counts[:key_count].copy(), part.weight[used], post[:length].copy()
 
 
-def forward(fields: Fields, big: Array) -> dict[str, Array]:
+def long_gram_lists(fields: Fields, big: Array) -> dict[str, Array]:
     """The long n-grams of each field that has enough of them."""
     sizes = np.where(big, fields.long_counts, 0).ravel()
     starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
@@ -313,7 +318,7 @@ def anchors(fields: Fields, chosen: Array, most: int) -> dict[str, Array]:
     }
 
 
-def dated(arrays: dict[str, Array], fields: Fields, number: int, previous: "Mapping[str, Array] | None") -> None:
+def add_since(arrays: dict[str, Array], fields: Fields, number: int, previous: "Mapping[str, Array] | None") -> None:
     """Add since when each item is protected: carried over from the arrays of the epoch before where nothing changed.
 
     An item whose fields weigh something else than before, since the background or its benchmark changed, is new.
@@ -323,15 +328,15 @@ def dated(arrays: dict[str, Array], fields: Fields, number: int, previous: "Mapp
     arrays["item_since"] = np.full(len(fields.lengths), max(number, 1), np.int32)
     if previous is None or not len(previous["item_print"]):
         return
-    known, first = np.unique(previous["item_print"], return_index=True)
-    at = np.minimum(np.searchsorted(known, arrays["item_print"]), len(known) - 1)
-    old = first[at]
-    masses = arrays["field_mass"].reshape(-1, 3), previous["field_mass"].reshape(-1, 3)[old]
-    same = (known[at] == arrays["item_print"]) & (masses[0] == masses[1]).all(axis=1)
-    arrays["item_since"][same] = previous["item_since"][old[same]]
+    earlier_prints, first = np.unique(previous["item_print"], return_index=True)
+    place = np.minimum(np.searchsorted(earlier_prints, arrays["item_print"]), len(earlier_prints) - 1)
+    earlier = first[place]
+    masses = arrays["field_mass"].reshape(-1, 3), previous["field_mass"].reshape(-1, 3)[earlier]
+    same = (earlier_prints[place] == arrays["item_print"]) & (masses[0] == masses[1]).all(axis=1)
+    arrays["item_since"][same] = previous["item_since"][earlier[same]]
 
 
-def exact(arrays: dict[str, Array], fields: Fields) -> None:
+def add_exact_keys(arrays: dict[str, Array], fields: Fields) -> None:
     """Add the fingerprints of whole fields, each with the field that is protected longest."""
     numbers = np.flatnonzero(fields.lengths.ravel() > 0)
     hashes = fields.prints.ravel()[numbers]
@@ -340,7 +345,7 @@ def exact(arrays: dict[str, Array], fields: Fields) -> None:
     arrays["exact_field"] = numbers[order][first].astype(np.int32)
 
 
-def indexed(arrays: dict[str, Array]) -> dict[str, Array]:
+def add_indexes(arrays: dict[str, Array]) -> dict[str, Array]:
     """Add buckets and bit filters: the kernel finds a fingerprint without a search."""
     from curation.decontamination.engine import assembly, kernel
 
@@ -363,7 +368,7 @@ def distinct_items(items: Iterable[Item], keys: Array) -> tuple[list[Item], Fiel
     codes = np.unique([item[1] for item in ordered], return_inverse=True)[1] if ordered else np.zeros(0, np.int64)
     keep = last_of_each(codes, fields.prints)
     kept = [item for item, stays in zip(ordered, keep, strict=True) if stays]
-    parts = [part_of(taken(pieces, number), codes[keep], keep) for number in range(len(pieces))]
+    parts = [part_of(pop_columns(pieces, number), codes[keep], keep) for number in range(len(pieces))]
     return kept, fields if keep.all() else fields.only(keep), parts
 
 

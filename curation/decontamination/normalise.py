@@ -1,4 +1,4 @@
-"""Strong normalisation: what is left of a text once every way of dressing it up is taken off.
+"""Strong normalisation: a text as plain words, every disguise of characters, escapes and markup removed.
 
 Order: characters folded one by one (invisible and combining ones out, compatibility forms, case, look-alike letters,
 foreign digits; scripts without spaces cut into single characters), escapes of JSON, HTML and URLs decoded, words that a
@@ -142,9 +142,9 @@ def _undressed(text: str, origin: Origin | None) -> tuple[str, Origin | None]:
 def _folded(text: str, origin: Origin | None) -> tuple[str, Origin | None]:
     if not text.isascii():
         if origin is None:
-            text = _FOREIGN.sub(lambda m: _run(m.group()), text)
+            text = _FOREIGN.sub(lambda m: _fold_run(m.group()), text)
         else:
-            text, origin = _rewritten(_UNIT, lambda m: _unit(m.group()), text, origin)
+            text, origin = _rewritten(_UNIT, lambda m: _fold_unit(m.group()), text, origin)
     return text.lower(), origin
 
 
@@ -163,29 +163,29 @@ def _rewritten(
     return "".join([*pieces, text[at:]]), places + origin[at:]
 
 
-def _run(characters: str) -> str:
+def _fold_run(characters: str) -> str:
     """What stands for a run of characters that are not ASCII."""
     if len(characters) > 24:
-        return _UNIT.sub(lambda m: _unit(m.group()), characters)
-    return _short_run(characters)
+        return _UNIT.sub(lambda m: _fold_unit(m.group()), characters)
+    return _fold_short_run(characters)
 
 
 @lru_cache(maxsize=65_536)
-def _short_run(characters: str) -> str:
-    return _UNIT.sub(lambda m: _unit(m.group()), characters)
+def _fold_short_run(characters: str) -> str:
+    return _UNIT.sub(lambda m: _fold_unit(m.group()), characters)
 
 
 @cache
-def _unit(character: str) -> str:
+def _fold_unit(character: str) -> str:
     """What stands for one character (or one Hangul syllable in parts): letters and digits, a space, or nothing."""
-    now, before = unicodedata.normalize("NFC", character), ""
-    while now != before:
-        before = now
-        now = "".join(map(_one, now))
-    return " ".join(["", *now, ""]) if _ALONE.fullmatch(now[:1]) else now
+    folded, previous = unicodedata.normalize("NFC", character), ""
+    while folded != previous:
+        previous = folded
+        folded = "".join(map(_fold_character, folded))
+    return " ".join(["", *folded, ""]) if _ALONE.fullmatch(folded[:1]) else folded
 
 
-def _one(character: str) -> str:
+def _fold_character(character: str) -> str:
     if character.isascii():
         return character.lower()
     if unicodedata.category(character) in _GONE or _BLANK.match(character):

@@ -1,4 +1,4 @@
-"""How much of an exam is in a row: the measures, the limits of a policy, and what follows from them. No arrays here.
+"""The overlap of a row with an exam: the measures, the limits of a policy, and the decision. No arrays here.
 
 - *exact*: the prompt, the answer or both are a field of an item, word for word.
 - *sequence*: a field too short or too common for weighted n-grams stands in the row, word for word.
@@ -37,7 +37,9 @@ class Policy:
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "Policy":
         """From stored values: what they do not name has its default, what is not known here is left out."""
-        return cls(**{one.name: float(values[one.name]) for one in fields(cls) if one.name in values})
+        return cls(
+            **{threshold.name: float(values[threshold.name]) for threshold in fields(cls) if threshold.name in values}
+        )
 
     def meaning_limit(self, background: float) -> float:
         """The cosine from which a row means an item, whose clean background comes as close as `background`."""
@@ -54,7 +56,7 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True)
 class Overlap:
-    """What a check found. Without a match there is no item: a clean row learns nothing about the exam."""
+    """The result of comparing a row with all items. A clean row names no item: it reveals nothing about the exam."""
 
     score: float
     limit: float
@@ -71,14 +73,22 @@ class Overlap:
         return self.score >= self.limit
 
 
-def decide(scores: Mapping[str, float], policy: Policy) -> tuple[str, float, float] | None:
-    """The first measure that reaches its limit, with both, in the order of how much it proves; None for a clean row."""
+class Decision(NamedTuple):
+    """The measure that blocks a row, its score and the limit that it reached."""
+
+    method: str
+    score: float
+    limit: float
+
+
+def decide(scores: Mapping[str, float], policy: Policy) -> Decision | None:
+    """The first measure that reaches its limit, in the order of how much each proves; None for a clean row."""
     limits = {"exact": 1.0, "sequence": 1.0, "containment": policy.containment_limit, "jaccard": policy.jaccard_limit}
     if "meaning" in scores:
         limits["meaning"] = limit_of_meaning(scores, policy)
     for method, limit in limits.items():
         if (score := scores.get(method, 0.0)) >= limit and score > 0:
-            return method, score, limit
+            return Decision(method, score, limit)
     return None
 
 
@@ -87,7 +97,7 @@ def limit_of_meaning(scores: Mapping[str, float], policy: Policy) -> float:
     return policy.meaning_limit(scores.get("meaning_background", 0.0))
 
 
-def merged(ranges: Iterable[tuple[int, int]], gap: int = 6) -> list[tuple[int, int]]:
+def merge_ranges(ranges: Iterable[tuple[int, int]], gap: int = 6) -> list[tuple[int, int]]:
     """Ranges in order, those at most `gap` apart joined (unseen n-grams leave holes)."""
     joined: list[tuple[int, int]] = []
     for start, end in sorted(ranges):

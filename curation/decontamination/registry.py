@@ -1,4 +1,4 @@
-"""The registry of protected items, opened: compares rows with every item; says nothing without its key.
+"""The registry of protected items: compares rows with every item, and reveals nothing without its key.
 
 See `snapshot` for the file, `building` for its content, `engine.kernel` for the comparison, `overlap` for the measures.
 """
@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from curation.decontamination import building, meaning, normalise, numbers, snapshot
-from curation.decontamination import overlap as ov
+from curation.decontamination import building, meaning, normalise, numbers, overlap, snapshot
 from curation.decontamination.building import Item
-from curation.decontamination.meaning import Likeness, Meaning
-from curation.decontamination.overlap import Overlap, Policy, Span
-from curation.decontamination.scanning import Row, batches, kernel_keys, scanned, spans_of, tables_of
+from curation.decontamination.meaning import Meaning, NearestItem
+from curation.decontamination.overlap import Decision, Overlap, Policy, Span
+from curation.decontamination.scanning import Row, batches, kernel_keys, scan_rows, spans_of, tables_of
 from curation.decontamination.snapshot import Array, BadRegistry, Data, derived
 
 if TYPE_CHECKING:
@@ -26,14 +25,14 @@ if TYPE_CHECKING:
 __all__ = ["BadRegistry", "Registry"]
 FORMAT = 2
 PARAMETERS = {
-    "gram": ov.GRAM,
-    "long_gram": ov.LONG_GRAM,
+    "gram": overlap.GRAM,
+    "long_gram": overlap.LONG_GRAM,
     "kept": "half (h mod 2), long ones by their last 3-gram",
-    "least_grams": [ov.MIN_GRAMS, ov.MIN_LONG_GRAMS],
-    "common_in_background": ov.COMMON_IN_BACKGROUND,
-    "common_in_registry": ov.COMMON_IN_REGISTRY,
+    "least_grams": [overlap.MIN_GRAMS, overlap.MIN_LONG_GRAMS],
+    "common_in_background": overlap.COMMON_IN_BACKGROUND,
+    "common_in_registry": overlap.COMMON_IN_REGISTRY,
     "fingerprint": "siphash-2-4",
-    "figures": [numbers.LEAST, numbers.SHARE, numbers.WHOLE],
+    "figures": [numbers.LEAST, numbers.SHARE, numbers.PROOF_FROM],
 }
 
 
@@ -59,7 +58,7 @@ class Registry:
         self._keys = kernel_keys(key)
         self._tables = tables_of(self.arrays)
         self._meaning = Meaning(self.arrays, key) if self.header["encoder"] else None
-        self._figures = numbers.Figures(self.arrays, key)
+        self._question_numbers = numbers.QuestionNumbers(self.arrays, key)
         self._encoder = encoder
 
     @staticmethod
@@ -83,11 +82,11 @@ class Registry:
         same bytes.
         """
         policy = policy or Policy()
-        made = Build(list(items), list(background), key, policy)
-        arrays = made.finished(number, comparable(previous, key))
-        sealed = numbers.build_arrays([item[2] for item in made.items], key)
+        build = Build(list(items), list(background), key, policy)
+        arrays = build.arrays(number, comparable(previous, key))
+        sealed = numbers.build_arrays([item[2] for item in build.items], key)
         if encoder:
-            sealed |= meaning.build_arrays([item[2:] for item in made.items], encoder, made.clean, key)
+            sealed |= meaning.build_arrays([item[2:] for item in build.items], encoder, build.clean, key)
         header = {
             "format": FORMAT,
             "number": number,
@@ -96,9 +95,9 @@ class Registry:
             "parameters": PARAMETERS,
             "policy": asdict(policy),
             "encoder": encoder.identity if encoder else None,
-            **made.facts(),
+            **build.facts(),
         }
-        telling = {name: arrays.pop(name) for name in building.TELLING}
+        telling = {name: arrays.pop(name) for name in building.SEALED_ARRAYS}
         return snapshot.encode(header, arrays, telling | sealed, key)
 
     @classmethod
@@ -126,15 +125,15 @@ class Registry:
 
     def with_policy(self, policy: Policy, version: int = 0) -> "Registry":
         """The same snapshot under other limits; the arrays are shared."""
-        other = copy.copy(self)
-        other.policy, other.policy_version = policy, version
-        return other
+        registry = copy.copy(self)
+        registry.policy, registry.policy_version = policy, version
+        return registry
 
     def without_meaning(self) -> "Registry":
         """The same snapshot, compared by n-grams only: no embedding model is loaded."""
-        other = copy.copy(self)
-        other._meaning, other.header = None, {**self.header, "encoder": None}
-        return other
+        registry = copy.copy(self)
+        registry._meaning, registry.header = None, {**self.header, "encoder": None}
+        return registry
 
     def nearest(self, vectors: Array, since: int = 0) -> Array:
         """For each unit vector (n, dimensions) of the registry's own model, the highest cosine with an item, (n,).
@@ -156,38 +155,38 @@ class Registry:
 
         What n-grams have found is not looked at for its meaning, unless `every_method` is to be measured.
         """
-        return [one for some in batches(rows) for one in self._screened(some, since, spans, every_method)]
+        return [result for batch in batches(rows) for result in self._screened(batch, since, spans, every_method)]
 
     def _screened(self, rows: Sequence[Row], since: int, spans: bool, every_method: bool) -> Iterator[Overlap]:
         integers, scores = self._measured(rows, since)
-        decisions = {row: ov.decide(some, self.policy) for row, some in scores.items()}
-        open_rows = [row for row in range(len(rows)) if every_method or not decisions.get(row)]
-        likenesses = self._likenesses(rows, open_rows, since, scores)
-        clean = self._overlap(CLEAN, None)
+        decided = {row for row, measured in scores.items() if overlap.decide(measured, self.policy)}
+        undecided = [row for row in range(len(rows)) if every_method or row not in decided]
+        nearest_items = self._nearest_items(rows, undecided, since, scores)
+        clean = self._overlap(CLEAN_SCORES, None)
         for row in range(len(rows)):
             if row not in scores:
                 yield clean
                 continue
-            decided, like = ov.decide(scores[row], self.policy), likenesses.get(row)
-            one = self._overlap(scores[row], decided, self._item(decided, integers[row], like))
-            if decided and spans:
-                one.spans.extend(self._spans(rows[row], decided[0], integers[row], since, like))
-            yield one
+            decision, nearest = overlap.decide(scores[row], self.policy), nearest_items.get(row)
+            result = self._overlap(scores[row], decision, self._item(decision, integers[row], nearest))
+            if decision and spans:
+                result.spans.extend(self._spans(rows[row], decision.method, integers[row], since, nearest))
+            yield result
 
-    def _likenesses(
+    def _nearest_items(
         self, rows: Sequence[Row], chosen: Sequence[int], since: int, scores: dict[int, dict[str, float]]
-    ) -> dict[int, Likeness]:
+    ) -> dict[int, NearestItem]:
         """What the chosen rows come nearest to by meaning; adds to `scores` what was measured."""
         if self._meaning is None or not chosen:
             return {}
         allowed = self.arrays["item_since"] > since if since else None
-        measured, found = self._meaning.measure(rows, chosen, self.encoder, self.policy, allowed)
+        measured, nearest_items = self._meaning.measure(rows, chosen, self.encoder, self.policy, allowed)
         for row in measured:
-            like = found.get(row)
-            own = scores.setdefault(row, dict(CLEAN))
-            own["meaning"] = round(like.score, 4) if like else 0.0
-            own["meaning_background"] = round(like.background, 4) if like else 0.0
-        return found
+            nearest = nearest_items.get(row)
+            own = scores.setdefault(row, dict(CLEAN_SCORES))
+            own["meaning"] = round(nearest.score, 4) if nearest else 0.0
+            own["meaning_background"] = round(nearest.background, 4) if nearest else 0.0
+        return nearest_items
 
     @property
     def encoder(self) -> "Encoder":
@@ -196,55 +195,54 @@ class Registry:
             from curation.decontamination.engine.encoder import Encoder
 
             self._encoder = Encoder.default()
-        made, have = self.header["encoder"], self._encoder.identity if self._encoder else None
-        if self._encoder is None or made != have:
+        required, configured = self.header["encoder"], self._encoder.identity if self._encoder else None
+        if self._encoder is None or required != configured:
             raise BadRegistry(
-                f"This registry was made with the embedding model {made}, this process has {have}: set"
+                f"This registry was made with the embedding model {required}, this process has {configured}: set"
                 " CFT_EMBEDDING_MODEL to that model, or publish a new epoch."
             )
         return self._encoder
 
     def _measured(self, rows: Sequence[Row], since: int) -> tuple[Array, dict[int, dict[str, float]]]:
         """The kernel's places, and the measures of the rows that share anything with an item."""
-        from curation.decontamination.engine import kernel as k
+        from curation.decontamination.engine import kernel
 
-        integers, floats = scanned(rows, self._keys, self._tables, since)
-        shared = (integers[:, (k.EXACT_FIELD, k.RUN_FIELD)] >= 0).any(axis=1) | (floats > 0).any(axis=1)
+        integers, floats = scan_rows(rows, self._keys, self._tables, since)
+        shared = (integers[:, (kernel.EXACT_FIELD, kernel.RUN_FIELD)] >= 0).any(axis=1) | (floats > 0).any(axis=1)
         scores = {}
         for row in np.flatnonzero(shared).tolist():
-            share = min(float(floats[row, k.SHARE]), 1.0)
-            if self._figures.contradict(int(integers[row, k.WINDOW_FIELD]) // 3, rows[row], share):
-                share = k.FLOOR
+            share = min(float(floats[row, kernel.SHARE]), 1.0)
+            if self._question_numbers.contradict(int(integers[row, kernel.WINDOW_FIELD]) // 3, rows[row], share):
+                share = kernel.FLOOR
             scores[row] = {
-                "exact": float(integers[row, k.EXACT_FIELD] >= 0),
-                "sequence": float(integers[row, k.RUN_FIELD] >= 0),
+                "exact": float(integers[row, kernel.EXACT_FIELD] >= 0),
+                "sequence": float(integers[row, kernel.RUN_FIELD] >= 0),
                 "containment": round(share, 4),
-                "jaccard": round(float(floats[row, k.JACCARD]), 4),
+                "jaccard": round(float(floats[row, kernel.JACCARD]), 4),
             }
         return integers, scores
 
-    def _item(self, decided: tuple[str, float, float] | None, integers: Array, like: Likeness | None) -> int:
-        """The number of the item that a row was decided by; -1 for none."""
-        from curation.decontamination.engine import kernel as k
+    def _item(self, decision: Decision | None, integers: Array, nearest: NearestItem | None) -> int:
+        """The number of the item that decided about a row; -1 for none."""
+        from curation.decontamination.engine import kernel
 
-        if decided is None:
+        if decision is None:
             return -1
-        if decided[0] == "meaning" and like is not None:
-            return like.item
-        columns = {"exact": k.EXACT_FIELD, "sequence": k.RUN_FIELD, "containment": k.WINDOW_FIELD}
-        return int(integers[columns.get(decided[0], k.JACCARD_FIELD)]) // 3
+        if decision.method == "meaning" and nearest is not None:
+            return nearest.item
+        columns = {"exact": kernel.EXACT_FIELD, "sequence": kernel.RUN_FIELD, "containment": kernel.WINDOW_FIELD}
+        return int(integers[columns.get(decision.method, kernel.JACCARD_FIELD)]) // 3
 
-    def _overlap(self, scores: dict[str, float], decided: tuple[str, float, float] | None, item: int = -1) -> Overlap:
-        encoder = meaning.name_of(self.header["encoder"]) if "meaning" in scores else ""
-        if decided is None:
+    def _overlap(self, scores: dict[str, float], decision: Decision | None, item: int = -1) -> Overlap:
+        encoder = meaning.encoder_name(self.header["encoder"]) if "meaning" in scores else ""
+        if decision is None:
             limit = self.policy.containment_limit
             score, version = min(scores["containment"], limit - 1e-6), self.policy_version
             return Overlap(score, limit, "containment", scores=dict(scores), policy=version, encoder=encoder)
-        method, score, limit = decided
         return Overlap(
-            score=score,
-            limit=limit,
-            method=method,
+            score=decision.score,
+            limit=decision.limit,
+            method=decision.method,
             item_id=bytes(self.arrays["item_id"][item]).decode(),
             benchmark=self.header["benchmarks"][int(self.arrays["item_benchmark"][item])],
             scores=scores,
@@ -252,28 +250,28 @@ class Registry:
             encoder=encoder,
         )
 
-    def _spans(self, row: Row, method: str, integers: Array, since: int, like: Likeness | None) -> Iterator[Span]:
+    def _spans(self, row: Row, method: str, integers: Array, since: int, nearest: NearestItem | None) -> Iterator[Span]:
         """Where the match stands in the row's own texts."""
-        from curation.decontamination.engine import kernel as k
+        from curation.decontamination.engine import kernel
 
-        if method == "meaning" and like is not None:
-            yield from meaning.spans_of(row, like)
+        if method == "meaning" and nearest is not None:
+            yield from meaning.spans_of(row, nearest)
             return
-        split, end = int(integers[k.PROMPT_WORDS]), int(integers[k.WORDS])
+        split, end = int(integers[kernel.PROMPT_WORDS]), int(integers[kernel.WORDS])
         if method == "exact":
-            ranges = [((0, split), (split, end), (0, end))[int(integers[k.EXACT_PART])]]
+            ranges = [((0, split), (split, end), (0, end))[int(integers[kernel.EXACT_PART])]]
         elif method == "sequence":
-            ranges = [(int(integers[k.RUN_START]), int(integers[k.RUN_START] + integers[k.RUN_LENGTH]))]
+            ranges = [(int(integers[kernel.RUN_START]), int(integers[kernel.RUN_START] + integers[kernel.RUN_LENGTH]))]
         elif method == "containment":
             trace = np.empty(end, np.int64)
-            traced = int(scanned([row], self._keys, self._tables, since, trace)[0][0, k.TRACED])
-            ranges = [(p, p + ov.GRAM) for p in trace[:traced].tolist()]
+            traced = int(scan_rows([row], self._keys, self._tables, since, trace)[0][0, kernel.TRACED])
+            ranges = [(p, p + overlap.GRAM) for p in trace[:traced].tolist()]
         else:
             ranges = [(0, end)]
-        yield from spans_of(row, ov.merged(ranges))
+        yield from spans_of(row, overlap.merge_ranges(ranges))
 
 
-CLEAN = {"exact": 0.0, "sequence": 0.0, "containment": 0.0, "jaccard": 0.0}
+CLEAN_SCORES = {"exact": 0.0, "sequence": 0.0, "containment": 0.0, "jaccard": 0.0}
 
 
 class Build:
@@ -292,7 +290,7 @@ class Build:
 
     def _leaks(self, texts: Sequence[str]) -> int:
         """Leave out the reference texts that hold a whole field, or much of one; returns how many there were."""
-        from curation.decontamination.engine import kernel as k
+        from curation.decontamination.engine import kernel
 
         if not self.background.documents or not len(self.items):
             return 0
@@ -300,9 +298,11 @@ class Build:
         leaks = np.zeros(len(texts), bool)
         first = 0
         for rows in batches([(text, "") for text in texts]):
-            integers, floats = scanned(rows, self._keys, tables)
-            word_for_word = (integers[:, (k.EXACT_FIELD, k.RUN_FIELD)] >= 0).any(axis=1)
-            leaks[first : first + len(rows)] = word_for_word | (floats[:, k.SHARE] >= self._policy.containment_limit)
+            integers, floats = scan_rows(rows, self._keys, tables)
+            word_for_word = (integers[:, (kernel.EXACT_FIELD, kernel.RUN_FIELD)] >= 0).any(axis=1)
+            leaks[first : first + len(rows)] = word_for_word | (
+                floats[:, kernel.SHARE] >= self._policy.containment_limit
+            )
             first += len(rows)
         leaks &= self.background.used
         self.background.used &= ~leaks
@@ -310,16 +310,16 @@ class Build:
             self.background.weigh(self._parts)
         return int(leaks.sum())
 
-    def finished(self, number: int, previous: Mapping[str, Array] | None) -> dict[str, Array]:
+    def arrays(self, number: int, previous: Mapping[str, Array] | None) -> dict[str, Array]:
         """All arrays that need no model. What they were made of is used up."""
         arrays = building.assemble(self._fields, self._parts)
-        building.dated(arrays, self._fields, number, previous)
-        building.exact(arrays, self._fields)
+        building.add_since(arrays, self._fields, number, previous)
+        building.add_exact_keys(arrays, self._fields)
         del self._fields
         arrays["item_id"] = np.array([item[0].encode() for item in self.items], dtype=np.bytes_)
         arrays["item_benchmark"] = self._benchmark
         self._protected = np.isfinite(arrays["field_mass"].reshape(-1, 3)).any(axis=1)
-        return building.indexed(arrays)
+        return building.add_indexes(arrays)
 
     def facts(self) -> dict[str, Any]:
         """What the header says about the items and the background."""

@@ -1,12 +1,11 @@
-"""Rows on their way through the kernel: in batches, as it takes them, and where its findings stand in their texts."""
+"""Rows on their way through the kernel: in batches, as it takes them, and where its matches are in their texts."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from curation.decontamination import normalise
-from curation.decontamination import overlap as ov
+from curation.decontamination import normalise, overlap
 from curation.decontamination.overlap import Span
 from curation.decontamination.snapshot import Array, derived
 
@@ -18,7 +17,7 @@ ROWS_AT_ONCE, CHARACTERS_AT_ONCE = 4_096, 8_000_000
 
 def kernel_keys(key: bytes) -> Array:
     """Keys of 3-grams, 5-grams and whole texts (128 bits each), the seed of words and the base of runs (odd)."""
-    parts = [derived(key, use, 16) for use in (f"gram-{ov.GRAM}", f"gram-{ov.LONG_GRAM}", "exact", "words")]
+    parts = [derived(key, use, 16) for use in (f"gram-{overlap.GRAM}", f"gram-{overlap.LONG_GRAM}", "exact", "words")]
     keys = np.frombuffer(b"".join(parts), "<u8").astype(np.uint64)
     keys[7] |= np.uint64(1)
     return keys
@@ -34,10 +33,10 @@ def tables_of(arrays: Mapping[str, Array]) -> Any:
     return Tables(*views)
 
 
-def scanned(
+def scan_rows(
     rows: Sequence[Row], keys: Array, tables: Any, since: int = 0, trace: Array | None = None
 ) -> tuple[Array, Array]:
-    """The kernel's two results for some rows; see `kernel.scan`."""
+    """The kernel's results for these rows: (n, INTEGERS) and (n, FLOATS); see `kernel.scan`."""
     from curation.decontamination.engine import hashing, kernel
 
     data, offsets = hashing.pack(normalise.packed([text for row in rows for text in row]))

@@ -41,10 +41,10 @@ def encode(header: Mapping[str, Any], arrays: dict[str, Array], sealed: Mapping[
     `arrays` is emptied: each one's memory may be free once it is written.
     """
     manifest: dict[str, dict[str, Any]] = {}
-    shut = {name: seal(np.ascontiguousarray(array).tobytes(), name, key) for name, array in sealed.items()}
+    sealed_bytes = {name: seal(np.ascontiguousarray(array).tobytes(), name, key) for name, array in sealed.items()}
     at = 0
     for name, array in {**arrays, **sealed}.items():
-        content = shut[name] if name in shut else bytes_of(array)
+        content = sealed_bytes[name] if name in sealed_bytes else bytes_of(array)
         manifest[name] = {
             "dtype": array.dtype.str,
             "shape": list(array.shape),
@@ -56,7 +56,7 @@ def encode(header: Mapping[str, Any], arrays: dict[str, Array], sealed: Mapping[
         at += len(content) + -len(content) % ALIGNMENT
     text = json.dumps({**header, "arrays": manifest, "sha256": digest(manifest)}, sort_keys=True).encode()
     text += b" " * (-(len(MAGIC) + 8 + len(text)) % ALIGNMENT)
-    return written(MAGIC + len(text).to_bytes(8, "little") + text, manifest, arrays, shut)
+    return file_bytes(MAGIC + len(text).to_bytes(8, "little") + text, manifest, arrays, sealed_bytes)
 
 
 def bytes_of(array: Array) -> Any:
@@ -64,12 +64,14 @@ def bytes_of(array: Array) -> Any:
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
 
 
-def written(start: bytes, manifest: Mapping[str, Any], arrays: dict[str, Array], shut: dict[str, bytes]) -> bytes:
+def file_bytes(
+    start: bytes, manifest: Mapping[str, Any], arrays: dict[str, Array], sealed_bytes: dict[str, bytes]
+) -> bytes:
     file = io.BytesIO()
     file.write(start)
     for name, entry in manifest.items():
         file.write(b"\0" * (len(start) + entry["at"] - file.tell()))
-        file.write(shut.pop(name) if name in shut else bytes_of(arrays.pop(name)))
+        file.write(sealed_bytes.pop(name) if name in sealed_bytes else bytes_of(arrays.pop(name)))
     return file.getvalue()
 
 
@@ -85,10 +87,10 @@ def read_header(data: Data) -> tuple[dict[str, Any], int]:
     end = start + int.from_bytes(data[len(MAGIC) : start], "little")
     try:
         header: dict[str, Any] = json.loads(data[start:end])
-        whole = header["sha256"] == digest(header["arrays"])
+        intact = header["sha256"] == digest(header["arrays"])
     except (ValueError, KeyError, TypeError) as problem:
         raise BadRegistry("The registry's header is damaged.") from problem
-    if not whole:
+    if not intact:
         raise BadRegistry("The registry is damaged: its list of arrays does not have the hash that its header names.")
     return header, end
 

@@ -133,7 +133,7 @@ def sign(rows: Mapping[int, Row], encoder: "Encoder | None") -> int:
     fresh = {case: row for case, row in rows.items() if case not in signed}
     if not fresh:
         return 0
-    texts = [meaning.whole(row.prompt, row.answer) for row in fresh.values()]
+    texts = [meaning.text_to_embed(row.prompt, row.answer) for row in fresh.values()]
     vectors: Iterable[Any] = encoder.encode(texts) if encoder else [None] * len(texts)
     label = label_of(encoder)
     made = [

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.decontamination.meaning import LONGEST, is_foreign, name_of
+from curation.decontamination.meaning import LONGEST, is_foreign, encoder_name
 from curation.decontamination.overlap import Overlap
 from curation.models import Signature
 
@@ -43,7 +43,7 @@ def far(overlap: Overlap, texts: Texts, registry: "Registry") -> Overlap:
     if is_foreign("".join(texts)):
         return overlap
     scores = overlap.scores | {"meaning": 0.0, "meaning_background": 0.0}
-    return replace(overlap, scores=scores, encoder=name_of(registry.header["encoder"]))
+    return replace(overlap, scores=scores, encoder=encoder_name(registry.header["encoder"]))
 
 
 def worth_reading(rows: Mapping[int, Texts], registry: "Registry", since: int) -> Iterable[int]:

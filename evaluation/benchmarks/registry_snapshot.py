@@ -72,7 +72,7 @@ def build_snapshot(labels: Mapping[str, str]) -> Snapshot:
             normaliser=epoch.normaliser,
             follows=epoch.number,
             weak=frozenset(before.unprotected),
-            encoder=meaning.name_of(before.header["encoder"]),
+            encoder=meaning.encoder_name(before.header["encoder"]),
         )
     key, follows = registry_key(), epoch.number if epoch else 0
     content = Registry.build(
@@ -89,7 +89,7 @@ def build_snapshot(labels: Mapping[str, str]) -> Snapshot:
         follows=follows,
         comparable_since=comparable_since(epoch, before, built),
         weak=frozenset(built.unprotected),
-        encoder=meaning.name_of(built.header["encoder"]),
+        encoder=meaning.encoder_name(built.header["encoder"]),
     )
 
 

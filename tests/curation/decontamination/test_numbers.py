@@ -3,7 +3,7 @@
 import pytest
 
 from curation.decontamination import numbers
-from curation.decontamination.numbers import Figures
+from curation.decontamination.numbers import QuestionNumbers
 from curation.decontamination.registry import Registry
 from tests.curation.conftest import KEY
 
@@ -15,7 +15,7 @@ ITEM = (
     " truck stamps. How many stamps did Max buy in all?",
     "Max bought 16 + 3 = 19 truck stamps and 19 - 9 = 10 rose stamps, so 16 + 19 + 10 = 45 stamps in all.",
 )
-TWIN = (
+SAME_TEMPLATE = (
     "Bella bought stamps at the post office. Some of the stamps had a snowflake design, some had a truck design, and"
     " some had a rose design. Bella bought 11 snowflake stamps, 8 more truck stamps than these, and 13 fewer rose ones."
     " How many did Bella buy?"
@@ -27,18 +27,18 @@ def registry() -> Registry:
     return Registry.from_bytes(Registry.build([ITEM], KEY), KEY)
 
 
-def test_a_twin_with_other_numbers_is_no_leak(registry: Registry) -> None:
-    found = registry.check(TWIN)
+def test_the_same_template_with_other_numbers_is_no_leak(registry: Registry) -> None:
+    found = registry.check(SAME_TEMPLATE)
     assert not found.blocked
     assert found.scores["containment"] <= 0.1
 
 
 def test_the_same_words_with_the_items_numbers_are_a_leak(registry: Registry) -> None:
-    damaged = TWIN.replace("11", "16").replace("8 more", "3 more").replace("13", "nine")
+    damaged = SAME_TEMPLATE.replace("11", "16").replace("8 more", "3 more").replace("13", "nine")
     found = registry.check(damaged)
     assert found.blocked
     assert found.method == "containment"
-    assert found.score < numbers.WHOLE
+    assert found.score < numbers.PROOF_FROM
 
 
 def test_half_of_an_items_words_with_its_numbers_in_words_are_a_leak(registry: Registry) -> None:
@@ -48,12 +48,12 @@ def test_half_of_an_items_words_with_its_numbers_in_words_are_a_leak(registry: R
 
 def test_numbers_are_counted_one_by_one_and_few_say_nothing() -> None:
     arrays = numbers.build_arrays(["2 and 2 and 5", "only 7"], KEY)
-    opened = Figures(arrays, KEY)
+    opened = QuestionNumbers(arrays, KEY)
     assert len(arrays["figures"]) == 3
     assert not opened.contradict(0, ("2 apples", "and 2 pears"), 0.5)
     assert opened.contradict(0, ("2 apples", "and 3 pears"), 0.5)
     assert not opened.contradict(1, ("no number at all", ""), 0.5)
-    assert not opened.contradict(0, ("2 apples", "and 3 pears"), numbers.WHOLE)
+    assert not opened.contradict(0, ("2 apples", "and 3 pears"), numbers.PROOF_FROM)
 
 
 def test_without_the_key_the_numbers_are_not_to_be_read() -> None:

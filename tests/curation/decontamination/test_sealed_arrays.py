@@ -78,7 +78,7 @@ def test_lengths_that_would_pick_an_item_out_of_a_list_are_sealed(stolen: Stolen
     arrays = stolen.opened.arrays
     assert set(lengths) <= set(arrays["field_words"].tolist())
     for name, array in arrays.items():
-        if name in building.TELLING or name == "meaning_vectors":
+        if name in building.SEALED_ARRAYS or name == "meaning_vectors":
             assert stolen.opened.header["arrays"][name]["sealed"]
             assert len(array) == 0 or array.tobytes() not in stolen.file
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from curation.decontamination.overlap import Overlap, Policy, decide, merged
+from curation.decontamination.overlap import Overlap, Policy, decide, merge_ranges
 
 NOTHING = {"exact": 0.0, "sequence": 0.0, "containment": 0.0, "jaccard": 0.0}
 POLICY = Policy(containment_limit=0.3, jaccard_limit=0.8, meaning_floor=0.7, meaning_margin=0.1)
@@ -50,4 +50,4 @@ def test_an_overlap_is_blocked_from_its_limit():
 
 
 def test_ranges_near_each_other_are_one():
-    assert merged([(0, 3), (9, 12), (20, 23), (21, 24)]) == [(0, 12), (20, 24)]
+    assert merge_ranges([(0, 3), (9, 12), (20, 23), (21, 24)]) == [(0, 12), (20, 24)]
