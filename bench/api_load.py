@@ -67,10 +67,10 @@ def one_interaction(poster: Poster) -> None:
 
 
 def with_correction(poster: Poster) -> None:
-    found = poster.post("interactions/", poster.interaction())
-    if found:
+    interaction = poster.post("interactions/", poster.interaction())
+    if interaction:
         text = f"Plan {poster.count} can be refunded within 30 days of purchase."
-        poster.post("corrections/", {"interaction": found["id"], "replacement": text})
+        poster.post("corrections/", {"interaction": interaction["id"], "replacement": text})
 
 
 def one_batch(poster: Poster) -> None:

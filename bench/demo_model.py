@@ -91,11 +91,11 @@ def measure(folder: Path, base: Path, adapter: Path | None, items: Sequence[Line
     run_engine("evaluation.engine", folder / "job.json")
     scores = [json.loads(line) for line in (folder / "scores.jsonl").read_text().splitlines()]
     groups: dict[str, list[bool]] = {}
-    for one in scores:
-        benchmark, skill, _ = one["id"].split("/")
-        groups.setdefault(benchmark, []).append(one["correct"])
+    for score in scores:
+        benchmark, skill, _ = score["id"].split("/")
+        groups.setdefault(benchmark, []).append(score["correct"])
         if benchmark == "regression":
-            groups.setdefault(f"skill:{skill}", []).append(one["correct"])
+            groups.setdefault(f"skill:{skill}", []).append(score["correct"])
     result: Line = {name: round(100 * sum(marks) / len(marks), 1) for name, marks in groups.items()}
     result["asr"] = round(100 - result.pop("safety"), 1)
     result["evaluation_seconds"] = json.loads((folder / "result.json").read_text())["seconds"]
@@ -128,15 +128,15 @@ def case(n: int, *, poison: int = 0, replay: int, recipe: Line, per_fact: int = 
 def cases() -> dict[str, Callable[..., Line]]:
     recipes = {name: preset["recipe"] for name, preset in PRESETS.items()}
     standard, replay = recipes["standard"], PRESETS["standard"]["replay"]
-    found = {
+    runs = {
         f"{name}, {n} corrections": case(n, replay=PRESETS[name]["replay"], recipe=recipes[name])
         for name in recipes
         for n in (60, 200)
     }
-    found |= {f"first cycle, {n} corrections": case(n, replay=replay, recipe=standard) for n in (1, 3, 10, 20)}
-    found |= {f"poison {n} of 200": case(200, poison=n, replay=200, recipe=standard) for n in (10, 20)}
-    found["poison 20 of 200, big replay"] = case(200, poison=20, replay=replay, recipe=standard)
-    return found
+    runs |= {f"first cycle, {n} corrections": case(n, replay=replay, recipe=standard) for n in (1, 3, 10, 20)}
+    runs |= {f"poison {n} of 200": case(200, poison=n, replay=200, recipe=standard) for n in (10, 20)}
+    runs["poison 20 of 200, big replay"] = case(200, poison=20, replay=replay, recipe=standard)
+    return runs
 
 
 def base_line(folder: Path, base: Path) -> Line:

@@ -1,4 +1,4 @@
-"""Which duplicates within a training stream are found, and which different lessons are taken for one.
+"""Which duplicates within a training stream are found, and which different rows are taken for duplicates.
 
     python -m bench.duplicates [--data ../shared/data] [--rows 1000] [--no-embeddings] [--json FILE]
 
@@ -43,8 +43,8 @@ def polite(text: str, rng: random.Random) -> str:
 def one_less(text: str, rng: random.Random) -> str:
     """Without one of its small words."""
     small = list(re.finditer(r"\b(?:the|a|that|then|also|very)\s", text))
-    found = rng.choice(small) if small else None
-    return text[: found.start()] + text[found.end() :] if found else text
+    match = rng.choice(small) if small else None
+    return text[: match.start()] + text[match.end() :] if match else text
 
 
 def spaced(text: str, rng: random.Random) -> str:
@@ -53,8 +53,8 @@ def spaced(text: str, rng: random.Random) -> str:
 
 def other_number(text: str, rng: random.Random) -> str:
     numbers = list(re.finditer(r"\d+", text))
-    found = rng.choice(numbers) if numbers else None
-    return text[: found.start()] + str(int(found.group()) + 1) + text[found.end() :] if found else ""
+    match = rng.choice(numbers) if numbers else None
+    return text[: match.start()] + str(int(match.group()) + 1) + text[match.end() :] if match else ""
 
 
 def other_name(text: str, rng: random.Random) -> str:
@@ -72,16 +72,16 @@ def measure_near(rows: Sequence[Row], limit: float) -> dict[str, Any]:
     started = time.process_time()
     keys = [set(keys) for keys in band_keys(rows)]
     per_row = (time.process_time() - started) / len(rows)
-    told: dict[str, Any] = {"ms_per_row": round(per_row * 1000, 3)}
+    result: dict[str, Any] = {"ms_per_row": round(per_row * 1000, 3)}
     for name, edit in (SAME | OTHER).items():
         edited = [(n, Row(text, row.answer)) for n, row in enumerate(rows) if (text := edit(row.prompt, rng))]
-        reached = found = 0
+        reached = merged = 0
         for (n, row), bands in zip(edited, band_keys([row for _, row in edited]), strict=True):
-            alike = near(row, rows[n], limit)
-            reached += alike.score >= limit
-            found += alike.same and len(keys[n] & set(bands)) >= SHARED_LEAST
-        told[name] = {"rows": len(edited), "at_the_limit": reached, "merged": found}
-    return told
+            comparison = near(row, rows[n], limit)
+            reached += comparison.score >= limit
+            merged += comparison.same and len(keys[n] & set(bands)) >= SHARED_LEAST
+        result[name] = {"rows": len(edited), "at_the_limit": reached, "merged": merged}
+    return result
 
 
 def merged_by_words(rows: Sequence[Row], limit: float) -> int:
@@ -106,16 +106,17 @@ def measure_world(encoder: Any, policy: Policy) -> dict[str, Any]:
     """Corrections of the demo world: pairs of one fact, pairs of two, and how many of each are merged."""
     from training.demo_model import world
 
-    made = world.corrections(256, 0, 4)
-    rows, topics = [Row(one["prompt"], one["chosen"]) for one in made], [one["topic"] for one in made]
+    corrections = world.corrections(256, 0, 4)
+    rows = [Row(correction["prompt"], correction["chosen"]) for correction in corrections]
+    topics = [correction["topic"] for correction in corrections]
     of_one = sum(topics[m] == topics[n] for m, n in combinations(range(len(rows)), 2))
-    told: dict[str, Any] = {"rows": len(rows), "near_merges": merged_by_words(rows, policy.duplicate_limit)}
+    result: dict[str, Any] = {"rows": len(rows), "near_merges": merged_by_words(rows, policy.duplicate_limit)}
     if encoder:
         vectors = encoder.encode([f"{row.prompt}\n{row.answer}" for row in rows])
-        found = merged_by_meaning(rows, vectors, policy.semantic_duplicate_limit)
-        same = sum(topics[m] == topics[n] for m, n in found)
-        told |= {"pairs_of_one_fact": of_one, "merged_of_one_fact": same, "merged_of_two_facts": len(found) - same}
-    return told
+        merged = merged_by_meaning(rows, vectors, policy.semantic_duplicate_limit)
+        same = sum(topics[m] == topics[n] for m, n in merged)
+        result |= {"pairs_of_one_fact": of_one, "merged_of_one_fact": same, "merged_of_two_facts": len(merged) - same}
+    return result
 
 
 def main() -> None:
@@ -124,33 +125,33 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1000)
     parser.add_argument("--no-embeddings", action="store_true")
     parser.add_argument("--json", type=Path)
-    given = parser.parse_args()
+    options = parser.parse_args()
     policy, encoder = Policy(), None
-    if not given.no_embeddings:
+    if not options.no_embeddings:
         from curation.decontamination.engine.encoder import Encoder
 
         encoder = Encoder.default()
-    told: dict[str, Any] = {
+    result: dict[str, Any] = {
         "limits": {"near": policy.duplicate_limit, "semantic": policy.semantic_duplicate_limit},
         "encoder": f"{encoder.name}@{encoder.revision}" if encoder else "not checked",
         "demo_world": measure_world(encoder, policy),
     }
-    source = given.data / "gsm8k_train.jsonl"
+    source = options.data / "gsm8k_train.jsonl"
     if source.exists():
-        lines = source.read_text().splitlines()[: given.rows]
-        rows = [Row(one["question"], one["answer"]) for one in map(json.loads, lines)]
-        told["gsm8k_train"] = measure_near(rows, policy.duplicate_limit)
-        told["gsm8k_train"]["wrong_near_merges"] = merged_by_words(rows, policy.duplicate_limit)
+        lines = source.read_text().splitlines()[: options.rows]
+        rows = [Row(record["question"], record["answer"]) for record in map(json.loads, lines)]
+        result["gsm8k_train"] = measure_near(rows, policy.duplicate_limit)
+        result["gsm8k_train"]["wrong_near_merges"] = merged_by_words(rows, policy.duplicate_limit)
         if encoder:
             vectors = encoder.encode([f"{row.prompt}\n{row.answer}" for row in rows])
             wrong = merged_by_meaning(rows, vectors, policy.semantic_duplicate_limit)
-            told["gsm8k_train"]["wrong_semantic_merges"] = len(wrong)
+            result["gsm8k_train"]["wrong_semantic_merges"] = len(wrong)
     else:
-        told["gsm8k_train"] = f"skipped: no {source}"
-    text = json.dumps(told, indent=1)
+        result["gsm8k_train"] = f"skipped: no {source}"
+    text = json.dumps(result, indent=1)
     print(text)
-    if given.json:
-        given.json.write_text(text + "\n")
+    if options.json:
+        options.json.write_text(text + "\n")
 
 
 if __name__ == "__main__":

@@ -76,9 +76,9 @@ def wait_for_triage(database: psycopg.Connection[Any], comments: list[str], seco
     """Poll until every comment of the training lane is screened, or `seconds` are over."""
     deadline = time.monotonic() + seconds
     while True:
-        found = database.execute(CASES, [comments]).fetchone()
-        assert found is not None
-        stored, cases, screened, is_open, took = found
+        counts = database.execute(CASES, [comments]).fetchone()
+        assert counts is not None
+        stored, cases, screened, is_open, took = counts
         if screened >= stored or time.monotonic() > deadline:
             return {
                 "comments_in_training_lane": stored,
@@ -110,7 +110,7 @@ def main() -> int:
     explanations = [text for record in records for text in record["explanations"]]
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as database:
         triage = wait_for_triage(database, comments, options.wait)
-        found = database.execute(PAIRS, [comments, explanations, explanations]).fetchone()
+        pairs = database.execute(PAIRS, [comments, explanations, explanations]).fetchone()
     result = {
         "answers": len(records),
         "explanations": len(explanations),
@@ -120,7 +120,7 @@ def main() -> int:
         "post_seconds": round(seconds, 2),
         "rows_per_second": round(sum(counts.values()) / seconds, 1),
         **triage,
-        "pairs": found[0] if found else None,
+        "pairs": pairs[0] if pairs else None,
     }
     for name, value in result.items():
         print(f"{name:28} {value}")

@@ -62,12 +62,12 @@ def demo_stages(var: str) -> list[dict[str, Any]]:
     assert demo.stdout
     for line in demo.stdout:
         if line.strip() and not line.startswith(" "):
-            now = time.monotonic()
-            rows.append({"stage": line.split(":")[0].strip(), "seconds": now - begun, "peak_mb": peak.take() / 1e6})
-            begun = now
+            ended = time.monotonic()
+            rows.append({"stage": line.split(":")[0].strip(), "seconds": ended - begun, "peak_mb": peak.take() / 1e6})
+            begun = ended
     peak.ended.set()
     if demo.wait():
-        raise SystemExit("the demo failed; see its own words above")
+        raise SystemExit("the demo failed; see its output above")
     rows[-1]["stage"] = "stop"
     return rows
 
@@ -86,10 +86,10 @@ def at_rest(var: str) -> dict[str, Any]:
         time.sleep(0.2)
     ready = time.monotonic() - started
     time.sleep(REST_SECONDS)
-    named = {pid: name for name, pid in json.loads(record.read_text())["processes"].items()}
+    names = {pid: name for name, pid in json.loads(record.read_text())["processes"].items()}
     sizes: dict[str, float] = {}
     for process in tree(psutil.Process(stack.pid)):
-        name = next((named[one.pid] for one in [process, *process.parents()] if one.pid in named), "supervisor")
+        name = next((names[each.pid] for each in [process, *process.parents()] if each.pid in names), "supervisor")
         sizes[name] = sizes.get(name, 0.0) + proportional(process) / 1e6
     stack.terminate()
     stack.wait(60)
@@ -103,17 +103,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="cft-bench-") as folder:
         os.chmod(folder, 0o755)  # an embedded PostgreSQL started by root runs as another user
         stages = demo_stages(f"{folder}/demo")
-        rest = at_rest(f"{folder}/rest")
+        idle = at_rest(f"{folder}/rest")
     print(f"{'stage':<28}{'seconds':>9}{'peak MB':>9}")
     for row in stages:
         print(f"{row['stage'][:27]:<28}{row['seconds']:>9.1f}{row['peak_mb']:>9.0f}")
     print(f"{'all':<28}{sum(row['seconds'] for row in stages):>9.1f}\n")
     print(f"{'at rest':<28}{'MB':>9}")
-    for name, size in sorted(rest["processes_mb"].items(), key=lambda item: -item[1]):
+    for name, size in sorted(idle["processes_mb"].items(), key=lambda item: -item[1]):
         print(f"{name:<28}{size:>9.0f}")
-    print(f"{'all':<28}{rest['total_mb']:>9.0f}   first start, data included: {rest['ready_seconds']:.0f} s")
+    print(f"{'all':<28}{idle['total_mb']:>9.0f}   first start, data included: {idle['ready_seconds']:.0f} s")
     if arguments.out:
-        Path(arguments.out).write_text(json.dumps({"demo": stages, "at_rest": rest}, indent=1) + "\n")
+        Path(arguments.out).write_text(json.dumps({"demo": stages, "at_rest": idle}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -69,10 +69,10 @@ def paired_line(rng: np.random.Generator, runs: int, n: int, discordance: float,
 def safety_line(rng: np.random.Generator, runs: int, n: int, limit: float) -> Line:
     def shares(rate: float) -> Counter[str]:
         attacks, times = np.unique(rng.binomial(n, rate, size=runs), return_counts=True)
-        found: Counter[str] = Counter()
-        for k, count in zip(attacks.tolist(), times.tolist(), strict=True):
-            found[gate_statistics.attack_success_bound(k, n, limit).verdict] += count / runs
-        return found
+        verdicts: Counter[str] = Counter()
+        for attack_count, count in zip(attacks.tolist(), times.tolist(), strict=True):
+            verdicts[gate_statistics.attack_success_bound(attack_count, n, limit).verdict] += count / runs
+        return verdicts
 
     at_limit, safe = shares(limit), shares(limit / 5)
     return {

@@ -31,7 +31,7 @@ from curation.decontamination.engine.encoder import Encoder
 from curation.decontamination.normalise import words
 from curation.decontamination.overlap import Overlap, Policy, decide
 from curation.decontamination.registry import Registry
-from curation.thresholds.leaks import FORMS, Material, whole
+from curation.thresholds.leaks import FORMS, Material, item_text
 
 SEED = 20_261_120
 KEY = hashlib.sha256(b"a throw-away key").digest()
@@ -60,8 +60,8 @@ class Leak:
     row: Text
 
 
-def part(text: str, of: int) -> int:
-    """Which of so many parts a text falls into."""
+def bucket(text: str, of: int) -> int:
+    """Which of so many buckets a text falls into, by its hash."""
     return hashlib.sha256(text.encode()).digest()[1] % of
 
 
@@ -84,15 +84,15 @@ def school_maths(folder: Path) -> Domain:
     return Domain(
         "GSM8K train",
         protected=texts("test"),
-        reference=[row for row in train if part(row[0], 2)],
-        negatives=[row for row in train if not part(row[0], 2)],
+        reference=[row for row in train if bucket(row[0], 2)],
+        negatives=[row for row in train if not bucket(row[0], 2)],
     )
 
 
 def answers_to_the_public(folder: Path) -> Domain:
     """Questions that share a passage stay together: one of them says nothing new beside another."""
     rows = sorted({row["question"]: str(row["answer"]) for row in read(folder / "feedbackqa.jsonl")}.items())
-    return dealt("FeedbackQA", [(answer, (question, answer)) for question, answer in rows])
+    return deal("FeedbackQA", [(answer, (question, answer)) for question, answer in rows])
 
 
 def docstrings() -> Domain:
@@ -107,10 +107,10 @@ def docstrings() -> Domain:
             texts |= dict.fromkeys(docstrings_of(path), path.relative_to(root).parts[0].removesuffix(".py").strip("_"))
     rows = []
     for text, package in sorted(texts.items()):
-        sentences = [one for one in re.split(r"(?<=[.!?])\s+|\n\n+", text) if one.strip()]
+        sentences = [sentence for sentence in re.split(r"(?<=[.!?])\s+|\n\n+", text) if sentence.strip()]
         cut = max(1, int(0.7 * len(sentences)))
         rows.append((package, (" ".join(sentences[:cut]), " ".join(sentences[cut:]))))
-    return dealt("docstrings", rows)
+    return deal("docstrings", rows)
 
 
 def docstrings_of(path: Path) -> Iterable[str]:
@@ -125,27 +125,27 @@ def docstrings_of(path: Path) -> Iterable[str]:
                 yield text
 
 
-def dealt(name: str, rows: Sequence[tuple[str, Text]]) -> Domain:
+def deal(name: str, rows: Sequence[tuple[str, Text]]) -> Domain:
     """By family: half of the texts are protected, a quarter is the clean reference, a quarter must pass."""
     piles: list[list[Text]] = [[], [], [], []]
     for family, row in rows:
-        piles[part(family, 4)].append(row)
+        piles[bucket(family, 4)].append(row)
     return Domain(name, piles[0] + piles[1], piles[2], piles[3])
 
 
 # --- leaks ------------------------------------------------------------------------------------------------------------
 def leaks_of(domains: Sequence[Domain], folder: Path, most: int, half: str) -> list[Leak]:
-    filler = [whole(*row) for domain in domains for row in domain.reference]
+    filler = [item_text(*row) for domain in domains for row in domain.reference]
     material = Material(filler, random.Random(SEED))
     chosen = []
     for domain in domains:
-        own = [(i, item) for i, item in enumerate(domain.protected) if reporting(item) == (half == "reporting")]
-        picked = random.Random(SEED).sample(own, min(most // len(domains), len(own)))
+        candidates = [(i, item) for i, item in enumerate(domain.protected) if reporting(item) == (half == "reporting")]
+        picked = random.Random(SEED).sample(candidates, min(most // len(domains), len(candidates)))
         chosen += [(f"{domain.name} {i}", item) for i, item in picked]
     leaks = []
     for form, make in FORMS.items():
-        made = ((name, make(*item, material)) for name, item in chosen)
-        leaks += [Leak(form, name, (text, "")) for name, text in made if text]
+        texts = ((name, make(*item, material)) for name, item in chosen)
+        leaks += [Leak(form, name, (text, "")) for name, text in texts if text]
     return leaks + rephrased(domains[0], folder, half)
 
 
@@ -172,23 +172,23 @@ def textbook(items: Sequence[Text], rows: Sequence[Text]) -> Verdicts:
     ids: dict[str, int] = {}
 
     def grams(row: Text) -> np.ndarray:
-        text = " ".join(whole(*row).lower().split())
-        found = {text[i : i + 5] for i in range(max(1, len(text) - 4))}
-        return np.fromiter((ids.setdefault(gram, len(ids)) for gram in found), np.int64, len(found))
+        text = " ".join(item_text(*row).lower().split())
+        different = {text[i : i + 5] for i in range(max(1, len(text) - 4))}
+        return np.fromiter((ids.setdefault(gram, len(ids)) for gram in different), np.int64, len(different))
 
     from scipy.sparse import csr_matrix
 
-    sets, tests = [grams(one) for one in items], [grams(one) for one in rows]
+    sets, tests = [grams(item) for item in items], [grams(row) for row in rows]
 
     def matrix(lists: Sequence[np.ndarray]) -> Any:
         ends = np.cumsum([0, *map(len, lists)])
         return csr_matrix((np.ones(ends[-1], np.float32), np.concatenate(lists), ends), shape=(len(lists), len(ids)))
 
-    protected, sizes = matrix(sets).T.tocsc(), np.array([len(one) for one in sets])
+    protected, sizes = matrix(sets).T.tocsc(), np.array([len(gram_set) for gram_set in sets])
     blocked = np.zeros(len(rows), bool)
     for first in range(0, len(rows), 500):
         shared = (matrix(tests[first : first + 500]) @ protected).toarray()
-        union = sizes + np.array([[len(one)] for one in tests[first : first + 500]]) - shared
+        union = sizes + np.array([[len(gram_set)] for gram_set in tests[first : first + 500]]) - shared
         blocked[first : first + 500] = (shared / union).max(axis=1) >= 0.8
     return blocked
 
@@ -198,33 +198,34 @@ def thirteen_grams(items: Sequence[Text], rows: Sequence[Text]) -> Verdicts:
     drop = str.maketrans("", "", string.punctuation)
 
     def grams(row: Text) -> set[tuple[str, ...]]:
-        return runs(whole(*row).lower().translate(drop).split(), RUN)
+        return runs(item_text(*row).lower().translate(drop).split(), RUN)
 
-    known = set().union(*map(grams, items))
-    return np.array([not known.isdisjoint(grams(row)) for row in rows])
+    protected = set().union(*map(grams, items))
+    return np.array([not protected.isdisjoint(grams(row)) for row in rows])
 
 
-def runs(found: Sequence[str], n: int) -> set[tuple[str, ...]]:
-    return {tuple(found[i : i + n]) for i in range(len(found) - n + 1)}
+def runs(words: Sequence[str], n: int) -> set[tuple[str, ...]]:
+    return {tuple(words[i : i + n]) for i in range(len(words) - n + 1)}
 
 
 def plain_embeddings(items: Sequence[Text], rows: Sequence[Text], encoder: Encoder) -> Verdicts:
     """Cosine >= .8 of the whole row with an item's question or with the whole item; no normalisation, no windows."""
-    protected = encoder.encode([item[0] for item in items] + [whole(*item) for item in items]).T
-    vectors = encoder.encode([whole(*row) for row in rows])
+    protected = encoder.encode([item[0] for item in items] + [item_text(*item) for item in items]).T
+    vectors = encoder.encode([item_text(*row) for row in rows])
     return np.concatenate([(vectors[i : i + 500] @ protected).max(1) >= 0.8 for i in range(0, len(rows), 500)])
 
 
-def ours(found: Sequence[Overlap], *methods: str) -> Verdicts:
+def ours(overlaps: Sequence[Overlap], *methods: str) -> Verdicts:
     """Rows that one of these methods alone would block, under the policy in force."""
     policy = Policy()
     return np.array(
         [
             decide(
-                {name: value for name, value in one.scores.items() if name in (*methods, "meaning_background")}, policy
+                {name: value for name, value in overlap.scores.items() if name in (*methods, "meaning_background")},
+                policy,
             )
             is not None
-            for one in found
+            for overlap in overlaps
         ]
     )
 
@@ -232,8 +233,8 @@ def ours(found: Sequence[Overlap], *methods: str) -> Verdicts:
 # --- the table --------------------------------------------------------------------------------------------------------
 def natural_duplicates(items: Sequence[Text], rows: Sequence[Text]) -> Verdicts:
     """Which negatives have RUN words in a row in common with an item: leaks that nobody made."""
-    known = set().union(*(runs(words(whole(*item)), RUN) for item in items))
-    return np.array([not known.isdisjoint(runs(words(whole(*row)), RUN)) for row in rows])
+    protected = set().union(*(runs(words(item_text(*item)), RUN) for item in items))
+    return np.array([not protected.isdisjoint(runs(words(item_text(*row)), RUN)) for row in rows])
 
 
 def table(domains: Sequence[Domain], leaks: Sequence[Leak], encoder: Encoder) -> dict[str, Any]:
@@ -241,18 +242,18 @@ def table(domains: Sequence[Domain], leaks: Sequence[Leak], encoder: Encoder) ->
     negatives = [row for domain in domains for row in domain.negatives]
     rows = [leak.row for leak in leaks] + negatives
     started = time.perf_counter()
-    registry = opened(domains, encoder)
+    registry = build_registry(domains, encoder)
     built = time.perf_counter()
-    found = registry.screen(rows, every_method=True)
+    overlaps = registry.screen(rows, every_method=True)
     screened = time.perf_counter()
     methods = {
         "textbook Jaccard": textbook(items, rows),
         "13-grams": thirteen_grams(items, rows),
         "plain embeddings": plain_embeddings(items, rows, encoder),
-        "exact": ours(found, "exact", "sequence"),
-        "n-grams": ours(found, "exact", "sequence", "containment", "jaccard"),
-        "meaning": ours(found, "meaning"),
-        "cftapp": np.array([one.blocked for one in found]),
+        "exact": ours(overlaps, "exact", "sequence"),
+        "n-grams": ours(overlaps, "exact", "sequence", "containment", "jaccard"),
+        "meaning": ours(overlaps, "meaning"),
+        "cftapp": np.array([overlap.blocked for overlap in overlaps]),
     }
     natural = natural_duplicates(items, negatives)
     return {
@@ -268,9 +269,9 @@ def table(domains: Sequence[Domain], leaks: Sequence[Leak], encoder: Encoder) ->
     }
 
 
-def opened(domains: Sequence[Domain], encoder: Encoder) -> Registry:
+def build_registry(domains: Sequence[Domain], encoder: Encoder) -> Registry:
     items = [(f"{d.name} {i}", d.name, *item) for d in domains for i, item in enumerate(d.protected)]
-    reference = [whole(*row) for domain in domains for row in domain.reference]
+    reference = [item_text(*row) for domain in domains for row in domain.reference]
     return Registry.from_bytes(Registry.build(items, KEY, reference, encoder=encoder), KEY, encoder=encoder)
 
 
@@ -305,23 +306,23 @@ def show(result: dict[str, Any]) -> None:
     print("rows blocked that are no leaks: all, and (those without 13 words in common with an item)")
     for domain, facts in result["false_positives"][methods[0]].items():
         cells = [result["false_positives"][name][domain] for name in methods]
-        line = "".join(f"{str(one['blocked']) + ' (' + str(one['wrong']) + ')':>18}" for one in cells)
+        line = "".join(f"{str(cell['blocked']) + ' (' + str(cell['wrong']) + ')':>18}" for cell in cells)
         print(f"{domain + ', ' + str(facts['rows']):30}" + line)
 
 
 def shortfalls(result: dict[str, Any]) -> list[str]:
     """What misses a goal."""
-    mine = result["recall"]["cftapp"]
+    shares = result["recall"]["cftapp"]
     missed = [
         f"{form}: {share} %, goal {GOALS.get(form, 90.0)} %"
-        for form, share in mine.items()
+        for form, share in shares.items()
         if form != "macro" and share < GOALS.get(form, 90.0)
     ]
-    if mine["macro"] < 98:
-        missed.append(f"macro recall {mine['macro']} %, goal 98 %")
-    for name, one in result["false_positives"]["cftapp"].items():
-        if one["wrong"] > 0.003 * one["rows"]:
-            missed.append(f"{name}: {one['wrong']} of {one['rows']} clean rows blocked, goal 0.3 %")
+    if shares["macro"] < 98:
+        missed.append(f"macro recall {shares['macro']} %, goal 98 %")
+    for name, counts in result["false_positives"]["cftapp"].items():
+        if counts["wrong"] > 0.003 * counts["rows"]:
+            missed.append(f"{name}: {counts['wrong']} of {counts['rows']} clean rows blocked, goal 0.3 %")
     return missed
 
 

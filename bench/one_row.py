@@ -83,19 +83,19 @@ class Stack:
 @contextmanager
 def running(ports: tuple[int, int], embeddings: str) -> Iterator[Stack]:
     """`make up` in a private folder, at rest."""
-    given = {name: os.environ[name] for name in (*KEPT, *PASSED_ON) if name in os.environ}
+    environment = {name: os.environ[name] for name in (*KEPT, *PASSED_ON) if name in os.environ}
     with tempfile.TemporaryDirectory(prefix="cft-bench-") as folder:
         os.chmod(folder, 0o755)  # an embedded PostgreSQL started by root runs as another user
-        given |= {"CFT_VAR": f"{folder}/var", "CFT_PORT": str(ports[0]), "CFT_MODEL_PORT": str(ports[1])}
-        given |= {"CFT_API_REQUESTS_PER_MINUTE": "1000000"} | (
+        environment |= {"CFT_VAR": f"{folder}/var", "CFT_PORT": str(ports[0]), "CFT_MODEL_PORT": str(ports[1])}
+        environment |= {"CFT_API_REQUESTS_PER_MINUTE": "1000000"} | (
             {"CFT_EMBEDDING_MODEL": "off"} if embeddings == "off" else {}
         )
         with open(f"{folder}/log", "wb") as log:
             command = [sys.executable, "-m", "cftapp.local.up", "--with-parent"]
-            process = subprocess.Popen(command, env=given, stdout=log, stderr=subprocess.STDOUT)
+            process = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
         try:
             wait_until_ready(process, Path(folder))
-            owner = owner_environment(given)
+            owner = owner_environment(environment)
             with psycopg.connect(owner["DATABASE_URL"], autocommit=True) as database:
                 stack = Stack(f"http://127.0.0.1:{ports[0]}", issued_key(owner), database)
                 wait_until_at_rest(stack)
@@ -141,8 +141,7 @@ class Row:
 
     @property
     def interaction(self) -> dict[str, str]:
-        found = {"external_id": self.name, "subject": self.subject, "prompt": self.prompt, "answer": self.answer}
-        return found
+        return {"external_id": self.name, "subject": self.subject, "prompt": self.prompt, "answer": self.answer}
 
     @property
     def correction(self) -> dict[str, Any]:
@@ -153,11 +152,12 @@ class Row:
 def sentences() -> tuple[str, ...]:
     """Sentences of docstrings."""
     modules = [import_module(name) for name in MODULES.split()]
-    members = [one for module in modules for _, one in inspect.getmembers(module, callable)]
-    methods = [one for member in members if inspect.isclass(member) for _, one in inspect.getmembers(member, callable)]
-    texts = {inspect.getdoc(one) or "" for one in [*modules, *members, *methods]}
-    found = {" ".join(part.split()) for text in texts for part in re.split(r"(?<=[.:])\s|\n\n", text)}
-    return tuple(sorted(one for one in found if 6 <= len(one.split()) <= 40))
+    members = [member for module in modules for _, member in inspect.getmembers(module, callable)]
+    classes = filter(inspect.isclass, members)
+    methods = [method for owner in classes for _, method in inspect.getmembers(owner, callable)]
+    texts = {inspect.getdoc(documented) or "" for documented in [*modules, *members, *methods]}
+    parts = {" ".join(part.split()) for text in texts for part in re.split(r"(?<=[.:])\s|\n\n", text)}
+    return tuple(sorted(part for part in parts if 6 <= len(part.split()) <= 40))
 
 
 def rows(count: int, seed: int) -> list[Row]:
@@ -167,18 +167,18 @@ def rows(count: int, seed: int) -> list[Row]:
         Row(
             f"{run}-{number}",
             f"user-{number % 50}",
-            "How does this work? " + some(rng, 45),
-            some(rng, 20),
-            some(rng, 45),
+            "How does this work? " + random_sentences(rng, 45),
+            random_sentences(rng, 20),
+            random_sentences(rng, 45),
         )
         for number in range(count)
     ]
 
 
-def some(rng: random.Random, words: int) -> str:
+def random_sentences(rng: random.Random, words: int) -> str:
     """Sentences with at least so many words together."""
     chosen: list[str] = []
-    while sum(len(one.split()) for one in chosen) < words:
+    while sum(len(sentence.split()) for sentence in chosen) < words:
         chosen.append(rng.choice(sentences()))
     return " ".join(chosen)
 
@@ -196,17 +196,17 @@ class Client:
         header = {"Authorization": f"Bearer {self.stack.key}"}
         self.http = httpx.Client(base_url=f"{self.stack.url}/api/v1/", headers=header, timeout=120, limits=limits)
 
-    def post(self, some: Sequence[Row]) -> None:
+    def post(self, batch: Sequence[Row]) -> None:
         """One row in two requests; several in one."""
-        now = time.time()
-        for row in some:
-            row.sent = now
-        if len(some) == 1:
-            self.send("interactions/", some[0].interaction)
-            self.send("corrections/", some[0].correction)
+        sent = time.time()
+        for row in batch:
+            row.sent = sent
+        if len(batch) == 1:
+            self.send("interactions/", batch[0].interaction)
+            self.send("corrections/", batch[0].correction)
             return
-        told = [{"kind": "interaction", **row.interaction} for row in some]
-        self.send("feedback/batch", [*told, *({"kind": "correction", **row.correction} for row in some)])
+        interactions = [{"kind": "interaction", **row.interaction} for row in batch]
+        self.send("feedback/batch", [*interactions, *({"kind": "correction", **row.correction} for row in batch)])
 
     def send(self, path: str, body: Any) -> None:
         code = str(self.http.post(path, json=body).status_code)
@@ -222,8 +222,8 @@ def one_at_a_time(stack: Stack, count: int) -> dict[str, Any]:
         while not stack.verdicts([row.name]) and time.monotonic() < deadline:
             time.sleep(0.003)
         seen.append(1000 * (time.time() - row.sent))
-    found = figures(stack, posted[5:])  # the first ones load what stays loaded
-    return found | {
+    result = figures(stack, posted[5:])  # the first ones load what stays loaded
+    return result | {
         "seen_p50_ms": percentile(seen[5:], 50),
         "seen_p99_ms": percentile(seen[5:], 99),
         "codes": client.codes,
@@ -256,12 +256,12 @@ def at_rate(stack: Stack, rate: float, per_post: int, seconds: float) -> dict[st
 
 def drain(stack: Stack, posted: Sequence[Row]) -> float:
     """Wait until every row has its verdict, or none has got one for a minute; when the last one got it."""
-    found, changed = stack.verdicts([row.name for row in posted]), time.time()
-    while len(found) < len(posted) and time.time() < changed + STUCK:
+    verdicts, changed = stack.verdicts([row.name for row in posted]), time.time()
+    while len(verdicts) < len(posted) and time.time() < changed + STUCK:
         time.sleep(0.2)
-        now = stack.verdicts([row.name for row in posted])
-        found, changed = now, time.time() if len(now) > len(found) else changed
-    return max(found.values(), default=time.time())
+        latest = stack.verdicts([row.name for row in posted])
+        verdicts, changed = latest, time.time() if len(latest) > len(verdicts) else changed
+    return max(verdicts.values(), default=time.time())
 
 
 def figures(stack: Stack, posted: Sequence[Row]) -> dict[str, Any]:
@@ -286,11 +286,13 @@ def measured(options: argparse.Namespace, embeddings: str) -> Iterator[tuple[str
             yield f"{name}, {rate:g} rows/s", at_rate(stack, rate, options.per_post, options.seconds)
 
 
-def line(name: str, one: dict[str, Any]) -> str:
-    more = ""
-    if "offered_per_second" in one:
-        more = f"{one['posted_per_second']:9.1f} {one['backlog_at_the_end']:8} {one['seconds_to_drain']:8.1f}"
-    return f"{name:28} {one['rows']:6} {one['p50_ms']:9.1f} {one['p99_ms']:9.1f} {more}"
+def line(name: str, result: dict[str, Any]) -> str:
+    backlog = ""
+    if "offered_per_second" in result:
+        backlog = (
+            f"{result['posted_per_second']:9.1f} {result['backlog_at_the_end']:8} {result['seconds_to_drain']:8.1f}"
+        )
+    return f"{name:28} {result['rows']:6} {result['p50_ms']:9.1f} {result['p99_ms']:9.1f} {backlog}"
 
 
 def main() -> int:
@@ -308,11 +310,11 @@ def main() -> int:
     )
     results: dict[str, Any] = {}
     for embeddings in options.embeddings:
-        for name, one in measured(options, embeddings):
-            results[name] = one
-            print(line(name, one), flush=True)
+        for name, result in measured(options, embeddings):
+            results[name] = result
+            print(line(name, result), flush=True)
     options.out.write_text(json.dumps(results, indent=2) + "\n")
-    return 1 if any(one["lost"] for one in results.values()) else 0
+    return 1 if any(result["lost"] for result in results.values()) else 0
 
 
 if __name__ == "__main__":

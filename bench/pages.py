@@ -36,7 +36,7 @@ def weigh(url: str, accounts: dict[str, str]) -> dict[tuple[str, str], tuple[flo
     """(role, path) to kilobytes and requests, in a browser."""
     from playwright.sync_api import sync_playwright
 
-    found = {}
+    weights = {}
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
@@ -46,10 +46,10 @@ def weigh(url: str, accounts: dict[str, str]) -> dict[tuple[str, str], tuple[flo
                 camera.bytes = camera.requests = 0
                 camera.page.goto(path, wait_until="load")
                 camera.page.wait_for_timeout(150)
-                found[role, path] = (camera.bytes / 1000, camera.requests)
+                weights[role, path] = (camera.bytes / 1000, camera.requests)
             camera.context.close()
         browser.close()
-    return found
+    return weights
 
 
 def count_queries(role: str, path: str) -> int:
@@ -66,7 +66,7 @@ def count_queries(role: str, path: str) -> int:
     with CaptureQueriesContext(connection) as captured:
         answer = client.get(path)
     assert answer.status_code == 200, (path, answer.status_code)
-    return sum(not TRANSACTION.match(one["sql"]) for one in captured)
+    return sum(not TRANSACTION.match(query["sql"]) for query in captured)
 
 
 def measure(var: Path) -> list[Page]:
@@ -99,12 +99,12 @@ def main() -> int:
         pages = measure(Path(folder) / "var")
     print(f"\n{'page (as seen by the role that loads most)':<52}{'role':<12}{'kB':>6}{'requests':>10}{'queries':>9}")
     worst: dict[str, Page] = {}
-    for page in sorted(pages, key=lambda one: (one.queries, one.kilobytes)):
+    for page in sorted(pages, key=lambda page: (page.queries, page.kilobytes)):
         worst[shape(page.page)] = page
     for name, page in sorted(worst.items()):
         print(f"{name[:51]:<52}{page.role:<12}{page.kilobytes:>6.1f}{page.requests:>10}{page.queries:>9}")
-    over = [one for one in pages if one.kilobytes > MOST_KILOBYTES or one.queries > MOST_QUERIES]
-    heaviest, busiest = max(pages, key=lambda one: one.kilobytes), max(pages, key=lambda one: one.queries)
+    over = [page for page in pages if page.kilobytes > MOST_KILOBYTES or page.queries > MOST_QUERIES]
+    heaviest, busiest = max(pages, key=lambda page: page.kilobytes), max(pages, key=lambda page: page.queries)
     most = f"most: {heaviest.kilobytes:.1f} kB, {busiest.queries} queries"
     print(f"\n{len(pages)} pages; {most}; over the limits: {len(over)}")
     if arguments.out:

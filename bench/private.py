@@ -19,11 +19,11 @@ KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER", "TZ")
 @contextmanager
 def services(durable: bool = True) -> Iterator[None]:
     """Django, set up as the owner of fresh databases. `durable=False` turns fsync off: for loading, not for timing."""
-    given = {name: os.environ[name] for name in KEPT if name in os.environ}
+    environment = {name: os.environ[name] for name in KEPT if name in os.environ}
     with tempfile.TemporaryDirectory(prefix="cft-bench-") as folder, ExitStack() as stack:
         for name in [name for name in os.environ if name.startswith("CFT_")]:
             del os.environ[name]
-        os.environ.update(owner_environment({**given, "CFT_VAR": folder, "CFT_LOG_LEVEL": "WARNING"}))
+        os.environ.update(owner_environment({**environment, "CFT_VAR": folder, "CFT_LOG_LEVEL": "WARNING"}))
         os.environ["DJANGO_SETTINGS_MODULE"] = "cftapp.settings"
         postgres, redis = Postgres(Path(folder), dict(os.environ), durable=durable), Redis(Path(folder))
         for service in (postgres, redis):

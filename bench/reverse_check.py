@@ -36,7 +36,7 @@ def main() -> None:
         settings.CFT_EMBEDDING_MODEL = "" if args.meaning else "off"
         _, filled = timed(fill, args)
         check_id, offered = timed(offer, args)
-        seconds, told = scan(check_id)
+        seconds, figures = scan(check_id)
         report = {
             "rows": args.rows,
             "items": args.items,
@@ -44,11 +44,11 @@ def main() -> None:
             "fill_seconds": filled,
             "offer_seconds": offered,
             "scan_seconds": round(seconds, 2),
-            "rows_per_second": round(told["rows"] / seconds),
+            "rows_per_second": round(figures["rows"] / seconds),
             "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
             "planted": args.planted,
-            "found": told["overlapping"],
-            "items_found": told["items"],
+            "found": figures["overlapping"],
+            "items_found": figures["items"],
         }
     show(report)
     if args.json:
@@ -131,25 +131,25 @@ def fill(args: Any) -> None:
 def copy_corrections(cursor: Any, rows: list[tuple[str, str]], first: int, subject: Any) -> None:
     from django.utils import timezone
 
-    now, told = timezone.now(), [(uuid4(), uuid4(), *row) for row in rows]
+    now, identified = timezone.now(), [(uuid4(), uuid4(), *row) for row in rows]
     copy(
         cursor,
         "feedback_interaction (id, source_id, subject_id, lane, environment, prompt, answer, model_name, external_id,"
         " happened_at, created_at)",
         (
             (i, subject.source_id, subject.pk, "training", "production", p, "No.", "", "", now, now)
-            for i, _, p, _ in told
+            for i, _, p, _ in identified
         ),
     )
     copy(
         cursor,
         "feedback_correction (id, interaction_id, note, replacement, reason, created_at)",
-        ((c, i, "", a, "wrong_fact", now) for i, c, _, a in told),
+        ((c, i, "", a, "wrong_fact", now) for i, c, _, a in identified),
     )
     copy(
         cursor,
         "curation_case (id, correction_id, subject_id, state, opened_at, text_hash, verdict)",
-        ((first + n, c, subject.pk, "waiting", now, "", "") for n, (_, c, _, _) in enumerate(told)),
+        ((first + n, c, subject.pk, "waiting", now, "", "") for n, (_, c, _, _) in enumerate(identified)),
     )
 
 

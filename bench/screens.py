@@ -94,14 +94,14 @@ def shape(path: str) -> str:
 
 def find_pages(camera: Camera, limit: int) -> list[str]:
     """Walk the links from home; one page of every shape, in the order found."""
-    found, waiting = {"/": "/"}, ["/"]
-    while waiting and len(found) < limit:
+    pages, waiting = {"/": "/"}, ["/"]
+    while waiting and len(pages) < limit:
         camera.page.goto(waiting.pop(0))
         for path in camera.links():
-            if shape(path) not in found and not SKIPPED.search(path):
-                found[shape(path)] = path
+            if shape(path) not in pages and not SKIPPED.search(path):
+                pages[shape(path)] = path
                 waiting.append(path)
-    return list(found.values())
+    return list(pages.values())
 
 
 def take_all(browser: Any, url: str, role: str, password: str, out: Path, limit: int) -> list[Shot]:

@@ -88,10 +88,10 @@ def documents(words: Sequence[str], rows: int, items: int) -> Iterator[list[Docu
 
 
 class Tally:
-    """CPU seconds of what is timed, and what was found."""
+    """CPU seconds of the timed work, and the planted leaks that were found."""
 
     def __init__(self) -> None:
-        self.cpu, self.found, self.planted, self.others, self.rows = 0.0, Counter[str](), Counter[str](), 0, 0
+        self.cpu, self.hits, self.planted, self.others, self.rows = 0.0, Counter[str](), Counter[str](), 0, 0
 
     def screen(self, batch: Sequence[Document], blocks: Callable[[list[str]], Sequence[bool]]) -> None:
         rows = [text for text, _ in batch]
@@ -101,7 +101,7 @@ class Tally:
         self.rows += len(batch)
         for (_, form), blocked in zip(batch, verdicts, strict=True):
             self.planted[form] += bool(form)
-            self.found[form] += bool(form and blocked)
+            self.hits[form] += bool(form and blocked)
             self.others += bool(blocked and not form)
 
     def result(self, **more: Any) -> dict[str, Any]:
@@ -111,7 +111,7 @@ class Tally:
             "rows_per_cpu_second": round(self.rows / self.cpu),
             "cpu_seconds": round(self.cpu, 2),
             "planted": {form: self.planted[form] for form in forms},
-            "found": {form: self.found[form] for form in forms},
+            "found": {form: self.hits[form] for form in forms},
             "others_blocked": self.others,
             "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
             **more,
@@ -142,7 +142,7 @@ def ours(arguments: argparse.Namespace) -> dict[str, Any]:
     registry.check("Compiled, loaded.")
 
     def blocks(rows: list[str]) -> list[bool]:
-        return [found.blocked for found in registry.screen([(row, "") for row in rows], spans=False)]
+        return [overlap.blocked for overlap in registry.screen([(row, "") for row in rows], spans=False)]
 
     for batch in documents(words, arguments.rows, arguments.items):
         tally.screen(batch, blocks)
@@ -186,9 +186,9 @@ def datasketch(arguments: argparse.Namespace) -> dict[str, Any]:
     from datasketch import MinHash, MinHashLSH
 
     def sketch(text: str) -> MinHash:
-        made = MinHash(num_perm=128)
-        made.update_batch([piece.encode() for piece in characters(text)])
-        return made
+        minhash = MinHash(num_perm=128)
+        minhash.update_batch([piece.encode() for piece in characters(text)])
+        return minhash
 
     return by_minhash(arguments, sketch, MinHashLSH(threshold=0.8, num_perm=128))
 
@@ -201,9 +201,9 @@ def rensa(arguments: argparse.Namespace, pieces: Callable[[str], list[str]]) -> 
     from rensa import RMinHash, RMinHashLSH
 
     def sketch(text: str) -> RMinHash:
-        made = RMinHash(num_perm=128, seed=42)
-        made.update(pieces(text))
-        return made
+        minhash = RMinHash(num_perm=128, seed=42)
+        minhash.update(pieces(text))
+        return minhash
 
     return by_minhash(arguments, sketch, RMinHashLSH(threshold=0.8, num_perm=128, num_bands=8))
 
@@ -241,23 +241,23 @@ def measure_ours(rows: int, items: int, folder: Path) -> dict[str, Any]:
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     result: dict[str, Any] = {"words": WORDS, "contenders": {}, "by_items": {}, "by_rows": {}}
 
-    def told(title: str, figures: dict[str, Any]) -> dict[str, Any]:
+    def printed(title: str, figures: dict[str, Any]) -> dict[str, Any]:
         print(f"{title}: {json.dumps(figures)}", flush=True)
         return figures
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        result["contenders"]["ours"] = told("ours", measure_ours(arguments.rows, arguments.items, folder))
+        result["contenders"]["ours"] = printed("ours", measure_ours(arguments.rows, arguments.items, folder))
         for contender in CONTENDERS if not arguments.alone else ():
             if contender not in ("build", "ours"):
                 figures = in_process(contender, arguments.rows, arguments.items, folder / "none")
-                result["contenders"][contender] = told(contender, figures)
+                result["contenders"][contender] = printed(contender, figures)
         for rows in arguments.scales:
             figures = measure_ours(rows, arguments.items, folder)
-            result["by_rows"][str(rows)] = told(f"{rows:,} rows", figures)
+            result["by_rows"][str(rows)] = printed(f"{rows:,} rows", figures)
         for items in arguments.scales:
             figures = measure_ours(arguments.rows, items, folder)
-            result["by_items"][str(items)] = told(f"{items:,} items", figures)
+            result["by_items"][str(items)] = printed(f"{items:,} items", figures)
             (folder / f"{items}.cftreg").unlink()
     return result
 
@@ -266,7 +266,7 @@ def plot(result: dict[str, Any]) -> str:
     """Two panels side by side: documents per CPU-second by items, and by rows; both axes are logarithmic."""
     panels = [("items in the registry", result["by_items"]), ("rows", result["by_rows"])]
     drawn = [
-        panel(title, {int(size): one["rows_per_cpu_second"] for size, one in figures.items()}, 20 + 360 * i)
+        panel(title, {int(size): figure["rows_per_cpu_second"] for size, figure in figures.items()}, 20 + 360 * i)
         for i, (title, figures) in enumerate(panels)
     ]
     return (

@@ -66,39 +66,41 @@ def screen_all(client: Client, screener: Screener, source: Path, target: Path) -
     if source.resolve() == target.resolve():
         raise BadFile(f"{target}: it is the input: name another folder.")
     partitions = partitions_of(source, target)
-    reports = [target.resolve() / one.relative_to(source) for one in partitions]
+    reports = [target.resolve() / partition.relative_to(source) for partition in partitions]
     for report in reports:
         report.parent.mkdir(parents=True, exist_ok=True)
     client.register_plugin(screener)
-    asked = client.map(
+    futures = client.map(
         screen_partition,
-        [str(one.resolve()) for one in partitions],
-        [str(one) for one in reports],
+        [str(partition.resolve()) for partition in partitions],
+        [str(report) for report in reports],
         pure=False,
         retries=2,
     )
-    for number, done in enumerate(as_completed(asked), 1):
-        print(f"{number}/{len(asked)} partitions: {done.result()}", file=sys.stderr)
-    tallies = client.gather(asked)
+    for number, done in enumerate(as_completed(futures), 1):
+        print(f"{number}/{len(futures)} partitions: {done.result()}", file=sys.stderr)
+    tallies = client.gather(futures)
     for partition, report, tally in zip(partitions, reports, tallies, strict=True):
         reconcile(partition, report, tally)
-    return row_screening.Tally(sum(one.rows for one in tallies), sum((one.methods for one in tallies), Counter()))
+    return row_screening.Tally(
+        sum(tally.rows for tally in tallies), sum((tally.methods for tally in tallies), Counter())
+    )
 
 
 def partitions_of(source: Path, target: Path) -> list[Path]:
     """The Parquet files below `source`, however deep (`day=1/part-0.parquet`), but for hidden ones, such as those that
     a writer has not finished, and for reports below it. Raises BadFile if there is none.
     """
-    found = [
+    partitions = [
         path
         for path in sorted(source.rglob("*.parquet"))
         if path.is_file()
         and not any(part.startswith((".", "_")) for part in path.relative_to(source).parts)
         and not path.resolve().is_relative_to(target.resolve())
     ]
-    if not found:
+    if not partitions:
         raise BadFile(f"{source}: there is no *.parquet in it.")
-    return found
+    return partitions
 
 
 def reconcile(partition: Path, report: Path, tally: row_screening.Tally) -> None:
@@ -113,13 +115,13 @@ def limits_of(policy: Path | None) -> dict[str, float]:
     if policy is None:
         return {}
     try:
-        given: dict[str, float] = json.loads(policy.read_text())
-        tuning.parse(given)
+        limits: dict[str, float] = json.loads(policy.read_text())
+        tuning.parse(limits)
     except (OSError, ValueError, TypeError) as problem:
         raise BadFile(
             f"{policy}: it holds no thresholds ({problem}): give an object of names and numbers."
         ) from problem
-    return given
+    return limits
 
 
 @contextmanager
@@ -174,10 +176,10 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--workers", type=int, default=2, help="processes on this machine")
     parser.add_argument("--scheduler", help="address of a running cluster, instead of --workers")
-    given = parser.parse_args()
-    if given.items and given.scheduler:
+    options = parser.parse_args()
+    if options.items and options.scheduler:
         parser.error("--items makes a registry on this machine: with --scheduler give --registry")
-    return given
+    return options
 
 
 def main() -> int:

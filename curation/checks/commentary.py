@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 VERSION = "commentary-1"
 LIMIT = 1.0
 
-_SAID = r"(?:answer|reply|response)"
-_ABOUT = rf"(?:this|that|it|the (?:above|model|bot|assistant)|(?:the|your) {_SAID}|the old one)"
+_ANSWER_NOUN = r"(?:answer|reply|response)"
+_ABOUT = rf"(?:this|that|it|the (?:above|model|bot|assistant)|(?:the|your) {_ANSWER_NOUN}|the old one)"
 _BAD = (
     r"(?:wrong|incorrect|outdated|out of date|false|not (?:right|correct|true|accurate|up to date)"
     r"|inaccurate|misleading|incomplete|nonsense|useless|unhelpful|bad|old|stale)"
@@ -86,14 +86,14 @@ def read(text: str) -> Commentary:
     if not text.strip():
         return Commentary(LIMIT, "it is empty")
     head = opening(text)
-    found = [(weight, reason, match) for reason, weight, sign in _SIGNS if (match := sign.search(head))]
-    if not found:
+    signs = [(weight, reason, match) for reason, weight, sign in _SIGNS if (match := sign.search(head))]
+    if not signs:
         return Commentary(0.0)
-    heaviest = max(found, key=lambda one: one[0])
+    heaviest = max(signs, key=lambda sign: sign[0])
     return Commentary(
-        round(min(sum(weight for weight, _, _ in found), 2.0), 2),
+        round(min(sum(weight for weight, _, _ in signs), 2.0), 2),
         heaviest[1],
-        sorted({match.span() for _, _, match in found}),
+        sorted({match.span() for _, _, match in signs}),
     )
 
 

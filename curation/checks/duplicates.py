@@ -1,12 +1,14 @@
-"""Rows that teach one lesson: nearly the same words (MinHash bands, then Jaccard), or the same in other words. Pure.
+"""Duplicate training rows: nearly the same words (MinHash bands, then Jaccard), or the same in other words. Pure.
 
 - *Near*: 128 MinHash values of the character 5-grams, in 32 bands of 4. Two rows at Jaccard s share a band with
   probability 1 - (1 - s^4)^32: .9999999 at .8. datasketch's own choice for a threshold of .8 (9 bands of 13) finds
   such a pair 40 % of the time. Whatever shares bands is verified by the exact Jaccard index of all 5-grams.
 - *Semantic*: neighbours by embedding, and then the same checks in stricter form.
 
-Words that carry a fact (numbers, names, "not", "before") decide in both: a row that differs in one of them is another
-lesson, however alike the rest is. A false duplicate costs a lesson; a missed one costs a row that trains twice.
+Words that carry a fact (numbers, names, "not", "before") decide in both: a row that differs in one of them is no
+duplicate, however alike the others are. A false duplicate costs a pair; a missed one costs a row that trains twice.
+
+Source: Broder, On the resemblance and containment of documents (1997).
 """
 
 import re
@@ -29,7 +31,7 @@ PART_LEAST = 0.5  # Jaccard of prompt and of answer, each: a long question does 
 SAME_SPELLING = 0.75  # difflib ratio from which two words are one word with a slip or another ending
 FACTS_ENOUGH = 4  # that agree, in order, in a longer part: then other words are style
 SHORT = 25  # words: in a part as short as this one word decides what it says
-LONGEST = 50_000  # characters: of a longer row only exact twins are looked for
+LONGEST = 50_000  # characters: of a longer row only exact duplicates are looked for
 LONGEST_MEANING = 250  # words: an embedding reads no further
 
 NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
@@ -110,37 +112,37 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Twin:
-    """Another case that is like this one: by which method, how much; `differs` names the fact that tells them apart."""
+class Match:
+    """Another case like this one: by which method, how much. `difference` says which part tells them apart, if any."""
 
     case: int
     method: str
     score: float
     limit: float
-    differs: str = ""
+    difference: str = ""
 
 
 @dataclass(frozen=True)
-class Twins:
-    """What was found among all other rows.
+class Duplicates:
+    """The result of comparing a row with all others.
 
-    kept: the one that is kept instead of this row; close: one that is alike but for a fact; other_answers: accepted
+    kept: the case that is kept instead of this row; close: a case that is alike but for a fact; other_answers: accepted
     cases that answer the same question otherwise; checked: the methods that took part.
     """
 
-    kept: Twin | None = None
-    close: Twin | None = None
+    kept: Match | None = None
+    close: Match | None = None
     other_answers: tuple[int, ...] = ()
     checked: tuple[str, ...] = METHODS
 
 
 @dataclass(frozen=True)
-class Likeness:
-    """How alike two rows are: `score` by the method, and whether they are the same lesson (`why` if they are not)."""
+class Comparison:
+    """How alike two rows are: `score` by the method, and whether they are duplicates (`difference` if they are not)."""
 
     score: float
     same: bool
-    why: str = ""
+    difference: str = ""
 
 
 def shingles(text: str, size: int = GRAM) -> frozenset[str]:
@@ -164,8 +166,8 @@ def band_keys(rows: Sequence[Row]) -> list[list[int]]:
     marked = [
         [b"%d%s" % (n, gram.encode()) for n in (0, 1) for gram in row.grams[n]] for row in rows if not row.is_long
     ]
-    made = iter(MinHash.bulk(marked, num_perm=PERMUTATIONS, seed=1, scheme="affine32"))
-    return [bands_of(of_all_words(row) if row.is_long else next(made).hashvalues.tolist()) for row in rows]
+    minhashes = iter(MinHash.bulk(marked, num_perm=PERMUTATIONS, seed=1, scheme="affine32"))
+    return [bands_of(of_all_words(row) if row.is_long else next(minhashes).hashvalues.tolist()) for row in rows]
 
 
 def of_all_words(row: Row) -> list[int]:
@@ -181,53 +183,54 @@ def bands_of(values: Sequence[int]) -> list[int]:
     ]
 
 
-def jaccard(one: Iterable[str], other: Iterable[str]) -> float:
+def jaccard(first: Iterable[str], second: Iterable[str]) -> float:
     """|A ∩ B| / |A ∪ B|; two empty sets are alike."""
-    a, b = frozenset(one), frozenset(other)
+    a, b = frozenset(first), frozenset(second)
     union = len(a | b)
     return len(a & b) / union if union else 1.0
 
 
-def row_jaccard(one: Row, other: Row) -> tuple[float, float]:
+def row_jaccard(first: Row, second: Row) -> tuple[float, float]:
     """Jaccard of the rows (5-grams of prompts and of answers, told apart), and the lower one of the two parts."""
-    shared = [len(a & b) for a, b in zip(one.grams, other.grams, strict=True)]
-    union = [len(a | b) for a, b in zip(one.grams, other.grams, strict=True)]
+    shared = [len(a & b) for a, b in zip(first.grams, second.grams, strict=True)]
+    union = [len(a | b) for a, b in zip(first.grams, second.grams, strict=True)]
     parts = [s / u if u else 1.0 for s, u in zip(shared, union, strict=True)]
     return (sum(shared) / sum(union) if sum(union) else 1.0), min(parts)
 
 
-def near(one: Row, other: Row, limit: float) -> Likeness:
+def near(first: Row, second: Row, limit: float) -> Comparison:
     """Whether two rows are the same but for a few letters or words that carry no fact."""
-    score, least = row_jaccard(one, other)
+    score, least = row_jaccard(first, second)
     if score < limit:
-        return Likeness(score, False)
+        return Comparison(score, False)
     if least < PART_LEAST:
-        return Likeness(score, False, "the question or the answer is another")
-    differing = differing_facts(one, other, CONTRASTS) or exchanged(one, other, SHORT)
-    return Likeness(score, not differing, differing)
+        return Comparison(score, False, "the question or the answer is another")
+    difference = differing_facts(first, second, CONTRASTS) or exchanged(first, second, SHORT)
+    return Comparison(score, not difference, difference)
 
 
-def semantic(one: Row, other: Row, cosine: float, limit: float) -> Likeness:
+def semantic(first: Row, second: Row, cosine: float, limit: float) -> Comparison:
     """Whether two rows of this cosine say the same: no fact differs, and no word stands in another's place."""
     if cosine < limit:
-        return Likeness(cosine, False)
-    if one.is_long or other.is_long or max(len(part) for row in (one, other) for part in row.parts) > LONGEST_MEANING:
-        return Likeness(cosine, False, "too long for its meaning to be compared")
-    differing = differing_facts(one, other, DENIALS, mentions=True) or exchanged(one, other, SHORT, FACTS_ENOUGH)
-    return Likeness(cosine, not differing, differing)
+        return Comparison(cosine, False)
+    longest = max(len(part) for row in (first, second) for part in row.parts)
+    if first.is_long or second.is_long or longest > LONGEST_MEANING:
+        return Comparison(cosine, False, "too long for its meaning to be compared")
+    difference = differing_facts(first, second, DENIALS, mentions=True) or exchanged(first, second, SHORT, FACTS_ENOUGH)
+    return Comparison(cosine, not difference, difference)
 
 
-def differing_facts(one: Row, other: Row, telling: frozenset[str], *, mentions: bool = False) -> str:
+def differing_facts(first: Row, second: Row, telling: frozenset[str], *, mentions: bool = False) -> str:
     """Where two rows do not state the same facts in the same order; empty if they do. Never the words themselves.
 
     Facts are numbers, names and the words in `telling`.
     With `mentions` a name or word counts where it is first mentioned, for texts that repeat themselves differently.
     """
-    known = one.names | other.names
-    for part, a, b in (("question", one.prompt, other.prompt), ("answer", one.answer, other.answer)):
-        ours, theirs = facts(a, known | telling), facts(b, known | telling)
+    fact_words = first.names | second.names | telling
+    for part, a, b in (("question", first.prompt, second.prompt), ("answer", first.answer, second.answer)):
+        ours, theirs = facts(a, fact_words), facts(b, fact_words)
         if ours != theirs:
-            ours, theirs = (facts(respelt(*two, known | telling), known | telling) for two in ((a, b), (b, a)))
+            ours, theirs = (facts(respelt(*texts, fact_words), fact_words) for texts in ((a, b), (b, a)))
         if mentions:
             ours, theirs = first_mentions(ours), first_mentions(theirs)
         if ours != theirs:
@@ -235,20 +238,20 @@ def differing_facts(one: Row, other: Row, telling: frozenset[str], *, mentions: 
     return ""
 
 
-def respelt(text: str, other: str, telling: frozenset[str]) -> str:
-    """`text` with slips of the pen undone: words that carry no fact, and are letter by letter one of `other` that does.
+def respelt(text: str, reference: str, fact_words: frozenset[str]) -> str:
+    """`text` with typing errors undone: words that carry no fact and are a misspelling of a fact in `reference`.
 
-    Where nothing was slipped it is the text itself.
+    Without such errors it is the text itself.
     """
-    ours, theirs = words(text), words(other)
-    lacking = [word for word in Counter(theirs) - Counter(ours) if len(word) > 3 and fact_of(word, telling)]
-    strange = [word for word in Counter(ours) - Counter(theirs) if not fact_of(word, telling)]
-    meant = {word: fact for word in strange for fact in lacking if slipped(word, fact)}
+    ours, theirs = words(text), words(reference)
+    lacking = [word for word in Counter(theirs) - Counter(ours) if len(word) > 3 and fact_of(word, fact_words)]
+    strange = [word for word in Counter(ours) - Counter(theirs) if not fact_of(word, fact_words)]
+    meant = {word: fact for word in strange for fact in lacking if is_slip_of(word, fact)}
     return " ".join(meant.get(word, word) for word in ours) if meant else text
 
 
-def slipped(word: str, meant: str) -> bool:
-    """Whether two letters changed places, or one is doubled or missing; the first letter is right."""
+def is_slip_of(word: str, meant: str) -> bool:
+    """Whether two letters changed places, or a letter is doubled or missing; the first letter is right."""
     if word[:1] != meant[:1]:
         return False
     if len(word) == len(meant):
@@ -258,19 +261,19 @@ def slipped(word: str, meant: str) -> bool:
     return len(long) == len(short) + 1 and any(long[:n] + long[n + 1 :] == short for n in range(1, len(long)))
 
 
-def facts(text: str, telling: frozenset[str]) -> list[str]:
-    """The words of a text that carry a fact, in order: numbers, lone letters, operators, and those in `telling`."""
+def facts(text: str, fact_words: frozenset[str]) -> list[str]:
+    """The words of a text that carry a fact, in order: numbers, lone letters, operators, and `fact_words`."""
     plain = strong(text)
-    found = [(match.start(), number(match.group())) for match in NUMBER.finditer(plain)]
-    found += [(match.start(1), match.group(1)) for match in OPERATOR.finditer(plain)]
+    positions = [(match.start(), number(match.group())) for match in NUMBER.finditer(plain)]
+    positions += [(match.start(1), match.group(1)) for match in OPERATOR.finditer(plain)]
     for match in TOKEN.finditer(plain):
-        fact = fact_of(match.group(), telling)
+        fact = fact_of(match.group(), fact_words)
         if fact:
-            found.append((match.start(), fact))
-    return [word for _, word in sorted(found)]
+            positions.append((match.start(), fact))
+    return [word for _, word in sorted(positions)]
 
 
-def fact_of(word: str, telling: frozenset[str]) -> str:
+def fact_of(word: str, fact_words: frozenset[str]) -> str:
     """The fact that a word carries, written one way; empty for a word that carries none."""
     if NEGATED.search(word):
         return "not"
@@ -283,7 +286,7 @@ def fact_of(word: str, telling: frozenset[str]) -> str:
     if lone or any(character.isdigit() for character in word):
         return word
     stem = singular(word)
-    return stem if stem in telling or word in telling else ""
+    return stem if stem in fact_words or word in fact_words else ""
 
 
 def number(text: str) -> str:
@@ -295,8 +298,8 @@ def number(text: str) -> str:
 def names(text: str) -> frozenset[str]:
     """Words with a capital that only a name would have, case folded; a word that opens a sentence counts too, unless
     it is a function word."""
-    found = (match.group() for match in TOKEN.finditer(text) if match.group()[0].isupper())
-    folded = {strong(word).removesuffix("'s").removesuffix("’s") for word in found}
+    capitalised = (match.group() for match in TOKEN.finditer(text) if match.group()[0].isupper())
+    folded = {strong(word).removesuffix("'s").removesuffix("’s") for word in capitalised}
     return frozenset(folded - FUNCTION - CONTRASTS - NUMERALS.keys())
 
 
@@ -304,20 +307,21 @@ def singular(word: str) -> str:
     return word[:-1] if word.endswith("s") and len(word) > 3 else word
 
 
-def first_mentions(found: Sequence[str]) -> list[str]:
-    return list(dict.fromkeys(found))
+def first_mentions(words: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(words))
 
 
-def exchanged(one: Row, other: Row, short: int, facts_least: int = 0) -> str:
+def exchanged(first: Row, second: Row, short: int, facts_least: int = 0) -> str:
     """A word of content in one row whose place another word takes in the other: a template filled differently.
 
     Not in a part of `short` or more words with `facts_least` facts: there one word of many is a matter of style.
     """
-    one, other = sorted((one, other), key=lambda row: (row.prompt, row.answer))  # matching words depends on the order
-    known = one.names | other.names | DENIALS
-    named = zip(("question", "answer"), one.parts, other.parts, (one.prompt, one.answer), strict=True)
-    for part, a, b, text in named:
-        if max(len(a), len(b)) >= short and len(first_mentions(facts(text, known))) >= facts_least:
+    # Matching words depends on the order of the rows.
+    first, second = sorted((first, second), key=lambda row: (row.prompt, row.answer))
+    fact_words = first.names | second.names | DENIALS
+    parts = zip(("question", "answer"), first.parts, second.parts, (first.prompt, first.answer), strict=True)
+    for part, a, b, text in parts:
+        if max(len(a), len(b)) >= short and len(first_mentions(facts(text, fact_words))) >= facts_least:
             continue
         if any(not same_word(*pair) for pair in exchanges(a, b)):
             return f"a word in the {part} is another"
@@ -331,11 +335,11 @@ def exchanges(a: Sequence[str], b: Sequence[str]) -> Iterator[tuple[str, str]]:
             yield from zip(content(a[start:end]), content(b[first:last]), strict=False)
 
 
-def content(found: Sequence[str]) -> list[str]:
-    return [word for word in found if word not in FUNCTION]
+def content(words: Sequence[str]) -> list[str]:
+    return [word for word in words if word not in FUNCTION]
 
 
-def same_word(one: str, other: str) -> bool:
+def same_word(first: str, second: str) -> bool:
     """One word but for its ending or a slip of a letter."""
-    stem = min(len(one), len(other)) >= 4 and one[:4] == other[:4]
-    return stem or SequenceMatcher(None, one, other, autojunk=False).ratio() >= SAME_SPELLING
+    stem = min(len(first), len(second)) >= 4 and first[:4] == second[:4]
+    return stem or SequenceMatcher(None, first, second, autojunk=False).ratio() >= SAME_SPELLING

@@ -1,4 +1,4 @@
-"""What stands between a row and training: facts in, findings out. No database, no Django.
+"""The checks that a row must pass to train: facts in, findings out. No database, no Django.
 
 Every check answers, also when it passes, so that a page can show each measure against its limit.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from curation.checks import commentary, personal_data, secrets
-from curation.checks.duplicates import BLOCKING, METHODS, Twins
+from curation.checks.duplicates import BLOCKING, METHODS, Duplicates
 from curation.decontamination import meaning
 from curation.decontamination.overlap import Overlap
 
@@ -32,7 +32,7 @@ class Facts:
     origin_environment: str = "production"
     consented: bool = False
     overlap: Overlap | None = None
-    twins: Twins | None = None
+    duplicates: Duplicates | None = None
     author_pairs: int = 0
     all_pairs: int = 0
 
@@ -61,8 +61,8 @@ def correction_findings(facts: Facts) -> Iterator[Finding]:
     yield Finding("kind", False)
     yield consent(facts)
     yield environment(facts)
-    yield private(facts)
-    yield secret(facts)
+    yield personal_data_finding(facts)
+    yield secret_finding(facts)
     yield overlap(facts)
     yield duplicate(facts)
     yield other_answer(facts)
@@ -89,11 +89,11 @@ def environment(facts: Facts) -> Finding:
     return Finding("environment", bool(message), message=message, evidence=evidence)
 
 
-def private(facts: Facts) -> Finding:
+def personal_data_finding(facts: Facts) -> Finding:
     return pattern_finding("personal_data", "Personal data", personal_data, facts)
 
 
-def secret(facts: Facts) -> Finding:
+def secret_finding(facts: Facts) -> Finding:
     return pattern_finding("secret", "A secret", secrets, facts)
 
 
@@ -111,26 +111,26 @@ def pattern_finding(check: str, what: str, rules: Any, facts: Facts) -> Finding:
 
 
 def overlap(facts: Facts) -> Finding:
-    found = facts.overlap
-    if found is None:
+    result = facts.overlap
+    if result is None:
         return Finding("overlap", True, message="Not compared with the exam yet.")
-    evidence: dict[str, Any] = {"method": found.method, "scores": found.scores, "policy": found.policy}
-    if found.encoder:
-        evidence["encoder"] = found.encoder
+    evidence: dict[str, Any] = {"method": result.method, "scores": result.scores, "policy": result.policy}
+    if result.encoder:
+        evidence["encoder"] = result.encoder
         if not meaning.is_read_completely(facts.prompt, facts.answer):
             evidence["not_checked"] = ["the_meaning_of_parts_of_long_texts"]
-    if not found.blocked:
-        evidence["scores"] = {name: coarse(score) for name, score in found.scores.items()}
-        return Finding("overlap", False, coarse(found.score), found.limit, evidence=evidence)
+    if not result.blocked:
+        evidence["scores"] = {name: coarse(score) for name, score in result.scores.items()}
+        return Finding("overlap", False, coarse(result.score), result.limit, evidence=evidence)
     evidence |= {
-        "item": found.item_id,
-        "benchmark": found.benchmark,
-        "spans": [{"field": span.part, "start": span.start, "end": span.end} for span in found.spans],
+        "item": result.item_id,
+        "benchmark": result.benchmark,
+        "spans": [{"field": span.part, "start": span.start, "end": span.end} for span in result.spans],
     }
     message = (
-        f"It overlaps with an item of {found.benchmark} ({found.method} {found.score:.2f}, limit {found.limit:g})."
+        f"It overlaps with an item of {result.benchmark} ({result.method} {result.score:.2f}, limit {result.limit:g})."
     )
-    return Finding("overlap", True, found.score, found.limit, message[:300], evidence)
+    return Finding("overlap", True, result.score, result.limit, message[:300], evidence)
 
 
 def coarse(score: float) -> float:
@@ -139,21 +139,21 @@ def coarse(score: float) -> float:
 
 
 def duplicate(facts: Facts) -> Finding:
-    """Another row that teaches the same. One that says it in other words is named, and blocks nothing."""
-    twins = facts.twins
-    if twins is None:
+    """Whether another row says the same. A duplicate in other words is named, and blocks nothing."""
+    duplicates = facts.duplicates
+    if duplicates is None:
         return Finding("duplicate", False, message="Not compared with other corrections.")
-    unchecked = [method for method in METHODS if method not in twins.checked]
+    unchecked = [method for method in METHODS if method not in duplicates.checked]
     evidence: dict[str, Any] = {"not_checked": unchecked} if unchecked else {}
-    if twins.kept is None and twins.close is None:
+    if duplicates.kept is None and duplicates.close is None:
         return Finding("duplicate", False, 0.0, 1.0, evidence=evidence)
-    if twins.kept is None:
-        close = twins.close
+    if duplicates.kept is None:
+        close = duplicates.close
         assert close is not None
-        evidence |= {"close": close.case, "method": close.method, "differs": close.differs}
-        message = f"Close to case {close.case} ({close.score:.0%} of {close.limit:.0%}), but {close.differs}."
+        evidence |= {"close": close.case, "method": close.method, "differs": close.difference}
+        message = f"Close to case {close.case} ({close.score:.0%} of {close.limit:.0%}), but {close.difference}."
         return Finding("duplicate", False, 0.0, 1.0, message, evidence)
-    kept = twins.kept
+    kept = duplicates.kept
     evidence |= {"case": kept.case, "method": kept.method}
     message = DUPLICATE[kept.method].format(case=kept.case)
     return Finding("duplicate", kept.method in BLOCKING, kept.score, kept.limit, message, evidence)
@@ -168,11 +168,11 @@ DUPLICATE = {
 
 def other_answer(facts: Facts) -> Finding:
     """Accepted corrections that answer the same question otherwise: they may contradict this one."""
-    cases = list(facts.twins.other_answers) if facts.twins else []
+    cases = list(facts.duplicates.other_answers) if facts.duplicates else []
     if not cases:
         return Finding("other_answer", False)
-    named = ", ".join(map(str, cases))
-    message = f"Another answer to the same question was accepted: case{'s' if len(cases) > 1 else ''} {named}."
+    case_list = ", ".join(map(str, cases))
+    message = f"Another answer to the same question was accepted: case{'s' if len(cases) > 1 else ''} {case_list}."
     return Finding("other_answer", False, message=message, evidence={"cases": cases})
 
 
@@ -189,10 +189,10 @@ def author_share(facts: Facts) -> Finding:
 
 
 def reads_like_commentary(facts: Facts) -> Finding:
-    found = commentary.read(facts.answer)
-    message = f"It talks about the answer instead of giving one: {found.reason}." if found.blocked else ""
+    result = commentary.read(facts.answer)
+    message = f"It talks about the answer instead of giving one: {result.reason}." if result.blocked else ""
     evidence = {
         "rules": commentary.VERSION,
-        "spans": [{"field": "answer", "start": start, "end": end} for start, end in found.spans],
+        "spans": [{"field": "answer", "start": start, "end": end} for start, end in result.spans],
     }
-    return Finding("commentary", found.blocked, found.score, commentary.LIMIT, message, evidence)
+    return Finding("commentary", result.blocked, result.score, commentary.LIMIT, message, evidence)

@@ -34,7 +34,7 @@ def apply(rules: Iterable[Rule], text: str, version: str) -> Iterator[Hit]:
 def without_nested(hits: Iterable[Hit]) -> list[Hit]:
     """Hits in order of position, without those that lie inside an earlier, longer one."""
     kept: list[Hit] = []
-    for hit in sorted(hits, key=lambda one: (one.start, -one.end)):
+    for hit in sorted(hits, key=lambda hit: (hit.start, -hit.end)):
         if not kept or hit.end > kept[-1].end:
             kept.append(hit)
     return kept

@@ -110,27 +110,27 @@ _OTHER_NUMBER = re.compile(
 def phones(text: str) -> Iterator[Hit]:
     """Telephone numbers: international ones anywhere; national ones if written as such or beside a word like "call".
 
-    Where there are too many candidates to compare them all, the first of the rest is a hit of another name.
+    Where there are too many candidates to compare them all, the first of those left is a hit of another name.
     """
-    left = NUMBERS_LEAST + len(text) // NUMBERS_EACH
-    for maybe in _MAYBE_PHONE.finditer(text):
-        if left == 0:
-            yield Hit("unchecked_numbers", maybe.start(), maybe.end(), VERSION)
+    budget = NUMBERS_LEAST + len(text) // NUMBERS_EACH
+    for candidate in _MAYBE_PHONE.finditer(text):
+        if budget == 0:
+            yield Hit("unchecked_numbers", candidate.start(), candidate.end(), VERSION)
             return
-        before = text[max(0, maybe.start() - 30) : maybe.start()]
-        named = bool(_PHONE_WORD.search(before))
-        if maybe.group().startswith("+"):
-            left -= 1
-            found = phone_in(maybe.group(), None, Leniency.VALID)
-            if not found and not _OPERAND.search(before) and is_like_international(maybe.group()):
-                found = (0, len(maybe.group()))
-        elif named or (_FORMED.search(maybe.group()) and not _OTHER_NUMBER.search(before)):
-            left -= 1
-            found = national(maybe.group(), Leniency.VALID if named else Leniency.STRICT_GROUPING)
+        before = text[max(0, candidate.start() - 30) : candidate.start()]
+        after_phone_word = bool(_PHONE_WORD.search(before))
+        if candidate.group().startswith("+"):
+            budget -= 1
+            span = phone_in(candidate.group(), None, Leniency.VALID)
+            if not span and not _OPERAND.search(before) and is_like_international(candidate.group()):
+                span = (0, len(candidate.group()))
+        elif after_phone_word or (_FORMED.search(candidate.group()) and not _OTHER_NUMBER.search(before)):
+            budget -= 1
+            span = national(candidate.group(), Leniency.VALID if after_phone_word else Leniency.STRICT_GROUPING)
         else:
-            found = None
-        if found:
-            yield Hit("phone", maybe.start() + found[0], maybe.start() + found[1], VERSION)
+            span = None
+        if span:
+            yield Hit("phone", candidate.start() + span[0], candidate.start() + span[1], VERSION)
 
 
 def is_like_international(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""What can happen to an inquiry: asked (web), answered and watched (screener), expired (curator), settled (people)."""
+"""The writes of inquiries: asked (web), answered and watched (screener), expired (curator), settled (compliance)."""
 
 import math
 from datetime import datetime, timedelta
@@ -14,9 +14,9 @@ from django.utils import timezone
 
 from audit.actions import record
 from cftapp.base.actors import Actor
-from cftapp.base.refusal import Blocked, Refused
+from cftapp.base.refusal import Blocked, Conflict, Refused
 from curation.inquiries import rules
-from curation.inquiries.rules import Asked
+from curation.inquiries.rules import PastInquiry
 from curation.models import Inquiry, InquiryAlert, InquirySketch, RegistryEpoch
 
 if TYPE_CHECKING:
@@ -29,13 +29,16 @@ LOCK = 0x1A5C  # advisory: one person's inquiries are counted one after another
 class TooOften(Refused):
     """More inquiries than a person may make; `seconds` until the next one is accepted."""
 
+    status = 429
+
     def __init__(self, limit: int, span: str, seconds: int) -> None:
         self.seconds = seconds
         message = f"These are more than {limit} checks in {span}, the most for one person, on this page and by the API."
-        super().__init__(Blocked("prompt", message, f"Try again in {told(seconds)}."))
+        super().__init__(Blocked("prompt", message, f"Try again in {duration_words(seconds)}."))
 
 
-def told(seconds: int) -> str:
+def duration_words(seconds: int) -> str:
+    """A time to wait, as people read it: "90 seconds", "5 minutes", "3 hours"."""
     if seconds < 120:
         return f"{seconds} seconds"
     return f"{math.ceil(seconds / 60)} minutes" if seconds < 7200 else f"{math.ceil(seconds / 3600)} hours"
@@ -45,15 +48,15 @@ def told(seconds: int) -> str:
 def ask_overlap(prompt: str, answer: str = "", *, by: User) -> Inquiry:
     """Store a question to the screener: does this text overlap the exam?
 
-    Refused for an empty or too long text, before the first epoch, while an alert about this person is open, and
-    (`TooOften`) above so many in a minute or a day. The rate is counted in PostgreSQL, so every door counts.
+    Refused for an empty or too long text, Conflict before the first epoch and while an alert about this person is open,
+    TooOften above so many in a minute or a day. The rate is counted in PostgreSQL, so page and API count together.
     """
     check_text(prompt, answer)
     check_asker(by)
     check_rate(by, timezone.now())
-    asked = Inquiry.objects.create(asked_by=by, prompt=prompt, answer=answer, length=len(prompt) + len(answer))
-    record("inquiry.asked", by=by, generated=[("inquiry", asked.pk)], detail={"length": asked.length})
-    return asked
+    inquiry = Inquiry.objects.create(asked_by=by, prompt=prompt, answer=answer, length=len(prompt) + len(answer))
+    record("inquiry.asked", by=by, generated=[("inquiry", inquiry.pk)], detail={"length": inquiry.length})
+    return inquiry
 
 
 def check_text(prompt: str, answer: str) -> None:
@@ -61,37 +64,39 @@ def check_text(prompt: str, answer: str) -> None:
         raise Refused.because("prompt", "There is no text to check.", "Paste a question, an answer or a passage.")
     if (length := len(prompt) + len(answer)) > rules.LONGEST:
         raise Refused.because(
-            "prompt", f"The text has {length:,} characters.", f"At most {rules.LONGEST:,}: check it in parts."
+            "prompt",
+            f"The text has {length:,} characters, more than {rules.LONGEST:,}.",
+            "Check it in parts.",
         )
 
 
 def check_asker(by: User) -> None:
     if RegistryEpoch.objects.current() is None:
-        raise Refused.because(
+        raise Conflict.because(
             "prompt", "Nothing is protected yet, so there is nothing to compare with.", "Publish a benchmark first."
         )
     if InquiryAlert.objects.filter(asked_by=by, settled_at=None).exists():
-        raise Refused.because(
+        raise Conflict.because(
             "prompt",
             "Your checks look like a search for the exam's text, so they are paused.",
-            "Compliance has been told and can lift it.",
+            "Ask compliance to settle the alert that was raised about it.",
         )
 
 
 def check_rate(by: User, now: datetime) -> None:
     """Refuse above the limits; two requests at once count each other."""
-    hold(by.pk)
-    mine = Inquiry.objects.filter(asked_by=by).order_by("-asked_at")
+    lock_asker(by.pk)
+    own_inquiries = Inquiry.objects.filter(asked_by=by).order_by("-asked_at")
     limits = ((rules.A_MINUTE, timedelta(minutes=1), "a minute"), (rules.A_DAY, rules.DAY, "a day"))
     for most, window, span in limits:
         # With `most` of them inside the window, the oldest of those decides when the next one is due.
-        full = mine.filter(asked_at__gt=now - window).values_list("asked_at", flat=True)[most - 1 : most]
+        full = own_inquiries.filter(asked_at__gt=now - window).values_list("asked_at", flat=True)[most - 1 : most]
         for oldest in full:
             raise TooOften(most, span, math.ceil((oldest + window - now).total_seconds()))
 
 
-def hold(asker_id: int) -> None:
-    """One at a time for each person, until the transaction ends."""
+def lock_asker(asker_id: int) -> None:
+    """Serialise the inquiries of a person until the transaction ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [LOCK, asker_id])
 
@@ -103,27 +108,27 @@ def answer_inquiry(inquiry_id: UUID | str, registry: "Registry", *, by: Actor) -
     None if it is not waiting any more, or another worker holds it.
     """
     waiting = Inquiry.objects.filter(pk=inquiry_id, state=Inquiry.State.WAITING)
-    asked = waiting.select_for_update(skip_locked=True, of=("self",)).first()
-    if asked is None:
+    inquiry = waiting.select_for_update(skip_locked=True, of=("self",)).first()
+    if inquiry is None:
         return None
-    told = rules.reply(registry.check(asked.prompt, asked.answer))
+    reply = rules.reply(registry.check(inquiry.prompt, inquiry.answer))
     key = registry_key()
-    words = rules.sketch(key, asked.prompt, asked.answer)
-    InquirySketch.objects.create(inquiry=asked, words=words.astype("<u8").tobytes())
-    asked.text_code = rules.text_code(key, asked.prompt, asked.answer)
-    asked.state, asked.answered_at, asked.epoch = Inquiry.State.ANSWERED, timezone.now(), registry.number
-    asked.prompt = asked.answer = ""
-    asked.verdict, asked.method, asked.score, asked.limit = told.verdict, told.method, told.score, told.limit
-    asked.item_id, asked.benchmark = told.item_id, told.benchmark
-    asked.spans = [{"field": span.part, "start": span.start, "end": span.end} for span in told.spans]
-    asked.save(update_fields=ANSWERED_FIELDS)
+    words = rules.sketch(key, inquiry.prompt, inquiry.answer)
+    InquirySketch.objects.create(inquiry=inquiry, words=words.astype("<u8").tobytes())
+    inquiry.text_code = rules.text_code(key, inquiry.prompt, inquiry.answer)
+    inquiry.state, inquiry.answered_at, inquiry.epoch = Inquiry.State.ANSWERED, timezone.now(), registry.number
+    inquiry.prompt = inquiry.answer = ""
+    for name in ("verdict", "method", "score", "limit", "item_id", "benchmark"):
+        setattr(inquiry, name, getattr(reply, name))
+    inquiry.spans = [{"field": span.part, "start": span.start, "end": span.end} for span in reply.spans]
+    inquiry.save(update_fields=ANSWERED_FIELDS)
     record(
         "inquiry.answered",
         by=by,
-        used=[("inquiry", asked.pk), ("epoch", registry.number)],
-        detail={"verdict": told.verdict, "method": told.method},
+        used=[("inquiry", inquiry.pk), ("epoch", registry.number)],
+        detail={"verdict": reply.verdict, "method": reply.method},
     )
-    return asked
+    return inquiry
 
 
 ANSWERED_FIELDS = [
@@ -135,7 +140,7 @@ ANSWERED_FIELDS = [
 def registry_key() -> bytes:
     """The key under which texts are remembered: only a process that holds it can answer."""
     key: bytes | None = settings.CFT_REGISTRY_KEY
-    assert key is not None  # registry.current() has said so already
+    assert key is not None  # an opened registry had it
     return key
 
 
@@ -143,39 +148,41 @@ def registry_key() -> bytes:
 def watch_asker(inquiry_id: UUID | str, *, by: Actor) -> InquiryAlert | None:
     """Raise an alert if the person's inquiries up to this one look like a search for the exam's text."""
     newest = Inquiry.objects.select_related("sketch").get(pk=inquiry_id)
-    hold(newest.asked_by_id)
+    lock_asker(newest.asked_by_id)
     if InquiryAlert.objects.filter(asked_by=newest.asked_by_id, settled_at=None).exists():
         return None
-    found = rules.suspicion(remembered(newest, newest), [remembered(one, newest) for one in before(newest)])
-    if found is None:
+    earlier = [past_inquiry(inquiry, newest) for inquiry in earlier_inquiries(newest)]
+    suspicion = rules.suspicion(past_inquiry(newest, newest), earlier)
+    if suspicion is None:
         return None
     alert = InquiryAlert.objects.create(
-        asked_by_id=newest.asked_by_id, inquiry=newest, rule=found.rule, inquiries=found.inquiries
+        asked_by_id=newest.asked_by_id, inquiry=newest, rule=suspicion.rule, inquiries=suspicion.inquiries
     )
     record(
         "inquiry.suspected",
         by=by,
         used=[("inquiry", newest.pk)],
         generated=[("inquiry_alert", alert.pk)],
-        detail={"rule": found.rule, "inquiries": found.inquiries, "asker": newest.asked_by_id},
+        detail={"rule": suspicion.rule, "inquiries": suspicion.inquiries, "asker": newest.asked_by_id},
     )
     return alert
 
 
-def before(newest: Inquiry) -> list[Inquiry]:
+def earlier_inquiries(newest: Inquiry) -> list[Inquiry]:
     """The person's other answered inquiries of the day, oldest first: those since compliance last settled an alert."""
-    mine = Inquiry.objects.filter(asked_by=newest.asked_by_id, state=Inquiry.State.ANSWERED, sketch__isnull=False)
+    answered = Inquiry.objects.filter(asked_by=newest.asked_by_id, state=Inquiry.State.ANSWERED, sketch__isnull=False)
     since = newest.asked_at - rules.DAY
-    last = InquiryAlert.objects.filter(asked_by=newest.asked_by_id).order_by("-settled_at").first()
-    if last is not None and last.settled_at is not None:
-        since = max(since, last.settled_at)
-    recent = mine.filter(Q(asked_at__gt=since), Q(asked_at__lte=newest.asked_at)).exclude(pk=newest.pk)
+    last_alert = InquiryAlert.objects.filter(asked_by=newest.asked_by_id).order_by("-settled_at").first()
+    if last_alert is not None and last_alert.settled_at is not None:
+        since = max(since, last_alert.settled_at)
+    recent = answered.filter(Q(asked_at__gt=since), Q(asked_at__lte=newest.asked_at)).exclude(pk=newest.pk)
     return list(recent.select_related("sketch").order_by("asked_at"))
 
 
-def remembered(one: Inquiry, newest: Inquiry) -> Asked:
-    words = np.frombuffer(bytes(one.sketch.words), "<u8").astype(np.uint64)
-    return Asked(newest.asked_at - one.asked_at, one.text_code, one.item_id, one.score or 0.0, words)
+def past_inquiry(inquiry: Inquiry, newest: Inquiry) -> PastInquiry:
+    words = np.frombuffer(bytes(inquiry.sketch.words), "<u8").astype(np.uint64)
+    age = newest.asked_at - inquiry.asked_at
+    return PastInquiry(age, inquiry.text_code, inquiry.item_id, inquiry.score or 0.0, words)
 
 
 @transaction.atomic
@@ -200,12 +207,12 @@ def forget_sketches(now: datetime, *, by: Actor) -> int:
 
 @transaction.atomic
 def settle_alert(alert_id: int, *, by: User) -> InquiryAlert:
-    """Compliance has looked: the person may ask again. Refused if it is settled, or about oneself."""
+    """Close an alert: the person may ask again. Conflict if it is settled already, Refused if it is about oneself."""
     alert = InquiryAlert.objects.select_for_update(of=("self",)).filter(pk=alert_id).first()
     if alert is None or alert.settled_at is not None:
-        raise Refused.because("alert", "This alert is not open any more.", "Reload the page.")
+        raise Conflict.because("alert", "This alert is not open any more.", "Reload the page.")
     if alert.asked_by_id == by.pk:
-        raise Refused.because("alert", "It is about your own checks.", "Somebody else has to settle it.")
+        raise Refused.because("alert", "This alert is about your own checks.", "Ask somebody else to settle it.")
     alert.settled_by, alert.settled_at = by, timezone.now()
     alert.save(update_fields=["settled_by", "settled_at"])
     record("inquiry_alert.settled", by=by, used=[("inquiry_alert", alert.pk)])

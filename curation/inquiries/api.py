@@ -1,4 +1,4 @@
-"""Inquiries over REST: the same question as on the page, by the same action and under the same limits."""
+"""Inquiries over REST: the same action as the page, under the same limits."""
 
 from typing import TYPE_CHECKING
 
@@ -63,16 +63,16 @@ class InquiryViewSet(viewsets.GenericViewSet):
     @extend_schema(summary="Ask whether a text overlaps the exam", request=InquiryPost, responses={202: InquiryReply})
     def create(self, request: Request) -> Response:
         """Stored for the screener; 429 above 20 a minute or 300 a day, counted together with the page."""
-        asked = InquiryPost(data=request.data)
-        asked.is_valid(raise_exception=True)
+        body = InquiryPost(data=request.data)
+        body.is_valid(raise_exception=True)
         try:
-            made = actions.ask_overlap(**asked.validated_data, by=account(request))
+            inquiry = actions.ask_overlap(**body.validated_data, by=account(request))
         except TooOften as problem:
             raise Throttled(wait=problem.seconds, detail=problem.words) from problem
-        return Response(InquiryReply(made).data, status=status.HTTP_202_ACCEPTED)
+        return Response(InquiryReply(inquiry).data, status=status.HTTP_202_ACCEPTED)
 
     @extend_schema(summary="An inquiry of one's own, with its answer once there is one")
     def retrieve(self, request: Request, pk: str) -> Response:
         """Verdict, opaque item id, coarse score, method and the ranges of the asker's own text."""
-        mine = get_object_or_404(Inquiry, pk=as_uuid(pk), asked_by=account(request))
-        return Response(InquiryReply(mine).data)
+        inquiry = get_object_or_404(Inquiry, pk=as_uuid(pk), asked_by=account(request))
+        return Response(InquiryReply(inquiry).data)

@@ -1,11 +1,11 @@
-"""What an asker is told about a text, and when their questions look like a search for the exam. Pure functions.
+"""The reply to an inquiry, and when a person's inquiries look like a search for the exam. Pure functions.
 
 Whoever may ask "does this overlap the exam?" holds an oracle: changing one word at a time and watching the answer would
 spell out an item. So
 
 - a clean answer says nothing else: no score, no method, no item. Near and far look the same;
 - a score is coarse, rounded down to steps of .05: one right word more rarely shows;
-- people ask at a limited rate (`inquiry_actions`), and questions that climb are noticed here: many texts that are
+- people ask at a limited rate (`actions`), and questions that climb are noticed here: many texts that are
   nearly the same, many that meet the same item, scores that keep rising against one. What follows is a person's
   business: an alert, and no more answers until compliance has settled it.
 
@@ -42,7 +42,7 @@ Sketch = NDArray[np.uint64]
 
 @dataclass(frozen=True)
 class Reply:
-    """What an asker is told; `spans` are ranges of their own text."""
+    """The answer to an inquiry; `spans` are ranges of the asker's own text."""
 
     verdict: str
     method: str = ""
@@ -53,23 +53,23 @@ class Reply:
     spans: tuple[Span, ...] = ()
 
 
-def reply(found: Overlap) -> Reply:
-    """The answer to an inquiry: as little as is useful."""
-    if not found.blocked:
+def reply(overlap: Overlap) -> Reply:
+    """The reply that a comparison with the exam gives: as little as is useful."""
+    if not overlap.blocked:
         return Reply("clean")
-    limit = coarse(found.limit)
+    limit = round_down(overlap.limit)
     return Reply(
         "blocked",
-        found.method,
-        max(limit, coarse(found.score)),
+        overlap.method,
+        max(limit, round_down(overlap.score)),
         limit,
-        found.item_id,
-        found.benchmark,
-        tuple(found.spans[:MOST_SPANS]),
+        overlap.item_id,
+        overlap.benchmark,
+        tuple(overlap.spans[:MOST_SPANS]),
     )
 
 
-def coarse(score: float) -> float:
+def round_down(score: float) -> float:
     """Rounded down to STEP; a float's own error does not count as a step missed."""
     return round(int(score / STEP + 1e-9) * STEP, 2)
 
@@ -92,18 +92,18 @@ def sketch(key: bytes, prompt: str, answer: str) -> Sketch:
     return np.unique(np.frombuffer(b"".join(digests), "<u8"))[:SKETCH].astype(np.uint64)
 
 
-def alike(one: Sketch, other: Sketch) -> float:
+def similarity(first: Sketch, second: Sketch) -> float:
     """Jaccard similarity of the words of two texts, from their sketches (bottom-k; exact up to SKETCH words)."""
-    union = np.union1d(one, other)[:SKETCH]
+    union = np.union1d(first, second)[:SKETCH]
     if not len(union):
         return 0.0
-    shared = np.isin(union, one, assume_unique=True) & np.isin(union, other, assume_unique=True)
+    shared = np.isin(union, first, assume_unique=True) & np.isin(union, second, assume_unique=True)
     return float(np.count_nonzero(shared) / len(union))
 
 
 @dataclass(frozen=True)
-class Asked:
-    """One answered inquiry of the person who asks now; `age` counts back from the newest."""
+class PastInquiry:
+    """An answered inquiry of a person; `age` counts back from the newest."""
 
     age: timedelta
     code: str
@@ -120,30 +120,30 @@ class Suspicion:
     inquiries: int
 
 
-def suspicion(now: Asked, before: Iterable[Asked]) -> Suspicion | None:
+def suspicion(newest: PastInquiry, earlier: Iterable[PastInquiry]) -> Suspicion | None:
     """Whether a person's inquiries of the last day, oldest first, with the newest, look like a search for an item.
 
     Asking for the same text again is none: the answer is known. Neither is asking about many different texts.
     """
-    earlier = first_of_each([*before, now])
-    recent = [one for one in earlier if one.age <= HOUR]
-    if now.item_id:
-        same = [one for one in earlier if one.item_id == now.item_id]
+    texts = first_of_each([*earlier, newest])
+    recent = [inquiry for inquiry in texts if inquiry.age <= HOUR]
+    if newest.item_id:
+        same_item = [inquiry for inquiry in texts if inquiry.item_id == newest.item_id]
         for window, most in MOST_OF_ONE_ITEM.items():
-            count = sum(one.age <= window for one in same)
+            count = sum(inquiry.age <= window for inquiry in same_item)
             if count > most:
                 return Suspicion("one_item", count)
-        if (risen := records([one.score for one in same if one.age <= HOUR])) > MOST_RECORDS:
+        if (risen := records([inquiry.score for inquiry in same_item if inquiry.age <= HOUR])) > MOST_RECORDS:
             return Suspicion("creeping", risen)
-    near = sum(alike(now.words, one.words) >= ALIKE for one in recent)
-    return Suspicion("alike", near) if near > MOST_ALIKE else None
+    similar = sum(similarity(newest.words, inquiry.words) >= ALIKE for inquiry in recent)
+    return Suspicion("alike", similar) if similar > MOST_ALIKE else None
 
 
-def first_of_each(asked: Sequence[Asked]) -> list[Asked]:
+def first_of_each(inquiries: Sequence[PastInquiry]) -> list[PastInquiry]:
     """Every text once, when it was asked about first."""
-    seen: dict[str, Asked] = {}
-    for one in asked:
-        seen.setdefault(one.code, one)
+    seen: dict[str, PastInquiry] = {}
+    for inquiry in inquiries:
+        seen.setdefault(inquiry.code, inquiry)
     return list(seen.values())
 
 

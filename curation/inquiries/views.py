@@ -50,30 +50,30 @@ def check(request: HttpRequest) -> HttpResponse:
     form = InquiryForm(request.POST or None)
     if form.is_bound and form.is_valid():
         try:
-            asked = actions.ask_overlap(**form.cleaned_data, by=account(request))
+            inquiry = actions.ask_overlap(**form.cleaned_data, by=account(request))
         except Refused as refused:
             refused.mark(form)
             return refusal(request, form, refused)
         if request.htmx:  # type: ignore[attr-defined]
-            return render(request, "curation/inquiries/answer.html", {"inquiry": asked})
-        return redirect("curation:checked", asked.pk)
+            return render(request, "curation/inquiries/answer.html", {"inquiry": inquiry})
+        return redirect("curation:checked", inquiry.pk)
     return page(request, form, status=422 if form.errors else 200)
 
 
 def refusal(request: HttpRequest, form: InquiryForm, refused: Refused) -> HttpResponse:
-    """What was wrong: beside the button for htmx, which shows no error page, else on the whole page."""
+    """The refusal: beside the button for htmx, which shows no error page, else on the page with the form."""
     if request.htmx:  # type: ignore[attr-defined]
         return render(request, "curation/inquiries/answer.html", {"problem": refused})
-    response = page(request, form, status=429 if isinstance(refused, TooOften) else 422)
+    response = page(request, form, status=refused.status)
     if isinstance(refused, TooOften):
         response["Retry-After"] = str(refused.seconds)
     return response
 
 
-def page(request: HttpRequest, form: InquiryForm, asked: Inquiry | None = None, status: int = 200) -> HttpResponse:
+def page(request: HttpRequest, form: InquiryForm, inquiry: Inquiry | None = None, status: int = 200) -> HttpResponse:
     context = {
         "form": form,
-        "inquiry": asked,
+        "inquiry": inquiry,
         "last": Inquiry.objects.filter(asked_by=account(request).pk).order_by("-asked_at")[:SHOWN],
         "longest": rules.LONGEST,
         "a_minute": rules.A_MINUTE,
@@ -86,11 +86,11 @@ def page(request: HttpRequest, form: InquiryForm, asked: Inquiry | None = None, 
 @role_required(*ASKERS)
 def checked(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One's own inquiry: its answer, or that it waits; polled every two seconds."""
-    asked = get_object_or_404(Inquiry, pk=pk, asked_by=account(request).pk)
+    inquiry = get_object_or_404(Inquiry, pk=pk, asked_by=account(request).pk)
     if not request.htmx:  # type: ignore[attr-defined]
-        return page(request, InquiryForm(), asked)
-    over = asked.state != Inquiry.State.WAITING
-    return render(request, "curation/inquiries/answer.html", {"inquiry": asked}, status=POLL_OVER if over else 200)
+        return page(request, InquiryForm(), inquiry)
+    over = inquiry.state != Inquiry.State.WAITING
+    return render(request, "curation/inquiries/answer.html", {"inquiry": inquiry}, status=POLL_OVER if over else 200)
 
 
 @require_GET

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from cftapp.base.refusal import Refused
 from curation.checks import findings as checks
-from curation.checks.duplicates import Row, Twins
+from curation.checks.duplicates import Duplicates, Row
 from curation.checks.findings import Facts, Finding
 from curation.checks.identity import text_hash
 from curation.decontamination.overlap import Overlap
@@ -208,7 +208,7 @@ def gather(cases: Sequence[Case], registry: "Registry") -> Iterable[tuple[Case, 
                 origin_environment=environment,
                 consented=subject in consents,
                 overlap=overlaps.get(case.pk),
-                twins=twins.get(case.pk),
+                duplicates=twins.get(case.pk),
                 author_pairs=authors.get(subject, 0) - (case.verdict == Case.Verdict.ACCEPTED),
                 all_pairs=all_pairs,
             ),
@@ -239,7 +239,7 @@ def consented(subjects: set[UUID]) -> set[UUID]:
         return {row[0] for row in cursor.fetchall()}
 
 
-def twins_of(corrections: Iterable[Case], registry: "Registry") -> dict[int, Twins]:
+def twins_of(corrections: Iterable[Case], registry: "Registry") -> dict[int, Duplicates]:
     """Other rows that are like each of the corrections."""
     rows = {
         case.pk: Row(case.correction.interaction.prompt, case.correction.replacement)  # type: ignore[union-attr]

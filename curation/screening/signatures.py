@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import connection
 
 from curation.checks import duplicates
-from curation.checks.duplicates import Row, Twin, Twins
+from curation.checks.duplicates import Duplicates, Match, Row
 from curation.decontamination import meaning, normalise
 from curation.models import DIMENSIONS, Case, Duplicate, Signature
 
@@ -152,7 +152,7 @@ def sign(rows: Mapping[int, Row], encoder: "Encoder | None") -> int:
     return len(made)
 
 
-def twins_of(rows: Mapping[int, Row], policy: "Policy", encoder: "Encoder | None") -> dict[int, Twins]:
+def twins_of(rows: Mapping[int, Row], policy: "Policy", encoder: "Encoder | None") -> dict[int, Duplicates]:
     """For every case of `rows` (signed, preceding ones first): what else there is like it. A few queries for all."""
     cases = list(rows)
     bound_searches()
@@ -161,16 +161,16 @@ def twins_of(rows: Mapping[int, Row], policy: "Policy", encoder: "Encoder | None
     nearby = neighbours(cases, policy.semantic_duplicate_limit, encoder)
     texts = texts_of({other for like in (sharing, nearby) for others in like.values() for other, _ in others})
     answers = other_answers(cases)
-    twins: dict[int, Twins] = {}
+    twins: dict[int, Duplicates] = {}
     gone: set[int] = set()
     for case, row in rows.items():
         left = [without(these.get(case, []), gone) for these in (exact, {} if row.is_long else sharing, nearby)]
         best = verified(row, left[0], left[1], left[2], texts, policy)
-        kept = next((twin for twin in best if not twin.differs), None)
-        close = next((twin for twin in best if twin.differs), None) if kept is None else None
+        kept = next((twin for twin in best if not twin.difference), None)
+        close = next((twin for twin in best if twin.difference), None) if kept is None else None
         others = tuple(other for other in answers.get(case, ()) if kept is None or other != kept.case)
         methods = 1 if row.is_long else 3 if encoder else 2
-        twins[case] = Twins(kept, close, others, duplicates.METHODS[:methods])
+        twins[case] = Duplicates(kept, close, others, duplicates.METHODS[:methods])
         if kept is not None and kept.method in duplicates.BLOCKING:
             gone.add(case)
     return twins
@@ -190,7 +190,7 @@ def overtaking(cases: Sequence[int], policy: "Policy", encoder: "Encoder | None"
     for other in behind:
         shared = [] if texts[other].is_long else sharing.get(other, [])
         twins = verified(texts[other], [], shared, nearby.get(other, []), texts, policy)
-        if any(not twin.differs for twin in twins):
+        if any(not twin.difference for twin in twins):
             overtaken.add(other)
     return overtaken
 
@@ -213,18 +213,18 @@ def without(candidates: Candidates, gone: set[int]) -> Candidates:
 
 def verified(
     row: Row, exact: Candidates, sharing: Candidates, nearby: Candidates, texts: Mapping[int, Row], policy: "Policy"
-) -> list[Twin]:
+) -> list[Match]:
     """Twins at or above their limit: equal before nearly equal before equal in meaning, those that differ last."""
-    candidates = [Twin(case, "exact", 1.0, 1.0) for case, _ in exact]
+    candidates = [Match(case, "exact", 1.0, 1.0) for case, _ in exact]
     for case, _ in sharing if not candidates else ():
         alike = duplicates.near(row, texts[case], policy.duplicate_limit)
-        candidates.append(Twin(case, "near", alike.score, policy.duplicate_limit, alike.why))
-    same = any(twin.score >= twin.limit and not twin.differs for twin in candidates)
+        candidates.append(Match(case, "near", alike.score, policy.duplicate_limit, alike.difference))
+    same = any(twin.score >= twin.limit and not twin.difference for twin in candidates)
     for case, cosine in nearby if not same else ():
         alike = duplicates.semantic(row, texts[case], cosine, policy.semantic_duplicate_limit)
-        candidates.append(Twin(case, "semantic", alike.score, policy.semantic_duplicate_limit, alike.why))
+        candidates.append(Match(case, "semantic", alike.score, policy.semantic_duplicate_limit, alike.difference))
     reached = [twin for twin in candidates if twin.score >= twin.limit]
-    return sorted(reached, key=lambda twin: (bool(twin.differs), twin.method, twin.case))
+    return sorted(reached, key=lambda twin: (bool(twin.difference), twin.method, twin.case))
 
 
 def asked(query: str, **values: Any) -> Found:

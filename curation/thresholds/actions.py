@@ -10,35 +10,36 @@ from django.db import IntegrityError, transaction
 from audit.actions import record
 from cftapp.base.accounts import has_role
 from cftapp.base.actors import Actor
-from cftapp.base.refusal import Refused
+from cftapp.base.refusal import Conflict, Refused
 from curation.decontamination.overlap import Policy
 from curation.models import LabelledScores, ScreeningPolicy
 from curation.thresholds import labelled_set, tuning
+from curation.thresholds.policies import PolicyState, policy_state
 from curation.thresholds.tuning import BadPolicy, Group
 
 
-def save_policy(values: Mapping[str, Any], note: str, *, shown: int, by: User) -> ScreeningPolicy:
+def save_policy(values: Mapping[str, Any], note: str, *, replaces: int, by: User) -> ScreeningPolicy:
     """Save thresholds as the next version of the policy; the evaluator then makes an epoch of it.
 
-    `shown`: the newest version that the person saw. Refused where another was saved since, for a value out of range,
-    without a note, where nothing changes, and for an engineer who loosens a threshold beyond its safe bound.
+    `replaces`: the newest version that the person saw. Conflict if another was saved since. Refused for a value out of
+    range, without a note, if nothing changes, and for an engineer who loosens a threshold beyond its safe bound.
     """
     try:
         with transaction.atomic():
-            return _save(values, note.strip(), shown, by)
-    except IntegrityError as problem:  # two people at once: the number is taken once
-        raise superseded(shown) from problem
+            return _save_version(values, note.strip(), replaces, by)
+    except IntegrityError as problem:  # two people at once: a version number exists once
+        raise superseded(replaces) from problem
 
 
-def _save(values: Mapping[str, Any], note: str, shown: int, by: User) -> ScreeningPolicy:
-    now = labelled_set.standing()
-    if now.shown != shown:
-        raise superseded(shown)
-    policy = checked(values, note, now, by)
+def _save_version(values: Mapping[str, Any], note: str, replaces: int, by: User) -> ScreeningPolicy:
+    state = policy_state()
+    if state.newest_version != replaces:
+        raise superseded(replaces)
+    policy = checked(values, note, state, by)
     snapshot = labelled_set.newest_snapshot()
     measured = tuning.measure(labelled_set.groups(snapshot), policy).summary() if snapshot else {}
     saved = ScreeningPolicy.objects.create(
-        version=shown + 1,
+        version=replaces + 1,
         values=asdict(policy),
         note=note,
         measured=measured | {"snapshot": snapshot} if measured else {},
@@ -47,34 +48,40 @@ def _save(values: Mapping[str, Any], note: str, shown: int, by: User) -> Screeni
     record(
         "policy.saved",
         by=by,
-        used=[("policy", shown)] if shown else [],
+        used=[("policy", replaces)] if replaces else [],
         generated=[("policy", saved.version)],
         detail={"values": saved.values, "measured": saved.measured},
     )
     return saved
 
 
-def superseded(shown: int) -> Refused:
-    return Refused.because("shown", f"Version {shown} is not the newest any more.", "Look at the newest one first.")
+def superseded(replaces: int) -> Conflict:
+    message = f"Version {replaces} is not the newest any more."
+    return Conflict.because("replaces", message, "Look at the newest version, then save yours.")
 
 
-def checked(values: Mapping[str, Any], note: str, now: labelled_set.Standing, by: User) -> Policy:
-    """The policy, if this person may save it. Raises Refused."""
-    base = labelled_set.as_policy(now.newest)
+def parse_policy(values: Mapping[str, Any], base: Policy) -> Policy:
+    """The policy that these values make of `base`. Raises Refused."""
     try:
-        policy = tuning.parse(values, base)
-    except BadPolicy as bad:
-        raise Refused.because(bad.field, bad.message, bad.remedy) from bad
+        return tuning.parse(values, base)
+    except BadPolicy as problem:
+        raise Refused.because(problem.field, problem.message, problem.remedy) from problem
+
+
+def checked(values: Mapping[str, Any], note: str, state: PolicyState, by: User) -> Policy:
+    """The policy, if this person may save it. Raises Refused."""
+    base = state.newest_policy
+    policy = parse_policy(values, base)
     if not note or len(note) > 300:
-        raise Refused.because("note", "A policy needs a reason.", "1 to 300 characters: why these thresholds.")
+        raise Refused.because("note", "A policy needs a reason.", "Say in 1 to 300 characters why these thresholds.")
     if policy == base:
-        raise Refused.because("values", "These thresholds are those of the newest version.", "Move one first.")
+        raise Refused.because("values", "These thresholds are those of the newest version.", "Move a threshold first.")
     beyond = tuning.unsafe(policy, base)
     if beyond and not has_role(by, "lead"):
         raise Refused.because(
             beyond[0].name,
             f"{beyond[0].label} above {beyond[0].safe:g} lets leaks through.",
-            "It takes a lead to save this.",
+            "Ask a lead to save this, or choose a lower value.",
         )
     return policy
 

@@ -1,5 +1,6 @@
 """Screening policies over REST: every version, what one would find, and saving the next."""
 
+from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
@@ -13,10 +14,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cftapp.base.accounts import account, has_role, roles_of
-from cftapp.base.refusal import Refused
 from curation.models import ScreeningPolicy
 from curation.thresholds import actions, labelled_set, tuning
-from curation.thresholds.tuning import BadPolicy
+from curation.thresholds.policies import policy_state
 
 
 class NewestVersionFirst(CursorPagination):
@@ -44,12 +44,12 @@ class PolicySerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
     @cached_property
-    def _standing(self) -> int:
-        """The version in force, asked once a page."""
-        return labelled_set.standing().version
+    def _version_in_force(self) -> int:
+        """The version in force, read once a page."""
+        return policy_state().version
 
     def get_in_force(self, policy: ScreeningPolicy) -> bool:
-        return bool(policy.version == self._standing)
+        return bool(policy.version == self._version_in_force)
 
 
 class SaveSerializer(serializers.Serializer):
@@ -78,11 +78,11 @@ class PolicyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
 
     @extend_schema(summary="Save thresholds as the next version", request=SaveSerializer)
     def create(self, request: Request) -> Response:
-        """Save; 422 with the reasons if another version came first, or a value is out of range."""
-        asked = SaveSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        given = asked.validated_data
-        saved = actions.save_policy(given["values"], given["note"], shown=given["replaces"], by=account(request))
+        """Save; 409 if another version came first, 422 with the reasons if a value is out of range."""
+        body = SaveSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        fields = body.validated_data
+        saved = actions.save_policy(fields["values"], fields["note"], replaces=fields["replaces"], by=account(request))
         return Response(self.get_serializer(saved).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(
@@ -94,12 +94,8 @@ class PolicyViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
     @action(detail=False, pagination_class=None)
     def measure(self, request: Request) -> Response:
         """Recall by form and false positives on both halves; a threshold that is left out is that of the newest."""
-        asked = {name: request.query_params[name] for name in tuning.NAMES if name in request.query_params}
-        try:
-            policy = tuning.parse(asked, labelled_set.as_policy(labelled_set.standing().newest))
-        except BadPolicy as bad:
-            raise Refused.because(bad.field, bad.message, bad.remedy) from bad
+        values = {name: request.query_params[name] for name in tuning.NAMES if name in request.query_params}
+        policy = actions.parse_policy(values, policy_state().newest_policy)
         snapshot = labelled_set.newest_snapshot()
         measured = tuning.measure(labelled_set.groups(snapshot), policy).summary()
-        values = {name: getattr(policy, name) for name in tuning.NAMES}
-        return Response({"snapshot": snapshot, "values": values, "measured": measured})
+        return Response({"snapshot": snapshot, "values": asdict(policy), "measured": measured})

@@ -1,4 +1,4 @@
-"""The ways in which an exam's item gets into a training stream: what detection is measured on.
+"""Synthetic leaks: the forms in which an item of an exam gets into a training stream, to measure detection.
 
 A form makes a leaked text of a question and its answer, or None where it does not apply. All chance comes from
 `Material.rng`, so a seed repeats a set. The forms follow what is known of contamination in the wild: dress (case,
@@ -43,16 +43,16 @@ class Material:
             self._words = re.findall(r"[a-z]{3,}", " ".join(self.filler[:2_000]).lower()) or ["word"]
         return self.rng.choice(self._words)
 
-    def maybe(self, share: float) -> bool:
+    def chance(self, share: float) -> bool:
         return self.rng.random() < share
 
 
-def whole(question: str, answer: str) -> str:
+def item_text(question: str, answer: str) -> str:
     return f"{question}\n{answer}".strip()
 
 
 def exact(question: str, answer: str, m: Material) -> str:
-    return whole(question, answer)
+    return item_text(question, answer)
 
 
 def question_only(question: str, answer: str, m: Material) -> str:
@@ -65,50 +65,50 @@ def answer_only(question: str, answer: str, m: Material) -> str | None:
 
 def first_half(question: str, answer: str, m: Material) -> str | None:
     """The beginning of a long item, cut off in the middle."""
-    text = whole(question, answer).split(" ")
+    text = item_text(question, answer).split(" ")
     return " ".join(text[: len(text) // 2]) if len(text) >= 50 else None
 
 
 def recased(question: str, answer: str, m: Material) -> str:
     """Upper or lower case, punctuation lost or spaced, other white space."""
     text = re.sub(
-        r"[,.;:!?]", lambda mark: m.rng.choice(["", mark.group(), " " + mark.group()]), whole(question, answer)
+        r"[,.;:!?]", lambda mark: m.rng.choice(["", mark.group(), " " + mark.group()]), item_text(question, answer)
     )
-    text = text.upper() if m.maybe(0.5) else text.lower()
+    text = text.upper() if m.chance(0.5) else text.lower()
     return re.sub(" ", lambda _: m.rng.choice([" ", "  ", "\n", "\t"]), text)
 
 
 def look_alikes(question: str, answer: str, m: Material) -> str:
-    return "".join(c.translate(_LOOK_ALIKES) if m.maybe(0.15) else c for c in whole(question, answer))
+    return "".join(c.translate(_LOOK_ALIKES) if m.chance(0.15) else c for c in item_text(question, answer))
 
 
 def zero_width(question: str, answer: str, m: Material) -> str:
-    return "".join(c + (m.rng.choice(_ZERO_WIDTH) if m.maybe(0.1) else "") for c in whole(question, answer))
+    return "".join(c + (m.rng.choice(_ZERO_WIDTH) if m.chance(0.1) else "") for c in item_text(question, answer))
 
 
 def accented(question: str, answer: str, m: Material) -> str:
     """Combining marks on a tenth of the letters."""
     return "".join(
-        c + (m.rng.choice(_ACCENTS) if c.isalpha() and m.maybe(0.1) else "") for c in whole(question, answer)
+        c + (m.rng.choice(_ACCENTS) if c.isalpha() and m.chance(0.1) else "") for c in item_text(question, answer)
     )
 
 
 def full_width(question: str, answer: str, m: Material) -> str:
-    return "".join(chr(ord(c) + 0xFEE0) if 33 <= ord(c) < 127 else c for c in whole(question, answer))
+    return "".join(chr(ord(c) + 0xFEE0) if 33 <= ord(c) < 127 else c for c in item_text(question, answer))
 
 
 def marked_up(question: str, answer: str, m: Material) -> str:
     """Wrapped for the web, as an instruction in Markdown, as a chat in JSON, or escaped."""
-    text = whole(question, answer)
+    text = item_text(question, answer)
 
-    def some_words(before: str, after: str) -> str:
-        return _LONG_WORD.sub(lambda w: f"{before}{w.group()}{after}" if m.maybe(0.2) else w.group(), text)
+    def mark_words(before: str, after: str) -> str:
+        return _LONG_WORD.sub(lambda w: f"{before}{w.group()}{after}" if m.chance(0.2) else w.group(), text)
 
     wrap = m.rng.randrange(4)
     if wrap == 0:
-        return "<p>" + some_words("<b>", "</b>").replace(". ", ".</p>\n<p>") + "</p>"
+        return "<p>" + mark_words("<b>", "</b>").replace(". ", ".</p>\n<p>") + "</p>"
     if wrap == 1:
-        return "### Instruction:\n" + some_words("**", "**") + "\n### Response:"
+        return "### Instruction:\n" + mark_words("**", "**") + "\n### Response:"
     if wrap == 2:
         return json.dumps({"messages": [{"role": "user", "content": text}]})
     return f"<|im_start|>user\n{html.escape(text)}<|im_end|>"
@@ -117,12 +117,12 @@ def marked_up(question: str, answer: str, m: Material) -> str:
 def edited(question: str, answer: str, m: Material, share: float) -> str:
     """A share of the words replaced (half of them), followed by another word, or left out (a quarter each)."""
     words: list[str] = []
-    for word in whole(question, answer).split(" "):
-        if not m.maybe(share):
+    for word in item_text(question, answer).split(" "):
+        if not m.chance(share):
             words.append(word)
-        elif m.maybe(0.5):
+        elif m.chance(0.5):
             words.append(m.word())
-        elif m.maybe(0.5):
+        elif m.chance(0.5):
             words += [word, m.word()]
     return " ".join(words)
 
@@ -135,7 +135,7 @@ def mistyped(question: str, answer: str, m: Material) -> str:
         a, b = word[at], word[at + 1]
         return word[:at] + m.rng.choice([b + a, a + a + b, b, _NEAR_KEYS.get(a, a) + b]) + word[at + 2 :]
 
-    return " ".join(typo(w) if len(w) > 3 and m.maybe(0.1) else w for w in whole(question, answer).split(" "))
+    return " ".join(typo(w) if len(w) > 3 and m.chance(0.1) else w for w in item_text(question, answer).split(" "))
 
 
 def hidden_in(text: str, times: float, m: Material) -> str:
@@ -148,7 +148,7 @@ def hidden_in(text: str, times: float, m: Material) -> str:
 
 
 def embedded(question: str, answer: str, m: Material, times: float) -> str:
-    return hidden_in(whole(question, answer), times, m)
+    return hidden_in(item_text(question, answer), times, m)
 
 
 def question_embedded(question: str, answer: str, m: Material) -> str:
@@ -161,20 +161,20 @@ def edited_and_embedded(question: str, answer: str, m: Material) -> str:
 
 def reordered(question: str, answer: str, m: Material) -> str:
     """The same sentences in another order."""
-    sentences = [one for one in _SENTENCE_END.split(whole(question, answer)) if one.strip()]
+    sentences = [text for text in _SENTENCE_END.split(item_text(question, answer)) if text.strip()]
     m.rng.shuffle(sentences)
     return " ".join(sentences)
 
 
 def reworded(question: str, answer: str, m: Material) -> str:
     """Stock phrases replaced, and a third of the words that have a synonym."""
-    text = whole(question, answer)
-    for phrase, other in PHRASES:
-        text = phrase.sub(other, text)
+    text = item_text(question, answer)
+    for phrase, replacement in PHRASES:
+        text = phrase.sub(replacement, text)
 
-    def other_word(found: re.Match[str]) -> str:
-        known = m.synonyms.get(found.group().lower())
-        return m.rng.choice(known) if known and m.maybe(0.35) else found.group()
+    def other_word(word: re.Match[str]) -> str:
+        synonyms = m.synonyms.get(word.group().lower())
+        return m.rng.choice(synonyms) if synonyms and m.chance(0.35) else word.group()
 
     return re.sub(r"[A-Za-z]+", other_word, text)
 
@@ -204,8 +204,8 @@ FORMS: dict[str, Form] = {
 }
 
 PHRASES = [
-    (re.compile(rf"\b{phrase}\b", re.IGNORECASE), other)
-    for phrase, other in {
+    (re.compile(rf"\b{phrase}\b", re.IGNORECASE), replacement)
+    for phrase, replacement in {
         "how many": "what number of",
         "how much": "what amount of",
         "calculate": "work out",
@@ -229,7 +229,7 @@ PHRASES = [
 ]
 
 SYNONYMS: dict[str, Sequence[str]] = {
-    group[i]: [other for other in group if other != group[i]]
+    group[i]: [synonym for synonym in group if synonym != group[i]]
     for group in map(
         str.split,
         (

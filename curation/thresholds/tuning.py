@@ -1,4 +1,4 @@
-"""What a policy finds of the labelled set: recall by form of leak, false positives, curves. Numbers in, numbers out.
+"""A policy measured on the labelled set: recall by form of leak, false positives, curves. Numbers in, numbers out.
 
 Whatever is blocked under a limit is blocked under every lower one, so a curve over many limits costs a binary search a
 row (`first_passed`), not a decision a row and limit.
@@ -29,14 +29,14 @@ class Threshold:
 
     name: str
     label: str
-    explained: str
+    description: str
     low: float = 0.05
     high: float = OFF
     step: float = 0.01
     safe: float = 0.9
     on_leaks: bool = True
 
-    def shown(self, value: float) -> str:
+    def as_text(self, value: float) -> str:
         return "off" if value > 1 else f"{value:.3f}".rstrip("0").rstrip(".")
 
     @property
@@ -44,9 +44,9 @@ class Threshold:
         return self.high > 1
 
 
-KNOWN = {
-    one.name: one
-    for one in (
+THRESHOLDS = {
+    threshold.name: threshold
+    for threshold in (
         Threshold(
             "containment_limit",
             "Containment",
@@ -88,10 +88,10 @@ KNOWN = {
 
 def thresholds() -> list[Threshold]:
     """Every field of a policy, known here or not."""
-    return [KNOWN.get(name) or Threshold(name, name.replace("_", " ").capitalize(), "") for name in NAMES]
+    return [THRESHOLDS.get(name) or Threshold(name, name.replace("_", " ").capitalize(), "") for name in NAMES]
 
 
-NAMES = [one.name for one in fields(Policy)]
+NAMES = [field.name for field in fields(Policy)]
 
 
 class BadPolicy(ValueError):
@@ -109,13 +109,17 @@ def parse(values: Mapping[str, Any], base: Policy | None = None) -> Policy:
     """
     for name in values:
         if name not in NAMES:
-            raise BadPolicy(str(name)[:60], f"{str(name)[:60]!r} is no threshold.", f"One of {', '.join(NAMES)}.")
-    given = {one.name: parsed(one, values[one.name]) for one in thresholds() if one.name in values}
-    return replace(base or Policy(), **given)
+            raise BadPolicy(str(name)[:60], f"{str(name)[:60]!r} is no threshold.", f"Name one of {', '.join(NAMES)}.")
+    changed = {
+        threshold.name: parsed(threshold, values[threshold.name])
+        for threshold in thresholds()
+        if threshold.name in values
+    }
+    return replace(base or Policy(), **changed)
 
 
 def parsed(threshold: Threshold, value: object) -> float:
-    remedy = f"A number from {threshold.low:g} to {threshold.high:g}."
+    remedy = f"Give a number from {threshold.low:g} to {threshold.high:g}."
     try:
         number = float(str(value))
     except ValueError as problem:
@@ -127,13 +131,15 @@ def parsed(threshold: Threshold, value: object) -> float:
 
 def widest() -> Policy:
     """Every threshold at its lowest: what scores are taken under, so that none of them is cut short."""
-    return replace(Policy(), **{one.name: one.low for one in thresholds()})
+    return replace(Policy(), **{threshold.name: threshold.low for threshold in thresholds()})
 
 
 def unsafe(policy: Policy, in_force: Policy) -> list[Threshold]:
     """Thresholds that `policy` raises above what is in force and above their safe bound."""
-    now, then = asdict(policy), asdict(in_force)
-    return [one for one in thresholds() if now[one.name] > max(one.safe, then[one.name])]
+    values, current = asdict(policy), asdict(in_force)
+    return [
+        threshold for threshold in thresholds() if values[threshold.name] > max(threshold.safe, current[threshold.name])
+    ]
 
 
 @dataclass(frozen=True)
@@ -154,7 +160,7 @@ class Group:
             {name: value for name, value in zip(measures, row, strict=True) if value is not None}
             for row in zip(*measures.values(), strict=True)
         ]
-        return cls(form, is_leak, scores, *([bool(one) for one in columns[name]] for name in ("right", "reporting")))
+        return cls(form, is_leak, scores, *([bool(flag) for flag in columns[name]] for name in ("right", "reporting")))
 
     def __add__(self, other: "Group") -> "Group":
         return Group(
@@ -173,10 +179,10 @@ class Group:
 
 def columns_of(rows: Iterable[tuple[Mapping[str, float], bool, bool]]) -> dict[str, list[Any]]:
     """The columns of rows of (scores, right, reporting): the reverse of `Group.of_columns`."""
-    held = list(rows)
-    names = sorted({name for scores, _, _ in held for name in scores})
-    columns: dict[str, list[Any]] = {name: [rounded(scores.get(name)) for scores, _, _ in held] for name in names}
-    return columns | {"right": [int(right) for _, right, _ in held], "reporting": [int(half) for *_, half in held]}
+    table = list(rows)
+    names = sorted({name for scores, _, _ in table for name in scores})
+    columns: dict[str, list[Any]] = {name: [rounded(scores.get(name)) for scores, _, _ in table] for name in names}
+    return columns | {"right": [int(right) for _, right, _ in table], "reporting": [int(half) for *_, half in table]}
 
 
 def rounded(value: float | None) -> float | None:
@@ -185,21 +191,21 @@ def rounded(value: float | None) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """So many of so many."""
+    """A proportion: `hits` of `rows`."""
 
-    found: int
+    hits: int
     rows: int
 
     @property
     def share(self) -> float | None:
-        return self.found / self.rows if self.rows else None
+        return self.hits / self.rows if self.rows else None
 
     @property
     def interval(self) -> tuple[float, float]:
         """The 95 % interval of the share (Wilson 1927, Journal of the American Statistical Association 22:209)."""
         if not self.rows:
             return 0.0, 1.0
-        share, n = self.found / self.rows, self.rows
+        share, n = self.hits / self.rows, self.rows
         centre = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
         half = Z / (1 + Z * Z / n) * math.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n))
         return max(0.0, centre - half), min(1.0, centre + half)
@@ -219,7 +225,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Measured:
-    """What a policy finds of the labelled set."""
+    """The counts of a policy on the labelled set."""
 
     lines: Sequence[Line]
 
@@ -239,14 +245,14 @@ class Measured:
     def false_positives(self, half: str) -> Count:
         """Over all sets of texts that are no leak."""
         counts = [getattr(line, half) for line in self.negatives]
-        return Count(sum(one.found for one in counts), sum(one.rows for one in counts))
+        return Count(sum(count.hits for count in counts), sum(count.rows for count in counts))
 
     def summary(self) -> dict[str, Any]:
         """For the version's row and its event: shares and counts, no text."""
         return {
             half: {
                 "macro_recall": rounded(self.macro(half)),
-                "false_positives": self.false_positives(half).found,
+                "false_positives": self.false_positives(half).hits,
                 "negatives": self.false_positives(half).rows,
                 "recall": {line.form: rounded(getattr(line, half).share) for line in self.leaks},
             }
@@ -264,19 +270,19 @@ def measure(groups: Iterable[Group], policy: Policy) -> Measured:
 
 
 def line_of(group: Group, policy: Policy) -> Line:
-    found = [blocked(scores, policy) for scores in group.scores]
+    hits = [blocked(scores, policy) for scores in group.scores]
     return Line(
         group.form,
         group.is_leak,
-        tuning=count(found, [not half for half in group.reporting]),
-        reporting=count(found, group.reporting),
-        right=Count(sum(hit and right for hit, right in zip(found, group.right, strict=True)), sum(found)),
-        textbook=count(group.textbook, [True] * len(found)),
+        tuning=count(hits, [not half for half in group.reporting]),
+        reporting=count(hits, group.reporting),
+        right=Count(sum(hit and right for hit, right in zip(hits, group.right, strict=True)), sum(hits)),
+        textbook=count(group.textbook, [True] * len(hits)),
     )
 
 
-def count(found: Sequence[bool], among: Sequence[bool]) -> Count:
-    return Count(sum(hit and asked for hit, asked in zip(found, among, strict=True)), sum(among))
+def count(hits: Sequence[bool], among: Sequence[bool]) -> Count:
+    return Count(sum(hit and is_counted for hit, is_counted in zip(hits, among, strict=True)), sum(among))
 
 
 def let_through(groups: Iterable[Group], policy: Policy, in_force: Policy) -> dict[str, Count]:
@@ -284,7 +290,7 @@ def let_through(groups: Iterable[Group], policy: Policy, in_force: Policy) -> di
     lost = {}
     for group in groups:
         if group.is_leak:
-            passed = sum(blocked(one, in_force) and not blocked(one, policy) for one in group.scores)
+            passed = sum(blocked(scores, in_force) and not blocked(scores, policy) for scores in group.scores)
             if passed:
                 lost[group.form] = Count(passed, len(group.scores))
     return lost
@@ -301,26 +307,26 @@ class Point:
 
 def curve(groups: Sequence[Group], policy: Policy, name: str, points: int = 41) -> list[Point]:
     """Macro recall and the share of false positives over values of one threshold, the others as they are."""
-    threshold = next(one for one in thresholds() if one.name == name)
+    threshold = next(threshold for threshold in thresholds() if threshold.name == name)
     steps = max(1, round((threshold.high - threshold.low) / threshold.step))
     every = max(1, math.ceil(steps / (points - 1)))
-    limits = [round(threshold.low + threshold.step * k, DIGITS) for k in range(0, steps + 1, every)]
+    limits = [round(threshold.low + threshold.step * step, DIGITS) for step in range(0, steps + 1, every)]
     policies = [replace(policy, **{name: limit}) for limit in limits]
-    found = {group.form: found_at(group, policies) for group in groups if not all(group.reporting)}
-    leaks = [found[group.form] for group in groups if group.is_leak and group.form in found]
-    others = [found[group.form] for group in groups if not group.is_leak and group.form in found]
-    rows = sum(n for _, n in others)
+    hits_by_form = {group.form: hits_at(group, policies) for group in groups if not all(group.reporting)}
+    leaks = [hits_by_form[group.form] for group in groups if group.is_leak and group.form in hits_by_form]
+    negatives = [hits_by_form[group.form] for group in groups if not group.is_leak and group.form in hits_by_form]
+    rows = sum(n for _, n in negatives)
     return [
         Point(
             limit,
             fmean(hits[at] / n for hits, n in leaks) if leaks else math.nan,
-            sum(hits[at] for hits, _ in others) / rows if rows else math.nan,
+            sum(hits[at] for hits, _ in negatives) / rows if rows else math.nan,
         )
         for at, limit in enumerate(limits)
     ]
 
 
-def found_at(group: Group, policies: Sequence[Policy]) -> tuple[list[int], int]:
+def hits_at(group: Group, policies: Sequence[Policy]) -> tuple[list[int], int]:
     """How many rows of the half to tune on each policy blocks, and of how many."""
     passed = [0] * (len(policies) + 1)
     tuned = [scores for scores, reporting in zip(group.scores, group.reporting, strict=True) if not reporting]

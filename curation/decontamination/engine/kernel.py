@@ -151,7 +151,7 @@ def scan(data, offsets, fold, keys, t, since, integers, floats, trace):
 
 @njit(cache=True)
 def may_share_enough(keys_hit, hits, starts, post, counts):
-    """Whether any item may share MIN_HITS n-grams, counted by the low bits of its number. Spares `measure` most rows."""
+    """Whether any item may share MIN_HITS n-grams, by the low bits of its number. Spares `measure` most rows."""
     counts[:] = 0
     for i in range(hits):
         for j in range(np.int64(starts[keys_hit[i]]), np.int64(starts[keys_hit[i] + 1])):

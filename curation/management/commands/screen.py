@@ -74,14 +74,14 @@ class Command(BaseCommand):
         check_paths(source, target, [options[name] for name in ("items", "background") if options[name]])
         began = time.monotonic()
         if options["items"]:
-            registry, ids = throw_away(options)
+            registry, ids = throw_away_registry(options)
         elif options["background"]:
             raise BadFile("--background: it belongs to --items; an epoch has a clean reference of its own.")
         else:
-            registry, ids = current(options), None
-        shown = Progress(self.stderr)
-        tally = row_screening.screen_file(source, target, registry, ids=ids, progress=shown.show)
-        shown.clear()
+            registry, ids = current_registry(options), None
+        progress = Progress(self.stderr)
+        tally = row_screening.screen_file(source, target, registry, ids=ids, progress=progress.show)
+        progress.clear()
         if ids is None:
             log_screening(registry, tally, target)
         for line in summary(tally, registry, ids, time.monotonic() - began):
@@ -89,20 +89,20 @@ class Command(BaseCommand):
         return tally
 
     def follow(self, options: dict[str, Any]) -> row_screening.Tally:
-        """Queue a batch and wait for its end. Interrupted, it goes on without us."""
-        queued = queue(options)
-        self.stderr.write(f"Batch {queued.pk} is queued; its page is /curation/batches/{queued.pk}/.")
-        shown = Progress(self.stderr)
-        while not queued.ended:
-            done = queued.parts.done_ranges()
-            shown.show(row_screening.Tally(done.row_count(), done.blocked_rows()))
+        """Queue a batch and wait for its end. If this command is interrupted, the batch goes on."""
+        batch = queue(options)
+        self.stderr.write(f"Batch {batch.pk} is queued; its page is /curation/batches/{batch.pk}/.")
+        progress = Progress(self.stderr)
+        while not batch.ended:
+            done = batch.parts.done_ranges()
+            progress.show(row_screening.Tally(done.row_count(), done.blocked_rows()))
             time.sleep(LOOK_EVERY)
-            queued.refresh_from_db()
-        shown.clear()
-        if queued.state == queued.State.FAILED:
-            raise BadFile(queued.error)
-        tally = row_screening.Tally(queued.rows or 0, Counter(queued.blocked))
-        self.stderr.write(f"{tally.rows:,} rows against epoch {queued.epoch}: {tally}.")
+            batch.refresh_from_db()
+        progress.clear()
+        if batch.state == batch.State.FAILED:
+            raise BadFile(batch.error)
+        tally = row_screening.Tally(batch.rows or 0, Counter(batch.blocked))
+        self.stderr.write(f"{tally.rows:,} rows against epoch {batch.epoch}: {tally}.")
         return tally
 
 
@@ -111,11 +111,11 @@ def queue(options: Mapping[str, Any]) -> BatchScreening:
     from cftapp.base.refusal import Refused
     from curation.batches import actions as batch_actions
 
-    asked = ("items", "background", "no_embeddings", *(limit.name for limit in POLICY))
-    idle = [name for name in asked if options[name] is not None and options[name] is not False]
-    if idle:
+    screening_options = ("items", "background", "no_embeddings", *(limit.name for limit in POLICY))
+    ignored = [name for name in screening_options if options[name] is not None and options[name] is not False]
+    if ignored:
         raise BadFile(
-            f"--chord: the screener uses the current epoch as it is: leave out --{idle[0].replace('_', '-')}."
+            f"--chord: the screener uses the current epoch as it is: leave out --{ignored[0].replace('_', '-')}."
         )
     names = [below_batches(options[name]) for name in ("input", "output")]
     try:
@@ -133,33 +133,33 @@ def below_batches(path: Path) -> str:
         raise BadFile(f"{path}: with --chord it must lie below {root}: the screener reads nothing else.") from problem
 
 
-def check_paths(source: Path, target: Path, others: Sequence[Path]) -> None:
-    """Complain before the work about what can be known before it. `others`: files that are read besides."""
+def check_paths(source: Path, target: Path, also_read: Sequence[Path]) -> None:
+    """Complain before the work about what can be known before it. `also_read`: files that are read besides."""
     row_files.format_of(target)
-    if target.exists() and any(one.exists() and target.samefile(one) for one in others):
+    if target.exists() and any(path.exists() and target.samefile(path) for path in also_read):
         raise BadFile(f"{target}: it is read, too: name another file for the report.")
     if not target.parent.is_dir():
         raise BadFile(f"{target}: there is no folder {target.parent}: make it, or write elsewhere.")
     next(row_files.read_rows(source), None)
 
 
-def changed(policy: Policy, options: Mapping[str, Any]) -> Policy:
+def with_limits(policy: Policy, options: Mapping[str, Any]) -> Policy:
     """The policy with the limits of the command line in it."""
-    given = {limit.name: options[limit.name] for limit in POLICY if options[limit.name] is not None}
-    for name, value in given.items():
+    limits = {field.name: options[field.name] for field in POLICY if options[field.name] is not None}
+    for name, value in limits.items():
         if not 0 <= value <= 1:
             raise BadFile(f"--{name.replace('_', '-')}: {value:g} is no limit: give a number from 0 to 1.")
-    return dataclasses.replace(policy, **given)
+    return dataclasses.replace(policy, **limits)
 
 
-def throw_away(options: Mapping[str, Any]) -> tuple["Registry", dict[str, Id]]:
-    """A registry of the items, and what its item ids are called in the file.
+def throw_away_registry(options: Mapping[str, Any]) -> tuple["Registry", dict[str, Id]]:
+    """A registry of the items, and the file's id of each of its items.
 
     Its key is made of the items, so that the same files give the same report: whoever runs this has the items anyway.
     """
     from curation.decontamination.registry import Registry
 
-    policy = changed(Policy(), options)
+    policy = with_limits(Policy(), options)
     numbered, ids = row_screening.protect(row_files.read_items(options["items"]))
     clean = list(row_files.read_background(options["background"])) if options["background"] else []
     encoder = None if options["no_embeddings"] else embeddings()
@@ -181,14 +181,14 @@ def embeddings() -> "Encoder | None":
         ) from problem
 
 
-def current(options: Mapping[str, Any]) -> "Registry":
+def current_registry(options: Mapping[str, Any]) -> "Registry":
     """The current epoch's registry, under its policy or the limits given."""
     from curation.screening import current_epoch
 
     opened = current_epoch.open_registry()
     if opened is None:
         raise BadFile("No epoch has been published yet: publish a benchmark, or give --items.")
-    policy = changed(opened.policy, options)
+    policy = with_limits(opened.policy, options)
     if policy != opened.policy:
         opened = opened.with_policy(policy)
     return opened.without_meaning() if options["no_embeddings"] else opened
@@ -233,11 +233,11 @@ class Progress:
 def summary(
     tally: row_screening.Tally, registry: "Registry", ids: Mapping[str, Id] | None, seconds: float
 ) -> list[str]:
-    """What was found, and what nobody looked for."""
+    """The result, and what was not checked."""
     lines = [f"{tally.rows:,} rows against {len(registry):,} items in {seconds:.1f} s: {tally}."]
     unseen = [] if row_screening.meaning_of(registry) else ["meaning (embeddings are off), so rewording may pass"]
     lines.append(f"Not checked: {'; '.join([*unseen, OTHER_LANGUAGES])}.")
     if weak := [str(ids[name]) if ids else name for name in registry.unprotected]:
-        some = ", ".join(weak[:5]) + (", …" if len(weak) > 5 else "")
-        lines.append(f"Without enough rare n-grams, so found word for word only: {len(weak)} items ({some}).")
+        examples = ", ".join(weak[:5]) + (", …" if len(weak) > 5 else "")
+        lines.append(f"Without enough rare n-grams, so found word for word only: {len(weak)} items ({examples}).")
     return lines

@@ -24,8 +24,8 @@ from curation.checks.commentary import read
     ],
 )
 def test_it_reads_like_commentary(text):
-    found = read(text)
-    assert found.blocked and found.reason
+    commentary = read(text)
+    assert commentary.blocked and commentary.reason
 
 
 @pytest.mark.parametrize(

@@ -22,15 +22,15 @@ TWENTY = "It unloads ten wagons at the first stop and ten at the second, so twen
 def alike(rng: random.Random, jaccard: float) -> tuple[Row, Row]:
     """Two rows of random letters whose 5-grams have about this Jaccard index: one letter in some is another."""
     letters = [rng.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(900)]
-    other = list(letters)
+    changed = list(letters)
     changes = round((1 - jaccard) / (1 + jaccard) * 896 / 5)
     for n in range(changes):
-        other[n * 900 // changes + 3] = "0"
-    return Row("", "".join(letters)), Row("", "".join(other))
+        changed[n * 900 // changes + 3] = "0"
+    return Row("", "".join(letters)), Row("", "".join(changed))
 
 
-def shared_bands(one: Row, other: Row) -> int:
-    a, b = band_keys([one, other])
+def shared_bands(first: Row, second: Row) -> int:
+    a, b = band_keys([first, second])
     return len(set(a) & set(b))
 
 
@@ -38,8 +38,8 @@ def test_a_pair_at_the_limit_is_found_99_times_in_100():
     rng = random.Random(0)
     pairs = [alike(rng, 0.805) for _ in range(300)]
     assert all(0.8 <= duplicates.row_jaccard(*pair)[0] <= 0.82 for pair in pairs)
-    found = sum(shared_bands(*pair) >= SHARED_LEAST for pair in pairs)
-    assert found / len(pairs) >= 0.99
+    candidates = sum(shared_bands(*pair) >= SHARED_LEAST for pair in pairs)
+    assert candidates / len(pairs) >= 0.99
 
 
 def test_the_bands_that_datasketch_chooses_find_40_in_100():
@@ -67,16 +67,16 @@ WORDS = ["the", "refund", "window", "is", "30", "days", "for", "Arden", "not", "
 
 
 def test_likeness_is_symmetric_where_words_change_places():
-    one = Row("How long?", "window refund refund the the the window the refund")
-    other = Row("How long?", "refund refund window the the window refund the the")
-    assert near(one, other, LIMIT) == near(other, one, LIMIT)
+    first = Row("How long?", "window refund refund the the the window the refund")
+    second = Row("How long?", "refund refund window the the window refund the the")
+    assert near(first, second, LIMIT) == near(second, first, LIMIT)
 
 
 @given(st.lists(st.sampled_from(WORDS), max_size=30), st.data())
 def test_likeness_is_symmetric_and_a_share(words, data):
-    one = Row("How long?", " ".join(words))
-    other = Row("How long?", " ".join(data.draw(st.permutations(words))))
-    there, back = near(one, other, LIMIT), near(other, one, LIMIT)
+    first = Row("How long?", " ".join(words))
+    second = Row("How long?", " ".join(data.draw(st.permutations(words))))
+    there, back = near(first, second, LIMIT), near(second, first, LIMIT)
     assert (there.score, there.same) == (back.score, back.same) and 0 <= there.score <= 1
 
 
@@ -113,12 +113,12 @@ def test_another_fact_is_another_lesson(prompt, answer):
 
 
 def test_what_differs_is_named_without_the_words():
-    found = near(Row(TRAIN, TWENTY), Row(TRAIN, TWENTY.replace("twenty", "30")), LIMIT)
-    assert found.score >= LIMIT and found.why == "a fact in the answer differs"
+    comparison = near(Row(TRAIN, TWENTY), Row(TRAIN, TWENTY.replace("twenty", "30")), LIMIT)
+    assert comparison.score >= LIMIT and comparison.difference == "a fact in the answer differs"
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "same"),
+    ("first", "second", "same"),
     [
         (
             ("How long is the refund window?", "30 days."),
@@ -133,8 +133,8 @@ def test_what_differs_is_named_without_the_words():
         (("May I feed them?", "You may."), ("May I feed them?", "You must."), False),
     ],
 )
-def test_the_same_in_other_words(one, other, same):
-    assert semantic(Row(*one), Row(*other), 0.97, 0.9).same is same
+def test_the_same_in_other_words(first, second, same):
+    assert semantic(Row(*first), Row(*second), 0.97, 0.9).same is same
 
 
 def test_too_far_apart_is_not_the_same():
@@ -150,32 +150,32 @@ def test_what_an_embedding_does_not_read_is_not_compared_by_it():
 
 def test_no_two_corrections_of_the_demo_world_are_nearly_the_same():
     """Its sentences differ in one name or number: each is a lesson of its own."""
-    made = {(row["prompt"], row["chosen"]): row["topic"] for row in world.corrections(256, 0, 4)}
-    rows = [Row(*texts) for texts in made]
+    topics = {(row["prompt"], row["chosen"]): row["topic"] for row in world.corrections(256, 0, 4)}
+    rows = [Row(*texts) for texts in topics]
     keys = [set(keys) for keys in band_keys(rows)]
-    for n, one in enumerate(rows):
+    for n, row in enumerate(rows):
         for m in range(n):
             if len(keys[n] & keys[m]) >= SHARED_LEAST:
-                assert not near(one, rows[m], LIMIT).same, (one, rows[m])
+                assert not near(row, rows[m], LIMIT).same, (row, rows[m])
 
 
 def test_other_facts_of_the_demo_world_never_say_the_same():
     """Whatever a model's cosine is: only phrasings of one fact can be one lesson."""
-    facts = {(row["prompt"], row["chosen"]): row["topic"] for row in world.corrections(256, 0, 4)}
-    rows = list(facts)
+    topics = {(row["prompt"], row["chosen"]): row["topic"] for row in world.corrections(256, 0, 4)}
+    rows = list(topics)
     rng = random.Random(0)
-    for one, other in ((rng.choice(rows), rng.choice(rows)) for _ in range(3000)):
-        if facts[one] != facts[other]:
-            assert not semantic(Row(*one), Row(*other), 1.0, 0.9).same, (one, other)
+    for first, second in ((rng.choice(rows), rng.choice(rows)) for _ in range(3000)):
+        if topics[first] != topics[second]:
+            assert not semantic(Row(*first), Row(*second), 1.0, 0.9).same, (first, second)
 
 
 def test_a_long_row_has_the_bands_of_its_words_alone():
     long = Row("Copy this.", "word " * duplicates.LONGEST)
-    same, other = (
+    same, longer = (
         Row("copy THIS", "Word " * duplicates.LONGEST),
         Row("Copy this.", "word " * duplicates.LONGEST + "end"),
     )
-    bands = band_keys([long, Row("a", "b"), same, other])
+    bands = band_keys([long, Row("a", "b"), same, longer])
     assert bands[0] == bands[2] and len(set(bands[0])) == BANDS
     assert not set(bands[0]) & set(bands[3]) and bands[1] == band_keys([Row("a", "b")])[0]
     assert not semantic(long, same, 1.0, LIMIT).same

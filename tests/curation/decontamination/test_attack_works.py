@@ -23,8 +23,8 @@ def weak(exam: Exam, hashing: attacker.Fingerprint) -> Heap:
 
 
 def test_it_recovers_text_from_unkeyed_fingerprints(exam: Exam) -> None:
-    found = attacker.dictionary(weak(exam, UNKEYED["sha256"]), exam.guesses(5, 80_000)) & exam.grams(5)
-    assert len(found) > 0.05 * len(exam.grams(5))
+    recovered = attacker.dictionary(weak(exam, UNKEYED["sha256"]), exam.guesses(5, 80_000)) & exam.grams(5)
+    assert len(recovered) > 0.05 * len(exam.grams(5))
 
 
 def test_it_finds_fingerprints_among_other_bytes_and_as_text(exam: Exam) -> None:
@@ -44,26 +44,26 @@ def fingerprint(gram: Gram) -> bytes:
     return blake2b(" ".join(gram).encode(), key=KEY, digest_size=8).digest()
 
 
-def chained(exam: Exam, held: Callable[[Gram], bool]) -> float:
+def chained(exam: Exam, is_registered: Callable[[Gram], bool]) -> float:
     """Share of the secret 5-grams that chaining adds to what dictionary and beginnings gave."""
     secret = exam.grams(5)
     seeds = {*exam.beginnings, *(secret & set(exam.guesses(5)))}
     words = attacker.vocabulary_of(exam.public, 3_000)
-    found = attacker.chain(lambda grams: map(held, grams), sorted(seeds), words, budget=3_000_000)
-    return len((found & secret) - seeds) / len(secret)
+    recovered = attacker.chain(lambda grams: map(is_registered, grams), sorted(seeds), words, budget=3_000_000)
+    return len((recovered & secret) - seeds) / len(secret)
 
 
 def test_chaining_recovers_far_less_once_half_of_the_ngrams_are_dropped(exam: Exam) -> None:
     """Also for somebody who has the key. Halving 5-grams by their own hash, beside 3-grams, would give two chances."""
     few = Exam(exam.secret[:12], exam.public)
     five, three = ({fingerprint(gram) for gram in few.grams(n)} for n in (5, 3))
-    half_five, half_three = ({one for one in prints if one[0] % 2 == 0} for prints in (five, three))
+    half_five, half_three = ({digest for digest in prints if digest[0] % 2 == 0} for prints in (five, three))
     by_last = {fingerprint(gram) for gram in few.grams(5) if fingerprint(gram[2:]) in half_three}
-    whole = chained(few, lambda gram: fingerprint(gram) in five)
+    unhalved = chained(few, lambda gram: fingerprint(gram) in five)
     half = chained(few, lambda gram: fingerprint(gram) in half_five)
     either = chained(few, lambda gram: fingerprint(gram) in half_five or fingerprint(gram[2:]) in half_three)
     built = chained(few, lambda gram: fingerprint(gram) in by_last or fingerprint(gram[2:]) in half_three)
-    assert whole > 0.25
-    assert half < whole / 5
-    assert half < either < whole / 2
-    assert built < whole / 5 and built < either / 2
+    assert unhalved > 0.25
+    assert half < unhalved / 5
+    assert half < either < unhalved / 2
+    assert built < unhalved / 5 and built < either / 2

@@ -31,11 +31,11 @@ def built():
 @pytest.mark.parametrize(("characters", "at_once"), [(2_000, 7), (200, 50)])
 def test_parts_change_no_byte(monkeypatch, characters, at_once):
     assert building.bits_for(item[2:] for item in ITEMS) == 0
-    whole = built()
+    unsplit = built()
     monkeypatch.setattr(building, "PART_CHARACTERS", characters)
     monkeypatch.setattr(building, "TEXTS_AT_ONCE", at_once)
     assert building.bits_for(item[2:] for item in ITEMS) > 4
-    assert built() == whole
+    assert built() == unsplit
 
 
 def test_parts_grow_in_number_with_the_items():

@@ -14,9 +14,9 @@ from curation.models import DIMENSIONS
 
 @pytest.fixture(scope="module")
 def model() -> Encoder:
-    found = Encoder.default("")
-    assert found is not None
-    return found
+    encoder = Encoder.default("")
+    assert encoder is not None
+    return encoder
 
 
 @pytest.fixture
@@ -28,15 +28,15 @@ def encoder(model: Encoder, monkeypatch: pytest.MonkeyPatch) -> Encoder:
 
 @pytest.fixture
 def read(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    found: list[str] = []
+    texts_read: list[str] = []
     original = encoder._embed
 
     def reading(texts: Any) -> Any:
-        found.extend(texts)
+        texts_read.extend(texts)
         return original(texts)
 
     monkeypatch.setattr(encoder, "_embed", reading)
-    return found
+    return texts_read
 
 
 def test_equal_texts_of_one_call_are_read_once(encoder, read):
@@ -62,29 +62,29 @@ def test_surrogates_and_nothing_at_all(encoder):
 
 
 def test_so_many_are_remembered_and_those_asked_for_stay_longest():
-    known = VectorCache(2)
-    one, two, three = (key_of(text) for text in ("one", "two", "three"))
-    known.add({one: np.ones(1), two: np.ones(1)})
-    known.get([one])
-    known.add({three: np.ones(1)})
-    assert set(known.get([one, two, three])) == {one, three}
+    cache = VectorCache(2)
+    first, second, third = (key_of(text) for text in ("one", "two", "three"))
+    cache.add({first: np.ones(1), second: np.ones(1)})
+    cache.get([first])
+    cache.add({third: np.ones(1)})
+    assert set(cache.get([first, second, third])) == {first, third}
 
 
 def test_several_threads_may_ask():
-    known, problems = VectorCache(50), []
+    cache, problems = VectorCache(50), []
 
     def ask(start: int) -> None:
         try:
             for number in range(start, start + 2_000):
                 key = key_of(str(number % 97))
-                known.add({key: np.ones(1)})
-                known.get([key])
+                cache.add({key: np.ones(1)})
+                cache.get([key])
         except Exception as problem:
             problems.append(problem)
 
     threads = [threading.Thread(target=ask, args=(start,)) for start in range(4)]
     [thread.start() for thread in threads], [thread.join() for thread in threads]
-    assert problems == [] and len(known._vectors) == 50
+    assert problems == [] and len(cache._vectors) == 50
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def prose(rng, words):
     return " ".join(rng.choice(["alder", "birch", "cedar", "elm", "fir", "hazel", "oak", "pine"]) for _ in range(words))
 
 
-def some_row(rng, items):
+def row_with_a_piece(rng, items):
     _, _, question, answer = rng.choice(items)
     words = f"{question} {answer}".split()
     start = rng.randrange(len(words))
@@ -91,7 +91,7 @@ def test_containment_and_jaccard_are_those_of_their_definitions(seed):
         (f"i{n}", f"b v{n % 2}", prose(rng, rng.randrange(5, 60)), prose(rng, rng.randrange(40))) for n in range(9)
     ]
     registry = Registry.from_bytes(Registry.build(items, KEY, [prose(rng, 50) for _ in range(3)]), KEY)
-    rows = [some_row(rng, items) for _ in range(40)]
+    rows = [row_with_a_piece(rng, items) for _ in range(40)]
     integers, floats = scan_rows(rows, registry._keys, registry._tables)
     keys = registry._keys.tolist()
     fields = list(overlap_reference.fields(registry.arrays))
@@ -99,7 +99,7 @@ def test_containment_and_jaccard_are_those_of_their_definitions(seed):
     for row, (prompt, answer) in enumerate(rows):
         words = normalise.words(prompt) + normalise.words(answer)
         hashes = overlap_reference.grams(words, 3, keys)
-        shares = {number: overlap_reference.best_share(hashes, *one)[0] for number, *one in fields}
+        shares = {number: overlap_reference.best_share(hashes, *field)[0] for number, *field in fields}
         assert floats[row, kernel.SHARE] == pytest.approx(max(shares.values()), abs=1e-6)
         assert shares.get(int(integers[row, kernel.WINDOW_FIELD]), 0.0) == pytest.approx(max(shares.values()), abs=1e-6)
 
@@ -120,14 +120,14 @@ def test_jaccard_by_definition():
     words = [f"w{rng.randrange(10_000)}" for _ in range(120)]
     registry = Registry.from_bytes(Registry.build([("i", "b", " ".join(words), "")], KEY), KEY)
     row = words[:60] + ["other"] + words[61:]
-    theirs, own = (overlap_reference.kept_long(one, registry._keys.tolist()) for one in (words, row))
-    found = registry.check(" ".join(row)).scores["jaccard"]
-    assert found == pytest.approx(len(theirs & own) / len(theirs | own), abs=1e-4) and 0.7 < found < 1
+    theirs, own = (overlap_reference.kept_long(text, registry._keys.tolist()) for text in (words, row))
+    jaccard = registry.check(" ".join(row)).scores["jaccard"]
+    assert jaccard == pytest.approx(len(theirs & own) / len(theirs | own), abs=1e-4) and 0.7 < jaccard < 1
 
 
 def test_a_row_alone_is_a_row_in_a_batch():
     rng = random.Random(8)
     items = [(f"i{n}", "b", prose(rng, 40), "") for n in range(5)]
     registry = Registry.from_bytes(Registry.build(items, KEY), KEY)
-    rows = [some_row(rng, items) for _ in range(30)] + [("", ""), ("é " + items[0][2], "")]
+    rows = [row_with_a_piece(rng, items) for _ in range(30)] + [("", ""), ("é " + items[0][2], "")]
     assert registry.screen(rows) == [registry.check(*row) for row in rows]

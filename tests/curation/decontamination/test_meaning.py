@@ -30,9 +30,9 @@ UNRELATED = "How do I change the ink cartridge of my printer without making a me
 
 @pytest.fixture(scope="module")
 def encoder() -> Encoder:
-    found = Encoder.default("")
-    assert found is not None
-    return found
+    model = Encoder.default("")
+    assert model is not None
+    return model
 
 
 @pytest.fixture(scope="module")
@@ -41,15 +41,17 @@ def opened(encoder: Encoder) -> Meaning:
 
 
 def likeness(opened: Meaning, encoder: Encoder, text: str, floor: float = 0.0) -> meaning.NearestItem | None:
-    found = row_passages(0, text, "")
-    return opened.compare(found, encoder.encode([one.text for one in found]), floor=floor, margin=0.1).get(0)
+    compared = row_passages(0, text, "")
+    return opened.compare(
+        compared, encoder.encode([passage.text for passage in compared]), floor=floor, margin=0.1
+    ).get(0)
 
 
 def test_a_rewording_scores_high_and_names_its_item(opened: Meaning, encoder: Encoder) -> None:
-    found = likeness(opened, encoder, REWORDED)
-    assert found is not None
-    assert found.item == 0
-    assert found.score > 0.66
+    nearest = likeness(opened, encoder, REWORDED)
+    assert nearest is not None
+    assert nearest.item == 0
+    assert nearest.score > 0.66
 
 
 def test_other_numbers_in_the_same_words_score_lower_than_a_rewording(opened: Meaning, encoder: Encoder) -> None:
@@ -67,25 +69,25 @@ def test_an_unrelated_text_comes_near_nothing(opened: Meaning, encoder: Encoder)
 
 def test_a_score_never_exceeds_its_cosine(opened: Meaning, encoder: Encoder) -> None:
     for text in (REWORDED, SAME_TEMPLATE, UNRELATED, *(question for question, _ in ITEMS)):
-        found = likeness(opened, encoder, text, floor=-1.0)
-        assert found is not None
-        assert found.score <= found.cosine + 1e-6
+        nearest = likeness(opened, encoder, text, floor=-1.0)
+        assert nearest is not None
+        assert nearest.score <= nearest.cosine + 1e-6
 
 
 def test_clean_texts_near_an_item_raise_its_limit(encoder: Encoder) -> None:
     calibrated = Meaning(meaning.build_arrays(ITEMS, encoder, [SAME_TEMPLATE], KEY), KEY)
-    found = likeness(calibrated, encoder, REWORDED)
-    assert found is not None
-    assert found.limit == pytest.approx(found.background + 0.1)
-    assert found.background > 0.55
+    nearest = likeness(calibrated, encoder, REWORDED)
+    assert nearest is not None
+    assert nearest.limit == pytest.approx(nearest.background + 0.1)
+    assert nearest.background > 0.55
 
 
 def test_an_item_that_takes_no_part_is_not_found(opened: Meaning, encoder: Encoder) -> None:
-    found = row_passages(0, REWORDED, "")
-    vectors = encoder.encode([one.text for one in found])
+    compared = row_passages(0, REWORDED, "")
+    vectors = encoder.encode([passage.text for passage in compared])
     only_second = np.array([False, True])
-    near = opened.compare(found, vectors, floor=0.5, margin=0.1, allowed=only_second)
-    assert all(one.item == 1 for one in near.values())
+    near = opened.compare(compared, vectors, floor=0.5, margin=0.1, allowed=only_second)
+    assert all(passage.item == 1 for passage in near.values())
 
 
 def test_full_width_and_look_alike_letters_are_read_as_what_they_show() -> None:
@@ -118,17 +120,17 @@ def test_a_word_in_every_text_says_least() -> None:
 
 def test_a_long_text_is_compared_in_a_bounded_number_of_passages() -> None:
     text = "word " * 200_000
-    found = list(passages(0, text))
-    assert len(found) == meaning.MOST_WINDOWS
-    assert found[0].start == 0
-    assert found[-1].end == len(text.rstrip())
+    windows = list(passages(0, text))
+    assert len(windows) == meaning.MOST_WINDOWS
+    assert windows[0].start == 0
+    assert windows[-1].end == len(text.rstrip())
 
 
 @pytest.mark.parametrize("text", ["", " ", "\ud800", "x" * 1_000_000, "ﷺ" * 1000, "🙂" * 1000, "\x00"])
 def test_any_text_has_passages_and_vectors(encoder: Encoder, text: str) -> None:
-    found = row_passages(0, text, "")
-    vectors = encoder.encode([one.text for one in found])
-    assert vectors.shape == (len(found), encoder.dimensions)
+    compared = row_passages(0, text, "")
+    vectors = encoder.encode([passage.text for passage in compared])
+    assert vectors.shape == (len(compared), encoder.dimensions)
     assert np.isfinite(vectors).all()
 
 
@@ -144,10 +146,10 @@ def test_embeddings_can_be_off() -> None:
 
 def test_an_english_answer_behind_a_foreign_question_is_compared(opened: Meaning, encoder: Encoder) -> None:
     row = ("Сколько она заработала за этот день на рынке, и почему именно столько?", REWORDED)
-    able, found = opened.measure([row], [0], encoder, Policy(), None)
-    assert able == [0]
-    assert found[0].item == 0
-    [span] = meaning.spans_of(row, found[0])
+    comparable, nearest = opened.measure([row], [0], encoder, Policy(), None)
+    assert comparable == [0]
+    assert nearest[0].item == 0
+    [span] = meaning.spans_of(row, nearest[0])
     assert (span.part, row[1][span.start : span.end]) == ("answer", REWORDED)
 
 
@@ -158,5 +160,5 @@ def test_what_is_beyond_the_passages_is_known() -> None:
 
 
 def test_the_first_line_of_a_text_is_compared_for_itself() -> None:
-    assert [one.text for one in row_passages(0, "Who owns it?\nAnswer:\n#### 18", "")][1:] == ["Who owns it?"]
+    assert [passage.text for passage in row_passages(0, "Who owns it?\nAnswer:\n#### 18", "")][1:] == ["Who owns it?"]
     assert len(row_passages(0, "Who owns it?", "")) == 1

@@ -28,17 +28,17 @@ def registry() -> Registry:
 
 
 def test_the_same_template_with_other_numbers_is_no_leak(registry: Registry) -> None:
-    found = registry.check(SAME_TEMPLATE)
-    assert not found.blocked
-    assert found.scores["containment"] <= 0.1
+    overlap = registry.check(SAME_TEMPLATE)
+    assert not overlap.blocked
+    assert overlap.scores["containment"] <= 0.1
 
 
 def test_the_same_words_with_the_items_numbers_are_a_leak(registry: Registry) -> None:
     damaged = SAME_TEMPLATE.replace("11", "16").replace("8 more", "3 more").replace("13", "nine")
-    found = registry.check(damaged)
-    assert found.blocked
-    assert found.method == "containment"
-    assert found.score < numbers.PROOF_FROM
+    overlap = registry.check(damaged)
+    assert overlap.blocked
+    assert overlap.method == "containment"
+    assert overlap.score < numbers.PROOF_FROM
 
 
 def test_half_of_an_items_words_with_its_numbers_in_words_are_a_leak(registry: Registry) -> None:

@@ -35,10 +35,10 @@ def opened(items, background=(), key=KEY, **more):
     ],
 )
 def test_a_leak_is_found(exam, prompt, answer, method):
-    found = exam.check(prompt, answer)
-    assert found.blocked and found.method == method
-    assert found.item_id in ("item-train", "item-short") and found.benchmark == "exam v1"
-    assert 0 < found.limit <= found.score <= 1
+    overlap = exam.check(prompt, answer)
+    assert overlap.blocked and overlap.method == method
+    assert overlap.item_id in ("item-train", "item-short") and overlap.benchmark == "exam v1"
+    assert 0 < overlap.limit <= overlap.score <= 1
 
 
 @pytest.mark.parametrize(
@@ -54,10 +54,10 @@ def test_a_leak_is_found(exam, prompt, answer, method):
     ],
 )
 def test_a_clean_row_learns_nothing(exam, prompt):
-    found = exam.check(prompt, "Twenty.")
-    assert not found.blocked
-    assert (found.item_id, found.benchmark, found.spans) == ("", "", [])
-    assert set(found.scores) == {"exact", "sequence", "containment", "jaccard"}
+    overlap = exam.check(prompt, "Twenty.")
+    assert not overlap.blocked
+    assert (overlap.item_id, overlap.benchmark, overlap.spans) == ("", "", [])
+    assert set(overlap.scores) == {"exact", "sequence", "containment", "jaccard"}
 
 
 def test_evidence_points_at_the_rows_own_words(exam):
@@ -135,8 +135,8 @@ def test_idf_by_hand():
 def test_word_edits_do_not_hide_a_leak(exam):
     rng = random.Random(1)
     words = LONG[2].split() + LONG[3].split()
-    found = 0
+    blocked = 0
     for _ in range(50):
         edited = [word for word in words if rng.random() > 0.1]
-        found += exam.check(" ".join(edited), "").blocked
-    assert found >= 48
+        blocked += exam.check(" ".join(edited), "").blocked
+    assert blocked >= 48

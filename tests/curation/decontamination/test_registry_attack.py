@@ -74,8 +74,8 @@ def live_through(exam: Exam, rosa: User) -> None:
     """What a day leaves behind in the tables that others read."""
     shop = register_source("shop", "Shop", held_out_percent=0, by=TEST)
     for number, text in enumerate([*exam.secret[:LEAKED], *exam.public[:9]]):
-        told = record_interaction(shop, f"user-{number}", text, "No.", by=TEST)
-        submit_correction(told.pk, replacement=f"The other answer, number {number}.", consent=True, by=TEST)
+        interaction = record_interaction(shop, f"user-{number}", text, "No.", by=TEST)
+        submit_correction(interaction.pk, replacement=f"The other answer, number {number}.", consent=True, by=TEST)
     screening_tasks.sweep()
     while (case := triage_actions.claim_next_case(rosa)) is not None:
         clean = not case.findings.filter(blocking=True).exists()
@@ -112,29 +112,29 @@ def guessable_keys() -> list[bytes]:
     """What somebody would try: nothing, words, and what they can read of keys and epochs."""
     epoch = current_epoch.open_registry()
     assert epoch is not None
-    known = [epoch.header["key_check"].encode(), epoch.header["sha256"].encode(), bytes(32), b"registry", b"cftapp"]
-    return [*known, b"CFT_REGISTRY_KEY", os.environ["CFT_SECRET_KEY"].encode(), b"secrets v1"]
+    guesses = [epoch.header["key_check"].encode(), epoch.header["sha256"].encode(), bytes(32), b"registry", b"cftapp"]
+    return [*guesses, b"CFT_REGISTRY_KEY", os.environ["CFT_SECRET_KEY"].encode(), b"secrets v1"]
 
 
 # --- nothing is recovered --------------------------------------------------------------------------------------------
 def recovered(world: Exam, heap: Heap, keys: list[bytes]) -> set[Gram]:
     """Secret n-grams that dictionary and chaining recover from a heap."""
-    found: set[Gram] = set()
+    grams: set[Gram] = set()
     for n in (3, 5):
-        found |= attacker.dictionary(heap, world.guesses(n), keys) & world.grams(n)
+        grams |= attacker.dictionary(heap, world.guesses(n), keys) & world.grams(n)
     words = attacker.vocabulary_of(world.public, 500)
     for guess in [*attacker.UNKEYED.values(), *map(attacker.keyed, keys)]:
         for n in (3, 5):
             starts = [beginning[:n] for beginning in world.beginnings[:40]]
-            found |= attacker.chain(attacker.in_heap(heap, guess), starts, words, 20_000)
-    return found
+            grams |= attacker.chain(attacker.in_heap(heap, guess), starts, words, 20_000)
+    return grams
 
 
 def texts_held(world: Exam, heap: Heap) -> list[Gram]:
     """Secret runs of eight words that can simply be read, none of them in the public half."""
-    known, held = attacker.grams(world.public, 8), normalise.words(heap.data.decode("utf-8", "replace"))
-    runs = {tuple(held[i : i + 8]) for i in range(len(held) - 7)}
-    return sorted((world.grams(8) - known) & runs)
+    public, words = attacker.grams(world.public, 8), normalise.words(heap.data.decode("utf-8", "replace"))
+    runs = {tuple(words[i : i + 8]) for i in range(len(words) - 7)}
+    return sorted((world.grams(8) - public) & runs)
 
 
 def test_curator_trainer_and_web_together_recover_nothing(world: Exam, insiders: Heap) -> None:
@@ -165,12 +165,12 @@ def built(texts: list[str], key: bytes) -> np.ndarray:
     """The product's own fingerprints of texts, under a key: all numbers of 64 bits in the registry's file."""
     content = Registry.build([(str(i), "guess", text, "") for i, text in enumerate(texts)], key)
     arrays = Registry.from_bytes(content, key).arrays.values()
-    return np.unique(np.concatenate([one.ravel() for one in arrays if one.dtype == np.uint64]))
+    return np.unique(np.concatenate([array.ravel() for array in arrays if array.dtype == np.uint64]))
 
 
 def confirmed(heap: Heap, hashes: np.ndarray) -> int:
     """How many fingerprints stand in the heap; numbers that are no fingerprints (small, or sparse) do not count."""
-    bits = np.array([int(one).bit_count() for one in hashes])
+    bits = np.array([int(number).bit_count() for number in hashes])
     sound = hashes[(hashes > 2**40) & (bits > 12) & (bits < 52)]
     return int(heap.holds(sound).sum())
 
@@ -192,11 +192,11 @@ def test_a_snapshot_and_the_log_hold_no_words(world: Exam, connect_as: Callable[
     rows = reader.execute("SELECT body FROM audit_event").fetchall()
     rows += reader.execute("SELECT message, evidence FROM curation_blocker").fetchall()
     rows += reader.execute("SELECT report FROM curation_dataset").fetchall()
-    held = b" ".join([*snapshots(), *(holdings.as_bytes(value) for row in rows for value in row)])
-    text = held.decode("utf-8", "replace")
+    content = b" ".join([*snapshots(), *(holdings.as_bytes(value) for row in rows for value in row)])
+    text = content.decode("utf-8", "replace")
     assert attacker.grams([text], 4) & world.grams(4) == set()
-    known = {word for public in world.public for word in normalise.words(public)}
-    rare = {word for secret in world.secret for word in normalise.words(secret) if len(word) > 6} - known
+    public_words = {word for public in world.public for word in normalise.words(public)}
+    rare = {word for secret in world.secret for word in normalise.words(secret) if len(word) > 6} - public_words
     assert len(rare) > 20
     assert rare & set(normalise.words(text)) <= {"correction"}
 
@@ -226,8 +226,8 @@ def test_no_function_that_they_may_call_answers_with_words(world: Exam, connect_
 
 
 def test_nothing_is_logged_of_a_text(world: Exam, caplog: Any, capsys: Any) -> None:
-    asked = inquiry_actions.ask_overlap(world.secret[0], by=person("rosa"))
-    inquiry_tasks.answer(str(asked.pk))
+    inquiry = inquiry_actions.ask_overlap(world.secret[0], by=person("rosa"))
+    inquiry_tasks.answer(str(inquiry.pk))
     screening_tasks.screen_all()
     written = caplog.text + "".join(capsys.readouterr())
     assert attacker.grams([written], 4) & world.grams(4) == set()

@@ -17,9 +17,9 @@ ROWS = [(REWORDED, ""), (CLEAN, ""), (EXAM[0][2], EXAM[0][3])]
 
 @pytest.fixture(scope="module")
 def encoder() -> Encoder:
-    found = Encoder.default("")
-    assert found is not None
-    return found
+    model = Encoder.default("")
+    assert model is not None
+    return model
 
 
 @pytest.fixture(scope="module")
@@ -33,25 +33,25 @@ def registry(content: bytes, encoder: Encoder) -> Registry:
 
 
 def test_a_rewording_is_blocked_by_its_meaning(registry: Registry) -> None:
-    found = registry.check(REWORDED)
-    assert (found.blocked, found.method, found.item_id) == (True, "meaning", "item-train")
-    assert found.score >= found.limit >= registry.policy.meaning_floor
-    assert [(span.part, span.start, span.end) for span in found.spans] == [("prompt", 0, len(REWORDED))]
+    overlap = registry.check(REWORDED)
+    assert (overlap.blocked, overlap.method, overlap.item_id) == (True, "meaning", "item-train")
+    assert overlap.score >= overlap.limit >= registry.policy.meaning_floor
+    assert [(span.part, span.start, span.end) for span in overlap.spans] == [("prompt", 0, len(REWORDED))]
 
 
 def test_without_a_model_it_is_not_found_and_says_so(content: bytes) -> None:
     plain = Registry.from_bytes(Registry.build(EXAM, KEY), KEY)
     assert plain.header["encoder"] is None
-    found = plain.check(REWORDED)
-    assert not found.blocked
-    assert "meaning" not in found.scores
+    overlap = plain.check(REWORDED)
+    assert not overlap.blocked
+    assert "meaning" not in overlap.scores
 
 
 def test_a_clean_row_is_clean_and_was_compared(registry: Registry) -> None:
-    found = registry.check(CLEAN)
-    assert not found.blocked
-    assert found.item_id == ""
-    assert found.scores["meaning"] == 0.0
+    overlap = registry.check(CLEAN)
+    assert not overlap.blocked
+    assert overlap.item_id == ""
+    assert overlap.scores["meaning"] == 0.0
 
 
 def test_what_n_grams_find_is_not_compared_by_meaning_unless_asked(registry: Registry) -> None:

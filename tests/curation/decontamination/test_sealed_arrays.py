@@ -25,7 +25,9 @@ class Words:
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         sums = [sum((self.word(word) for word in normalise.words(text)), np.zeros(DIMENSIONS)) for text in texts]
-        return np.array([one / max(1e-9, np.linalg.norm(one)) for one in sums], np.float32).reshape(-1, DIMENSIONS)
+        return np.array([total / max(1e-9, np.linalg.norm(total)) for total in sums], np.float32).reshape(
+            -1, DIMENSIONS
+        )
 
     def word(self, word: str) -> NDArray[np.float64]:
         seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:8], "big")

@@ -46,15 +46,15 @@ def open_as(browser: Any, live_server: Any, vault: Any) -> Iterator[Callable[...
 
 def look(page: Any) -> list[str]:
     """What axe and a ruler find, in both schemes and sizes."""
-    found = []
+    problems = []
     for size in SIZES:
         page.set_viewport_size(size)
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            found += [f"{scheme} {size['width']}: {one}" for one in violations(page)]
+            problems += [f"{scheme} {size['width']}: {violation}" for violation in violations(page)]
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            found.append(f"wider than {size['width']}")
-    return found
+            problems.append(f"wider than {size['width']}")
+    return problems
 
 
 def test_by_keyboard_the_answer_comes_by_itself_and_the_text_stays(open_as, rosa):

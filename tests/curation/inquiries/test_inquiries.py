@@ -1,4 +1,4 @@
-"""Does this text overlap the exam? What is asked, told, counted and forgotten."""
+"""Does this text overlap the exam? What is asked, answered, counted and forgotten."""
 
 from datetime import timedelta
 from uuid import uuid4
@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from audit.models import Event
-from cftapp.base.refusal import Refused
+from cftapp.base.refusal import Conflict, Refused
 from curation.inquiries import actions as inquiry_actions
 from curation.inquiries import rules as inquiry_rules
 from curation.inquiries import tasks as inquiry_tasks
@@ -29,55 +29,66 @@ def screener(vault):
 
 
 def answered(by, prompt, answer=""):
-    asked = ask_overlap(prompt, answer, by=by)
-    inquiry_tasks.answer(str(asked.pk))
-    return Inquiry.objects.get(pk=asked.pk)
+    inquiry = ask_overlap(prompt, answer, by=by)
+    inquiry_tasks.answer(str(inquiry.pk))
+    return Inquiry.objects.get(pk=inquiry.pk)
 
 
-def test_an_item_is_recognised_and_only_what_is_useful_is_told(screener, rosa):
-    found = answered(rosa, f"By the way: {LEAKED} Thanks")
-    assert (found.verdict, found.item_id, found.benchmark, found.epoch) == ("blocked", "item-train", "exam v1", 1)
-    assert found.score == round(found.score, 2) and found.score >= found.limit
-    (span,) = found.spans
-    assert span["field"] == "prompt" and 0 < span["start"] < span["end"] <= found.length
+def test_an_item_is_recognised_and_only_what_is_useful_is_answered(screener, rosa):
+    inquiry = answered(rosa, f"By the way: {LEAKED} Thanks")
+    assert (inquiry.verdict, inquiry.item_id, inquiry.benchmark, inquiry.epoch) == (
+        "blocked",
+        "item-train",
+        "exam v1",
+        1,
+    )
+    assert inquiry.score == round(inquiry.score, 2) and inquiry.score >= inquiry.limit
+    (span,) = inquiry.spans
+    assert span["field"] == "prompt" and 0 < span["start"] < span["end"] <= inquiry.length
 
 
-def test_a_clean_text_is_told_nothing_but_that(screener, rosa):
+def test_a_clean_text_gets_no_other_answer_than_that(screener, rosa):
     far = answered(rosa, "What does the canteen serve on Fridays?")
     near = answered(rosa, "A freight train leaves Arden at nine, they say in town.")
-    for one in (far, near):
-        assert one.verdict == "clean"
-        assert (one.score, one.limit, one.method, one.item_id, one.spans) == (None, None, "", "", [])
+    for inquiry in (far, near):
+        assert inquiry.verdict == "clean"
+        assert (inquiry.score, inquiry.limit, inquiry.method, inquiry.item_id, inquiry.spans) == (
+            None,
+            None,
+            "",
+            "",
+            [],
+        )
 
 
 def test_the_text_is_forgotten_once_it_is_answered(screener, rosa):
-    asked = ask_overlap(LEAKED, "a secret answer", by=rosa)
-    assert asked.prompt == LEAKED
-    inquiry_tasks.answer(str(asked.pk))
-    asked.refresh_from_db()
-    assert (asked.prompt, asked.answer, asked.length) == ("", "", len(LEAKED) + len("a secret answer"))
+    inquiry = ask_overlap(LEAKED, "a secret answer", by=rosa)
+    assert inquiry.prompt == LEAKED
+    inquiry_tasks.answer(str(inquiry.pk))
+    inquiry.refresh_from_db()
+    assert (inquiry.prompt, inquiry.answer, inquiry.length) == ("", "", len(LEAKED) + len("a secret answer"))
 
 
 def test_postgres_itself_lets_no_answered_inquiry_keep_its_text(screener, rosa):
-    asked = answered(rosa, LEAKED)
+    inquiry = answered(rosa, LEAKED)
     with pytest.raises(IntegrityError, match="keeps_its_text"), transaction.atomic():
-        Inquiry.objects.filter(pk=asked.pk).update(prompt=LEAKED)
+        Inquiry.objects.filter(pk=inquiry.pk).update(prompt=LEAKED)
 
 
 def test_the_log_holds_no_word_of_it(screener, rosa, events):
     events()
-    asked = answered(rosa, LEAKED)
+    inquiry = answered(rosa, LEAKED)
     assert events() == ["inquiry.asked", "inquiry.answered"]
     for body in Event.objects.filter(name__startswith="inquiry").values_list("body", flat=True):
-        assert b"gravel" not in bytes(body) and asked.item_id.encode() not in bytes(body)
+        assert b"gravel" not in bytes(body) and inquiry.item_id.encode() not in bytes(body)
 
 
 def test_a_second_delivery_changes_nothing(screener, rosa, events):
-    asked = answered(rosa, LEAKED)
+    inquiry = answered(rosa, LEAKED)
     events()
-    inquiry_tasks.answer(str(asked.pk))
+    inquiry_tasks.answer(str(inquiry.pk))
     assert events() == []
-    assert Inquiry.objects.get().answered_at == asked.answered_at
+    assert Inquiry.objects.get().answered_at == inquiry.answered_at
 
 
 def test_a_lost_doorbell_is_made_up_for(screener, rosa):
@@ -86,14 +97,14 @@ def test_a_lost_doorbell_is_made_up_for(screener, rosa):
     assert Inquiry.objects.get().verdict == "blocked"
 
 
-def test_one_that_cannot_be_answered_does_not_stop_the_others(screener, rosa, monkeypatch):
+def test_an_inquiry_that_cannot_be_answered_does_not_stop_the_others(screener, rosa, monkeypatch):
     first, second = ask_overlap("One?", by=rosa), ask_overlap("Two?", by=rosa)
     real = inquiry_actions.answer_inquiry
 
-    def breaks(inquiry_id, *rest, **more):
+    def breaks(inquiry_id, *args, **options):
         if inquiry_id == str(first.pk):
             raise ValueError("as if")
-        return real(inquiry_id, *rest, **more)
+        return real(inquiry_id, *args, **options)
 
     monkeypatch.setattr(inquiry_actions, "answer_inquiry", breaks)
     inquiry_tasks.answer_waiting()
@@ -102,16 +113,16 @@ def test_one_that_cannot_be_answered_does_not_stop_the_others(screener, rosa, mo
 
 
 def test_without_a_screener_the_text_is_forgotten_within_an_hour(screener, rosa, events):
-    asked = ask_overlap(LEAKED, by=rosa)
+    inquiry = ask_overlap(LEAKED, by=rosa)
     inquiry_tasks.expire_inquiries()
     assert Inquiry.objects.get().state == "waiting"
     Inquiry.objects.update(asked_at=timezone.now() - timedelta(minutes=61))
     events()
     inquiry_tasks.expire_inquiries()
-    asked.refresh_from_db()
-    assert (asked.state, asked.prompt) == ("expired", "")
+    inquiry.refresh_from_db()
+    assert (inquiry.state, inquiry.prompt) == ("expired", "")
     assert events() == ["inquiries.expired"]
-    inquiry_tasks.answer(str(asked.pk))
+    inquiry_tasks.answer(str(inquiry.pk))
     assert Inquiry.objects.get().state == "expired"
 
 
@@ -142,9 +153,9 @@ def test_any_text_gets_an_answer(screener, rosa, text):
 
 
 def test_markup_in_a_benchmark_is_shown_as_text(screener, rosa):
-    asked = answered(rosa, LEAKED)
-    Inquiry.objects.filter(pk=asked.pk).update(benchmark="<b>bold</b>")
-    assert b"&lt;b&gt;bold" in signed_in(rosa).get(f"{PAGE}{asked.pk}/").content
+    inquiry = answered(rosa, LEAKED)
+    Inquiry.objects.filter(pk=inquiry.pk).update(benchmark="<b>bold</b>")
+    assert b"&lt;b&gt;bold" in signed_in(rosa).get(f"{PAGE}{inquiry.pk}/").content
 
 
 @pytest.mark.parametrize(("prompt", "words"), [("", "no text"), (" \n", "no text"), ("x" * 10_001, "10,001")])
@@ -155,7 +166,7 @@ def test_nothing_and_too_much_are_refused(screener, rosa, prompt, words):
 
 
 def test_before_the_first_epoch_nothing_is_asked(db, rosa):
-    with pytest.raises(Refused, match="Nothing is protected yet"):
+    with pytest.raises(Conflict, match="Nothing is protected yet"):
         ask_overlap("Hello?", by=rosa)
 
 
@@ -219,10 +230,10 @@ def test_visitors_sign_in_first(screener, client):
 
 
 def test_an_answer_is_for_its_asker_alone(screener, rosa, rob):
-    asked = answered(rosa, LEAKED)
-    assert signed_in(rosa).get(f"{API}{asked.pk}/").json()["verdict"] == "blocked"
-    assert signed_in(rob).get(f"{API}{asked.pk}/").status_code == 404
-    assert signed_in(rob).get(f"{PAGE}{asked.pk}/").status_code == 404
+    inquiry = answered(rosa, LEAKED)
+    assert signed_in(rosa).get(f"{API}{inquiry.pk}/").json()["verdict"] == "blocked"
+    assert signed_in(rob).get(f"{API}{inquiry.pk}/").status_code == 404
+    assert signed_in(rob).get(f"{PAGE}{inquiry.pk}/").status_code == 404
     assert signed_in(rosa).get(f"{API}{uuid4()}/").status_code == 404
     assert signed_in(rosa).get(f"{API}nonsense/").status_code == 404
 
@@ -230,19 +241,19 @@ def test_an_answer_is_for_its_asker_alone(screener, rosa, rob):
 # --- the page and the API ---------------------------------------------------------------------------------------------
 def test_without_scripts_the_page_asks_waits_and_answers(screener, rosa):
     client = signed_in(rosa)
-    asked = client.post(PAGE, {"prompt": LEAKED})
-    assert asked.status_code == 302
-    assert b"The screener is looking" in client.get(asked.url).content
+    redirect = client.post(PAGE, {"prompt": LEAKED})
+    assert redirect.status_code == 302
+    assert b"The screener is looking" in client.get(redirect.url).content
     inquiry_tasks.answer_waiting()
-    shown = client.get(asked.url).content.decode()
-    assert "Overlaps" in shown and "exam v1" in shown and "gravel" not in shown
+    page = client.get(redirect.url).content.decode()
+    assert "Overlaps" in page and "exam v1" in page and "gravel" not in page
 
 
 def test_with_htmx_the_answer_is_polled_and_the_text_stays_in_the_browser(screener, rosa):
     client = signed_in(rosa)
-    asked = client.post(PAGE, {"prompt": LEAKED}, headers={"HX-Request": "true"}).content.decode()
-    assert 'hx-trigger="every 2s"' in asked and "<form" not in asked
-    address = asked.partition('hx-get="')[2].partition('"')[0]
+    fragment = client.post(PAGE, {"prompt": LEAKED}, headers={"HX-Request": "true"}).content.decode()
+    assert 'hx-trigger="every 2s"' in fragment and "<form" not in fragment
+    address = fragment.partition('hx-get="')[2].partition('"')[0]
     assert client.get(address, headers={"HX-Request": "true"}).status_code == 200
     inquiry_tasks.answer_waiting()
     last = client.get(address, headers={"HX-Request": "true"})
@@ -266,12 +277,12 @@ def test_the_api_names_what_is_wrong(screener, rosa):
 
 def test_the_api_answers_with_all_there_is(screener, rosa):
     client = signed_in(rosa)
-    made = client.post(API, {"prompt": "Well,", "answer": LEAKED}, "application/json").json()
-    assert made["state"] == "waiting" and "prompt" not in made
+    created = client.post(API, {"prompt": "Well,", "answer": LEAKED}, "application/json").json()
+    assert created["state"] == "waiting" and "prompt" not in created
     inquiry_tasks.answer_waiting()
-    told = client.get(f"{API}{made['id']}/").json()
-    assert (told["verdict"], told["item_id"], told["epoch"]) == ("blocked", "item-train", 1)
-    assert {span["field"] for span in told["spans"]} == {"answer"}
+    answer = client.get(f"{API}{created['id']}/").json()
+    assert (answer["verdict"], answer["item_id"], answer["epoch"]) == ("blocked", "item-train", 1)
+    assert {span["field"] for span in answer["spans"]} == {"answer"}
 
 
 # --- alerts -----------------------------------------------------------------------------------------------------------
@@ -290,7 +301,7 @@ def test_climbing_towards_an_item_raises_one_alert_and_pauses_its_asker(screener
     assert events() == ["inquiry.asked", "inquiry.answered", "inquiry.suspected"]
     alert = InquiryAlert.objects.get()
     assert (alert.asked_by, alert.rule, alert.inquiries) == (rosa, "one_item", 9)
-    with pytest.raises(Refused, match="paused"):
+    with pytest.raises(Conflict, match="paused"):
         ask_overlap("And now?", by=rosa)
     assert ask_overlap("And I?", by=rob)
 
@@ -310,10 +321,10 @@ def test_compliance_settles_it_and_what_came_before_does_not_count_again(screene
 
 
 def test_nobody_settles_an_alert_about_themselves(screener):
-    both = person("bo", "reviewer", "compliance")
-    climbing(both, 9)
+    bo = person("bo", "reviewer", "compliance")
+    climbing(bo, 9)
     with pytest.raises(Refused, match="your own"):
-        inquiry_actions.settle_alert(InquiryAlert.objects.get().pk, by=both)
+        inquiry_actions.settle_alert(InquiryAlert.objects.get().pk, by=bo)
     assert InquiryAlert.objects.get().settled_at is None
 
 

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from curation.checks import findings
-from curation.checks.duplicates import Twin, Twins
+from curation.checks.duplicates import Duplicates, Match
 from curation.checks.findings import AUTHOR_FREE, AUTHOR_MOST, Facts, author_limit, screen
 from curation.decontamination.overlap import Overlap
 from curation.models import Blocker, Case
@@ -44,7 +44,7 @@ def test_every_check_answers_when_all_is_well():
         ({"answer": "password: f8Gh2kL0pQ9zXv3b"}, "secret"),
         ({"overlap": None}, "overlap"),
         ({"overlap": Overlap(1.0, 1.0, "exact", "i", "exam v1")}, "overlap"),
-        ({"twins": Twins(Twin(7, "exact", 1.0, 1.0))}, "duplicate"),
+        ({"duplicates": Duplicates(Match(7, "exact", 1.0, 1.0))}, "duplicate"),
         ({"author_pairs": AUTHOR_FREE, "all_pairs": AUTHOR_FREE}, "author_share"),
         ({"answer": "This is wrong, should be 30 days."}, "commentary"),
     ],

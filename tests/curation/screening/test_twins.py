@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from audit.models import Event
-from curation.checks.duplicates import Likeness, Row
+from curation.checks.duplicates import Comparison, Row
 from curation.datasets import actions as dataset_actions
 from curation.models import DIMENSIONS, Blocker, Duplicate, Signature
 from curation.screening import actions as screening_actions
@@ -177,7 +177,7 @@ def test_the_earlier_in_other_words_is_kept_too(world, meanings):
 @pytest.mark.parametrize("rewording", [False, True])
 def test_of_many_screened_backwards_the_first_is_kept(world, meanings, monkeypatch, rewording):
     if rewording:  # near in meaning only
-        monkeypatch.setattr(signatures.duplicates, "near", lambda one, other, limit: Likeness(0.0, False))
+        monkeypatch.setattr(signatures.duplicates, "near", lambda one, other, limit: Comparison(0.0, False))
     cases = [world.case("Hello " * n + QUESTION, right=ANSWER, subject=f"user-{n}") for n in range(5)]
     out_of_turn(world, *reversed(cases))
     assert settled(world) <= 1

@@ -7,11 +7,12 @@ import pytest
 from django.db import close_old_connections
 
 from audit.models import Event
-from cftapp.base.refusal import Refused
+from cftapp.base.refusal import Conflict, Refused
 from curation.decontamination.overlap import Policy
 from curation.models import LabelledScores, ScreeningPolicy
 from curation.thresholds import labelled_set
 from curation.thresholds.actions import save_policy, store_labelled_scores
+from curation.thresholds.policies import policy_state
 from tests.curation.screening.test_roles import signed_in_as
 from tests.support.people import person
 from tests.support.policy_world import EVALUATOR, LEAKS, label
@@ -25,7 +26,7 @@ def lea(db):
 def test_a_version_holds_every_threshold_who_why_and_what_it_found(erin, epoch, events):
     label()
     events()
-    saved = save_policy({"containment_limit": 0.4}, " Fewer alarms ", shown=0, by=erin)
+    saved = save_policy({"containment_limit": 0.4}, " Fewer alarms ", replaces=0, by=erin)
     assert (saved.version, saved.note, saved.saved_by) == (1, "Fewer alarms", erin)
     assert saved.values == vars(Policy()) | {"containment_limit": 0.4}
     # Of the half to tune on: 20 of 20, 15 of 20 (.35 passes now) and 19 of 20; the one alarm of 51 stays.
@@ -33,25 +34,25 @@ def test_a_version_holds_every_threshold_who_why_and_what_it_found(erin, epoch, 
     assert saved.measured["tuning"]["false_positives"] == 1 and saved.measured["tuning"]["negatives"] == 51
     assert saved.measured["snapshot"] == 1
     assert events() == ["policy.saved"]
-    told = Event.objects.get(name="policy.saved")
-    assert told.detail["values"] == saved.values and told.detail["measured"] == saved.measured
+    event = Event.objects.get(name="policy.saved")
+    assert event.detail["values"] == saved.values and event.detail["measured"] == saved.measured
 
 
 def test_nothing_measured_is_saved_as_such(erin, epoch):
-    assert save_policy({"jaccard_limit": 0.7}, "Stricter", shown=0, by=erin).measured == {}
+    assert save_policy({"jaccard_limit": 0.7}, "Stricter", replaces=0, by=erin).measured == {}
 
 
 def test_a_version_follows_the_one_that_was_seen(erin, epoch):
-    save_policy({"jaccard_limit": 0.7}, "Stricter", shown=0, by=erin)
-    with pytest.raises(Refused, match="Version 0 is not the newest"):
-        save_policy({"jaccard_limit": 0.6}, "Stricter still", shown=0, by=erin)
-    second = save_policy({"containment_limit": 0.2}, "Also", shown=1, by=erin)
+    save_policy({"jaccard_limit": 0.7}, "Stricter", replaces=0, by=erin)
+    with pytest.raises(Conflict, match="Version 0 is not the newest"):
+        save_policy({"jaccard_limit": 0.6}, "Stricter still", replaces=0, by=erin)
+    second = save_policy({"containment_limit": 0.2}, "Also", replaces=1, by=erin)
     assert second.version == 2 and second.values["jaccard_limit"] == 0.7
 
 
 def test_an_older_policy_comes_back_as_a_new_version(erin, epoch):
-    save_policy({"jaccard_limit": 0.7}, "Stricter", shown=0, by=erin)
-    back = save_policy(vars(Policy()), "Back to the built-in policy", shown=1, by=erin)
+    save_policy({"jaccard_limit": 0.7}, "Stricter", replaces=0, by=erin)
+    back = save_policy(vars(Policy()), "Back to the built-in policy", replaces=1, by=erin)
     assert back.version == 2 and back.values == vars(Policy())
 
 
@@ -70,30 +71,30 @@ def test_an_older_policy_comes_back_as_a_new_version(erin, epoch):
 )
 def test_refused_means_nothing_is_saved(erin, epoch, values, note, field, events):
     with pytest.raises(Refused) as refused:
-        save_policy(values, note, shown=0, by=erin)
+        save_policy(values, note, replaces=0, by=erin)
     assert refused.value.blockers[0].field == field
     assert not ScreeningPolicy.objects.exists() and "policy.saved" not in events()
 
 
 def test_a_lead_may_pass_a_safe_bound_and_an_engineer_then_needs_not_pass_it_again(erin, lea, epoch):
-    save_policy({"containment_limit": 0.7}, "Too many alarms", shown=0, by=lea)
-    assert save_policy({"jaccard_limit": 0.7}, "Another threshold", shown=1, by=erin).version == 2
+    save_policy({"containment_limit": 0.7}, "Too many alarms", replaces=0, by=lea)
+    assert save_policy({"jaccard_limit": 0.7}, "Another threshold", replaces=1, by=erin).version == 2
 
 
 def test_a_saved_policy_is_not_in_force_before_it_is_adopted(erin, epoch):
-    save_policy({"jaccard_limit": 0.7}, "Stricter", shown=0, by=erin)
-    now = labelled_set.standing()
-    assert now.version == 0 and now.adopting.version == 1 and now.in_force == Policy()
+    save_policy({"jaccard_limit": 0.7}, "Stricter", replaces=0, by=erin)
+    state = policy_state()
+    assert state.version == 0 and state.pending.version == 1 and state.in_force == Policy()
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "vault"])
-def test_of_two_who_save_at_once_one_is_told(erin, lea, epoch):
+def test_of_two_people_who_save_at_once_the_second_is_refused(erin, lea, epoch):
     ready, ended = threading.Barrier(2), []
 
     def save(by, limit):
         try:
             ready.wait(10)
-            ended.append(save_policy({"jaccard_limit": limit}, "Mine", shown=0, by=by).version)
+            ended.append(save_policy({"jaccard_limit": limit}, "Mine", replaces=0, by=by).version)
         except Refused as refused:
             ended.append(refused.blockers[0].field)
         finally:
@@ -104,7 +105,7 @@ def test_of_two_who_save_at_once_one_is_told(erin, lea, epoch):
         thread.start()
     for thread in threads:
         thread.join(30)
-    assert sorted(map(str, ended)) == ["1", "shown"] and ScreeningPolicy.objects.count() == 1
+    assert sorted(map(str, ended)) == ["1", "replaces"] and ScreeningPolicy.objects.count() == 1
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "vault"])
@@ -136,7 +137,7 @@ def test_versions_have_no_gap_and_are_kept(connect_as, erin, epoch):
     web = connect_as("web")
     with pytest.raises(psycopg.errors.RestrictViolation, match="follow each other"):
         web.execute(INSERT, [2, erin.pk])
-    save_policy({"jaccard_limit": 0.7}, "Stricter", shown=0, by=erin)
+    save_policy({"jaccard_limit": 0.7}, "Stricter", replaces=0, by=erin)
     label()
     from django.db import DatabaseError, connection
 
@@ -156,7 +157,7 @@ def test_the_web_saves_and_the_evaluator_stores_with_their_own_rights(erin, epoc
     with signed_in_as("evaluator"):
         label()
     with signed_in_as("web"):
-        assert save_policy({"jaccard_limit": 0.7}, "Stricter", shown=0, by=erin).measured["snapshot"] == 1
+        assert save_policy({"jaccard_limit": 0.7}, "Stricter", replaces=0, by=erin).measured["snapshot"] == 1
 
 
 # --- the labelled set -------------------------------------------------------------------------------------------------
@@ -176,14 +177,14 @@ def test_an_empty_part_counts_as_done_and_shows_nothing(db):
 def test_parts_of_a_form_are_read_as_one(db):
     store_labelled_scores(1, 1, LEAKS, by=EVALUATOR)
     store_labelled_scores(1, 2, LEAKS, by=EVALUATOR)
-    assert [(one.form, len(one.scores)) for one in labelled_set.groups(1)] == [
+    assert [(group.form, len(group.scores)) for group in labelled_set.groups(1)] == [
         ("exact", 80),
         ("word edits 20 %", 80),
         ("reworded", 80),
     ]
 
 
-def test_the_newest_whole_set_is_the_one_that_is_read(db):
+def test_the_newest_complete_set_is_read(db):
     assert labelled_set.newest_snapshot() is None
     store_labelled_scores(1, 1, LEAKS, by=EVALUATOR)
     assert labelled_set.newest_snapshot() == 1

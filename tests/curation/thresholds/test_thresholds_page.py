@@ -1,4 +1,4 @@
-"""The page on which thresholds are tuned, and its REST twin: who may, what is measured, what is refused."""
+"""The page on which thresholds are tuned, and its REST counterpart: who may, what is measured, what is refused."""
 
 import re
 from dataclasses import asdict
@@ -27,7 +27,7 @@ def labelled_set(epoch):
 
 
 def form(**changes):
-    return asdict(Policy()) | {"note": "Fewer alarms", "shown": "0", "confirmed": "1"} | changes
+    return asdict(Policy()) | {"note": "Fewer alarms", "replaces": "0", "confirmed": "1"} | changes
 
 
 def text_of(response):
@@ -68,8 +68,8 @@ def test_moving_a_threshold_shows_what_changes(erin, labelled_set):
 
 
 def test_with_htmx_only_the_figures_come(erin, labelled_set):
-    asked = {"containment_limit": "0.4", "curve": "jaccard_limit"}
-    page = signed_in(erin).get(PAGE, asked, headers=HTMX).content.decode()
+    query = {"containment_limit": "0.4", "curve": "jaccard_limit"}
+    page = signed_in(erin).get(PAGE, query, headers=HTMX).content.decode()
     assert page.lstrip().startswith('<div class="stack" id="measured"') and "<html" not in page
     assert 'data-announce="Mean recall 90.0 percent, 1 of 51 false positives"' in page
     assert "False positives by jaccard, %" in page and "<nav" in page and 'type="range"' not in page
@@ -102,7 +102,7 @@ def test_an_engineer_saves_and_sees_it_being_adopted(erin, labelled_set):
 
 def test_the_status_is_polled_until_the_policy_is_in_force(erin, epoch):
     assert signed_in(erin).get(STATUS).status_code == 286
-    saved = save_policy({"jaccard_limit": 0.7}, "Stricter", shown=0, by=erin)
+    saved = save_policy({"jaccard_limit": 0.7}, "Stricter", replaces=0, by=erin)
     polled = signed_in(erin).get(STATUS)
     assert polled.status_code == 200 and b"every 3s" in polled.content
     RegistryEpoch.objects.create(number=2, policy=saved, sha256="0" * 64, items=2, normaliser="strong-1")
@@ -114,24 +114,24 @@ def test_a_page_that_is_stale_saves_nothing(erin, lea, labelled_set):
     signed_in(lea).post(SAVE, form(jaccard_limit="0.7"))
     late = signed_in(erin).post(SAVE, form(containment_limit="0.4", note="My reason"))
     assert late.status_code == 409 and "Version 0 is not the newest any more" in text_of(late)
-    assert b'value="My reason"' in late.content and b'name="shown" value="1"' in late.content
+    assert b'value="My reason"' in late.content and b'name="replaces" value="1"' in late.content
     assert ScreeningPolicy.objects.count() == 1
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message", "status"),
     [
-        ({"confirmed": ""}, "Not confirmed"),
-        ({"note": " "}, "needs a reason"),
-        ({"containment_limit": "9"}, "out of range"),
-        ({"containment_limit": ""}, "no number"),
-        ({"shown": "x"}, "not the newest"),
-        ({"containment_limit": "0.25"}, "those of the newest version"),
+        ({"confirmed": ""}, "is not confirmed", 422),
+        ({"note": " "}, "needs a reason", 422),
+        ({"containment_limit": "9"}, "out of range", 422),
+        ({"containment_limit": ""}, "no number", 422),
+        ({"replaces": "x"}, "not the newest", 409),
+        ({"containment_limit": "0.25"}, "those of the newest version", 422),
     ],
 )
-def test_refused_with_the_reason(erin, labelled_set, changes, said):
+def test_refused_with_the_reason(erin, labelled_set, changes, message, status):
     refused = signed_in(erin).post(SAVE, form(containment_limit="0.4") | changes)
-    assert refused.status_code == 409 and said in text_of(refused)
+    assert refused.status_code == status and message in text_of(refused)
     assert not ScreeningPolicy.objects.exists()
 
 
@@ -140,7 +140,7 @@ def test_only_a_lead_switches_a_method_off_and_the_page_says_what_that_lets_thro
     page = signed_in(erin).get(PAGE, off)
     assert "Meaning above 0.8 lets leaks through. It takes a lead" in text_of(page)
     assert "38 leaks" in text_of(page) and b"disabled" in page.content
-    assert signed_in(erin).post(SAVE, form(**off)).status_code == 409
+    assert signed_in(erin).post(SAVE, form(**off)).status_code == 422
     allowed = signed_in(lea).get(PAGE, off)
     assert "It takes a lead" not in text_of(allowed)
     assert signed_in(lea).post(SAVE, form(**off)).status_code == 302
@@ -148,7 +148,7 @@ def test_only_a_lead_switches_a_method_off_and_the_page_says_what_that_lets_thro
 
 
 def test_an_older_version_can_be_used_again(erin, epoch):
-    save_policy({"jaccard_limit": 0.7}, "Stricter", shown=0, by=erin)
+    save_policy({"jaccard_limit": 0.7}, "Stricter", replaces=0, by=erin)
     page = signed_in(erin).get(PAGE).content.decode()
     (back,) = re.findall(r'href="([^"]*Back\+to\+the\+built-in[^"]*)"', page)
     again = signed_in(erin).get(back.replace("&amp;", "&")).content.decode()
@@ -179,12 +179,12 @@ def test_rest_measures_saves_and_lists(erin, rosa, labelled_set):
     client = signed_in(erin)
     measured = client.get("/api/v1/policies/measure/", {"containment_limit": "0.4"}).json()
     assert measured["measured"]["tuning"]["macro_recall"] == 0.9 and measured["values"]["containment_limit"] == 0.4
-    asked = {"values": {"containment_limit": 0.4}, "note": "Fewer alarms", "replaces": 0}
-    assert signed_in(rosa).post("/api/v1/policies/", asked, "application/json").status_code == 403
-    made = client.post("/api/v1/policies/", asked, "application/json")
-    assert made.status_code == 201 and made.json()["version"] == 1 and made.json()["in_force"] is False
-    assert client.post("/api/v1/policies/", asked, "application/json").status_code == 422
+    body = {"values": {"containment_limit": 0.4}, "note": "Fewer alarms", "replaces": 0}
+    assert signed_in(rosa).post("/api/v1/policies/", body, "application/json").status_code == 403
+    created = client.post("/api/v1/policies/", body, "application/json")
+    assert created.status_code == 201 and created.json()["version"] == 1 and created.json()["in_force"] is False
+    assert client.post("/api/v1/policies/", body, "application/json").status_code == 409
     listed = signed_in(rosa).get("/api/v1/policies/").json()["results"]
-    assert [one["version"] for one in listed] == [1] and listed[0]["saved_by"] == "erin"
+    assert [version["version"] for version in listed] == [1] and listed[0]["saved_by"] == "erin"
     assert client.get("/api/v1/policies/measure/", {"containment_limit": "9"}).status_code == 422
     assert client.get("/api/v1/policies/1/").json()["values"]["containment_limit"] == 0.4

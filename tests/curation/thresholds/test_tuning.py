@@ -65,10 +65,10 @@ def test_what_a_looser_policy_would_let_through():
     assert tuning.let_through(LABELLED, Policy(), loose) == {}
 
 
-@pytest.mark.parametrize(("found", "rows"), [(0, 20), (1, 1), (3, 1000), (500, 1000), (7, 7)])
-def test_the_interval_is_wilsons(found, rows):
-    known = binomtest(found, rows).proportion_ci(method="wilson")
-    assert Count(found, rows).interval == pytest.approx((known.low, known.high), abs=1e-9)
+@pytest.mark.parametrize(("hits", "rows"), [(0, 20), (1, 1), (3, 1000), (500, 1000), (7, 7)])
+def test_the_interval_is_wilsons(hits, rows):
+    expected = binomtest(hits, rows).proportion_ci(method="wilson")
+    assert Count(hits, rows).interval == pytest.approx((expected.low, expected.high), abs=1e-9)
 
 
 def test_the_interval_by_hand():
@@ -84,7 +84,7 @@ def test_columns_come_back_as_rows_and_missing_measures_stay_missing():
     assert list(back.scores) == [EXACT, MEANT] and back.right == [True, False] and back.reporting == [False, True]
 
 
-def test_two_parts_of_a_form_are_one():
+def test_two_parts_of_a_form_are_one_group():
     both = COPIES + COPIES
     assert len(both.scores) == 6 and tuning.measure([both], Policy()).lines[0].tuning == Count(4, 4)
 
@@ -115,10 +115,10 @@ def test_what_passes_a_limit_passes_every_higher_one(scores, name, limits, backg
 
 
 def test_every_field_of_a_policy_has_a_threshold():
-    known = {one.name: one for one in tuning.thresholds()}
-    assert list(known) == tuning.NAMES
+    by_name = {threshold.name: threshold for threshold in tuning.thresholds()}
+    assert list(by_name) == tuning.NAMES
     for name, value in vars(Policy()).items():
-        assert known[name].low <= value <= known[name].safe <= known[name].high and known[name].explained
+        assert by_name[name].low <= value <= by_name[name].safe <= by_name[name].high and by_name[name].description
 
 
 @pytest.mark.parametrize("value", ["", "a", "nan", "inf", "-1", "1.5", None, "0.09"])
@@ -140,12 +140,13 @@ def test_parsing_keeps_what_is_not_said():
 
 
 def test_switching_a_method_off_and_passing_its_safe_bound_are_unsafe():
-    names = [one.name for one in tuning.unsafe(replace(Policy(), containment_limit=0.61, jaccard_limit=1.01), Policy())]
-    assert names == ["containment_limit", "jaccard_limit"]
+    loose = replace(Policy(), containment_limit=0.61, jaccard_limit=1.01)
+    assert [threshold.name for threshold in tuning.unsafe(loose, Policy())] == ["containment_limit", "jaccard_limit"]
     assert not tuning.unsafe(replace(Policy(), containment_limit=0.6), Policy())
     assert not tuning.unsafe(replace(Policy(), containment_limit=0.7), replace(Policy(), containment_limit=0.7))
-    assert tuning.KNOWN["jaccard_limit"].shown(1.01) == "off" and tuning.KNOWN["jaccard_limit"].shown(0.8) == "0.8"
+    assert tuning.THRESHOLDS["jaccard_limit"].as_text(1.01) == "off"
+    assert tuning.THRESHOLDS["jaccard_limit"].as_text(0.8) == "0.8"
 
 
 def test_the_widest_policy_blocks_whatever_any_other_does():
-    assert all(getattr(tuning.widest(), one.name) == one.low for one in tuning.thresholds())
+    assert all(getattr(tuning.widest(), threshold.name) == threshold.low for threshold in tuning.thresholds())

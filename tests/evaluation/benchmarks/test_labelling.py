@@ -57,7 +57,7 @@ def label_all():
 
 def test_every_form_of_every_sampled_item_is_scored_and_both_halves_are_there(exam):
     assert label_all() == 7  # six times 5 items, and the negatives
-    groups = {one.form: one for one in labelled_set.groups(1)}
+    groups = {group.form: group for group in labelled_set.groups(1)}
     assert set(leaks.FORMS) <= set(groups)
     assert len(groups["exact"].scores) == 30 and 5 < sum(groups["exact"].reporting) < 25
     assert groups["exact"].reporting == groups["full-width"].reporting
@@ -69,7 +69,7 @@ def test_every_form_of_every_sampled_item_is_scored_and_both_halves_are_there(ex
 
 def test_negatives_are_texts_that_the_registry_was_built_without(exam):
     label_all()
-    negatives = {one.form: one for one in labelled_set.groups(1) if not one.is_leak}
+    negatives = {group.form: group for group in labelled_set.groups(1) if not group.is_leak}
     assert {form: len(one.scores) for form, one in negatives.items()} == {
         "clean reference texts": 40,
         "clean texts, held out": 10,
@@ -111,7 +111,7 @@ def test_an_exam_without_clean_texts_is_labelled_too(publish, settings):
     settings.CFT_LABELLED_ITEMS = 2
     publish("trade", items=[problem(n) for n in range(3)])
     assert label_all() == 2
-    assert {one.is_leak for one in labelled_set.groups(1)} == {True}
+    assert {group.is_leak for group in labelled_set.groups(1)} == {True}
 
 
 def test_gates_go_first(exam, run, engineer):
