@@ -45,11 +45,15 @@ def operations(app_label: str, *names: str) -> list[RunSQL]:
 
 def reverse(folder: Path, name: str) -> str:
     """What undoes the installation: the text of the version before, or the removal of what the first one creates."""
+    text = (folder / f"{name}.sql").read_text()
     guard, _, version = name.partition(".")
     if not version:
-        return removal((folder / f"{name}.sql").read_text())
-    before = guard if version == "2" else f"{guard}.{int(version) - 1}"
-    return (folder / f"{before}.sql").read_text()
+        return removal(text)
+    earlier = guard if version == "2" else f"{guard}.{int(version) - 1}"
+    before = (folder / f"{earlier}.sql").read_text()
+    if set(removal(before).splitlines()) != set(removal(text).splitlines()):
+        raise ValueError(f"{name} creates other things than {earlier}: what is new, or goes, is another guard.")
+    return before
 
 
 def removal(text: str) -> str:

@@ -28,7 +28,8 @@ BEGIN
             RAISE EXCEPTION 'case %: not screened under the current epoch', OLD.id
                 USING ERRCODE = 'restrict_violation';
         END IF;
-        IF EXISTS (SELECT 1 FROM curation_blocker b WHERE b.case_id = OLD.id AND b.blocking AND NOT curation_covered(b.case_id, b.check_name::text)) THEN
+        IF EXISTS (SELECT FROM curation_blocker b WHERE b.case_id = OLD.id
+                   AND b.blocking AND NOT curation_covered(b.case_id, b.check_name::text)) THEN
             RAISE EXCEPTION 'case %: a blocker forbids acceptance', OLD.id USING ERRCODE = 'restrict_violation';
         END IF;
     END IF;

@@ -18,7 +18,8 @@ BEGIN
         OR (p.id IS NOT NULL AND NOT (
             p.state = 'accepted' AND p.row_hash = f.row_hash
             AND p.screened_epoch = today AND k.screened_epoch = today
-            AND NOT EXISTS (SELECT 1 FROM curation_blocker b WHERE b.case_id = k.id AND b.blocking AND NOT curation_covered(b.case_id, b.check_name::text))))
+            AND NOT EXISTS (SELECT FROM curation_blocker b WHERE b.case_id = k.id
+                            AND b.blocking AND NOT curation_covered(b.case_id, b.check_name::text))))
         OR (r.id IS NOT NULL AND NOT (r.screened_epoch = today AND NOT r.overlaps AND r.row_hash = f.row_hash)),
         true)
     LIMIT 1;

@@ -1,6 +1,7 @@
 -- What an override covers is read from the finding, not from whoever writes: `curation_substance` names it, and is NULL
 -- for what nobody may override (consent, environment, personal data, secrets, kind, an exact duplicate, a row that was
 -- not compared at all). A finding of another item, found by another method, or of another check has another name.
+-- `curation_covered` says whether a confirmed override covers what a check found of a case.
 CREATE OR REPLACE FUNCTION curation_substance(check_name text, evidence jsonb) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path = public, pg_temp AS $$
     SELECT left(CASE

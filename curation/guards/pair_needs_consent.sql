@@ -3,7 +3,7 @@
 CREATE OR REPLACE FUNCTION curation_guard_pair() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
-    told record;
+    correction record;
     origin record;
     reviewed record;
 BEGIN
@@ -22,22 +22,22 @@ BEGIN
         RAISE EXCEPTION 'a pair begins as accepted, not as %', NEW.state USING ERRCODE = 'restrict_violation';
     END IF;
 
-    SELECT c.replacement, i.id AS interaction_id, i.prompt, i.answer, i.lane INTO told
+    SELECT c.replacement, i.id AS interaction_id, i.prompt, i.answer, i.lane INTO correction
         FROM feedback_correction c JOIN feedback_interaction i ON i.id = c.interaction_id
         WHERE c.id = NEW.correction_id;
-    SELECT * INTO origin FROM curation_origin(told.interaction_id);
+    SELECT * INTO origin FROM curation_origin(correction.interaction_id);
     SELECT k.id, k.state, k.verdict, k.screened_epoch, k.subject_id, k.decided_by_id INTO reviewed
         FROM curation_case k WHERE k.correction_id = NEW.correction_id FOR SHARE;
 
-    IF told.replacement IS NULL OR told.replacement = '' OR NEW.chosen <> told.replacement
-       OR NEW.prompt <> told.prompt OR NEW.rejected <> told.answer THEN
+    IF correction.replacement IS NULL OR correction.replacement = '' OR NEW.chosen <> correction.replacement
+       OR NEW.prompt <> correction.prompt OR NEW.rejected <> correction.answer THEN
         RAISE EXCEPTION 'pair: its words are not those of correction %', NEW.correction_id
             USING ERRCODE = 'restrict_violation';
     END IF;
     IF NEW.row_hash <> curation_row_hash(NEW.prompt, NEW.chosen, NEW.rejected) THEN
         RAISE EXCEPTION 'pair: its hash is not that of its words' USING ERRCODE = 'restrict_violation';
     END IF;
-    IF told.lane <> 'training' OR origin.lane IS DISTINCT FROM 'training' THEN
+    IF correction.lane <> 'training' OR origin.lane IS DISTINCT FROM 'training' THEN
         RAISE EXCEPTION 'pair: a held-out row is an exam, never a lesson' USING ERRCODE = 'restrict_violation';
     END IF;
     IF origin.environment IS DISTINCT FROM 'production' THEN
@@ -54,7 +54,8 @@ BEGIN
         RAISE EXCEPTION 'pair: case % is not screened under the current epoch', reviewed.id
             USING ERRCODE = 'restrict_violation';
     END IF;
-    IF EXISTS (SELECT 1 FROM curation_blocker b WHERE b.case_id = reviewed.id AND b.blocking AND NOT curation_covered(b.case_id, b.check_name::text)) THEN
+    IF EXISTS (SELECT FROM curation_blocker b WHERE b.case_id = reviewed.id
+               AND b.blocking AND NOT curation_covered(b.case_id, b.check_name::text)) THEN
         RAISE EXCEPTION 'pair: case % has a blocker', reviewed.id USING ERRCODE = 'restrict_violation';
     END IF;
     IF NEW.subject_id <> origin.subject_id OR reviewed.subject_id <> origin.subject_id THEN

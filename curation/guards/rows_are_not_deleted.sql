@@ -5,6 +5,9 @@ BEGIN
 END $$;
 CREATE OR REPLACE TRIGGER curation_deny BEFORE UPDATE OR DELETE ON curation_registryepoch
     FOR EACH ROW EXECUTE FUNCTION curation_deny();
-CREATE OR REPLACE TRIGGER curation_deny BEFORE DELETE ON curation_dataset FOR EACH ROW EXECUTE FUNCTION curation_deny();
-CREATE OR REPLACE TRIGGER curation_deny BEFORE DELETE ON curation_datasetrow FOR EACH ROW EXECUTE FUNCTION curation_deny();
-CREATE OR REPLACE TRIGGER curation_deny BEFORE DELETE ON curation_override FOR EACH ROW EXECUTE FUNCTION curation_deny();
+CREATE OR REPLACE TRIGGER curation_deny BEFORE DELETE ON curation_dataset
+    FOR EACH ROW EXECUTE FUNCTION curation_deny();
+CREATE OR REPLACE TRIGGER curation_deny BEFORE DELETE ON curation_datasetrow
+    FOR EACH ROW EXECUTE FUNCTION curation_deny();
+CREATE OR REPLACE TRIGGER curation_deny BEFORE DELETE ON curation_override
+    FOR EACH ROW EXECUTE FUNCTION curation_deny();

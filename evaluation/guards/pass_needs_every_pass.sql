@@ -1,5 +1,5 @@
--- PASS means what it says: versions of all three kinds are pinned, each was compared with the champion, and no result is
--- anything but PASS.
+-- PASS means what it says: versions of all three kinds are pinned, each was compared with the champion, and every
+-- result is PASS.
 CREATE OR REPLACE FUNCTION evaluation_check_pass() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF (SELECT count(DISTINCT benchmark.kind)
@@ -7,7 +7,8 @@ BEGIN
           JOIN evaluation_benchmarkversion AS version ON version.id = pinned.benchmarkversion_id
           JOIN evaluation_benchmark AS benchmark ON benchmark.id = version.benchmark_id
          WHERE pinned.gate_id = NEW.id) < 3
-       OR EXISTS (SELECT 1 FROM evaluation_gateresult AS result WHERE result.gate_id = NEW.id AND result.verdict <> 'PASS')
+       OR EXISTS (SELECT 1 FROM evaluation_gateresult AS result
+                   WHERE result.gate_id = NEW.id AND result.verdict <> 'PASS')
        OR EXISTS (SELECT 1 FROM evaluation_gate_versions AS pinned
                    WHERE pinned.gate_id = NEW.id
                      AND NOT EXISTS (SELECT 1 FROM evaluation_gateresult AS result

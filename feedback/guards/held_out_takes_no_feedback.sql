@@ -2,10 +2,10 @@
 CREATE OR REPLACE FUNCTION feedback_refuse_held_out() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
-    found_lane text;
+    actual_lane text;
 BEGIN
-    SELECT lane INTO found_lane FROM feedback_interaction WHERE id = NEW.interaction_id;
-    IF found_lane IS DISTINCT FROM 'training' THEN
+    SELECT lane INTO actual_lane FROM feedback_interaction WHERE id = NEW.interaction_id;
+    IF actual_lane IS DISTINCT FROM 'training' THEN
         RAISE EXCEPTION 'feedback on a held-out interaction belongs in the vault: % refuses interaction %',
             TG_TABLE_NAME, NEW.interaction_id USING ERRCODE = 'check_violation';
     END IF;

@@ -8,8 +8,8 @@ BEGIN
     IF wanted.contamination IS NOT NULL OR EXISTS (
         SELECT FROM training_run r JOIN curation_contamination() c ON c.dataset_id = r.dataset_id
         WHERE r.id = wanted.run_id) THEN
-        RAISE EXCEPTION 'release v% learnt rows that are part of an exam: no gate can be trusted about it', wanted.number
-            USING ERRCODE = 'check_violation';
+        RAISE EXCEPTION 'release v% learnt rows that are part of an exam: no gate can be trusted about it',
+            wanted.number USING ERRCODE = 'check_violation';
     END IF;
     RETURN NEW;
 END $$;

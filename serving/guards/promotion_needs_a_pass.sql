@@ -1,6 +1,7 @@
 -- Nothing ships that the gate did not pass: a promotion names the champion it replaces and a gate that compared this
 -- very release with it and says PASS, or a waiver that a second person confirmed. A rollback goes to a former champion.
-CREATE OR REPLACE FUNCTION serving_check_gate(wanted_run bigint, champion_run bigint, wanted_gate bigint, wanted_waiver bigint)
+CREATE OR REPLACE FUNCTION serving_check_gate(
+    wanted_run bigint, champion_run bigint, wanted_gate bigint, wanted_waiver bigint)
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp AS $$
 DECLARE
     gate evaluation_gate%ROWTYPE;
