@@ -1,6 +1,6 @@
 """What happened, provably: events, their place in the Merkle tree, signed tree heads, lineage edges.
 
-Rows here are written by SQL functions only (see the migrations); the application's roles can append and read.
+Rows here are written by SQL functions only (see `guards/`); the application's roles can append and read.
 """
 
 from django.db import models

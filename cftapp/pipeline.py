@@ -124,7 +124,7 @@ def wake(event: Announcement) -> None:
             try:
                 current_app.send_task(task, args=args, queue=queue, retry=False)
             except (OperationalError, OSError) as problem:
-                log.warning("pipeline.doorbell_failed", task=task, event=event.name, problem=str(problem))
+                log.warning("pipeline.doorbell_failed", task=task, after=event.name, problem=str(problem))
 
 
 def connect() -> None:

@@ -215,3 +215,8 @@ class Blocker(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["case", "check_name"], name="one_finding_a_check")]
+        indexes = [
+            models.Index(
+                fields=["case"], condition=Q(check_name="overlap") & Q(blocking=True), name="blocker_overlapping"
+            )
+        ]

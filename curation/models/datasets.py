@@ -58,7 +58,10 @@ class ReplayRow(models.Model):
     objects = ReplayRowQuerySet.as_manager()
 
     class Meta:
-        indexes = [models.Index(fields=["screened_epoch", "id"])]
+        indexes = [
+            models.Index(fields=["screened_epoch", "id"]),
+            models.Index(fields=["id"], condition=Q(overlaps=True), name="replayrow_overlapping"),
+        ]
 
 
 class Dataset(models.Model):
