@@ -235,7 +235,7 @@ STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
-        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        else "cftapp.operations.static_files.HashedFilesStorage"
     },
 }
 WHITENOISE_USE_FINDERS = DEBUG

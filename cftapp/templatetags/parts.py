@@ -5,11 +5,14 @@ from datetime import datetime
 from typing import Any
 
 from django import template
+from django.contrib.staticfiles.storage import staticfiles_storage
+from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from cftapp.base import plots
+from cftapp.operations.static_files import STYLE, sheets_of
 
 register = template.Library()
 
@@ -18,6 +21,28 @@ GOOD = {"pass", "accepted", "finished", "promoted", "granted", "training", "cham
 BAD = {"fail", "failed", "rejected", "withdrawn", "refused", "revoked", "broken"}
 WARN = {"inconclusive", "undone", "stopped", "rolled_back", "expired", "overlapping"}
 LIVE = {"running", "checking"}
+
+
+@register.simple_tag
+def style() -> SafeString:
+    """The stylesheet of every page: one file where files are collected, else its sheets, each with a link.
+
+    A browser fetches imported sheets late, and axe cannot read them under our policy.
+    """
+    names = [STYLE] if hasattr(staticfiles_storage, "hashed_files") else sheets_of()
+    return format_html_join("\n  ", '<link rel="stylesheet" href="{}">', ([static(name)] for name in names))
+
+
+@register.simple_tag
+def sheet(name: str) -> SafeString:
+    """The stylesheet of a page, for its `head` block. What every page needs stands in base.html."""
+    return format_html('<link rel="stylesheet" href="{}">', static(f"cft/pages/{name}.css"))
+
+
+@register.simple_tag
+def script(name: str) -> SafeString:
+    """The module of a page, for its `head` block. It runs when the page has been read, after htmx."""
+    return format_html('<script src="{}" type="module"></script>', static(f"cft/pages/{name}.js"))
 
 
 @register.inclusion_tag("parts/gauge.html")
@@ -43,7 +68,7 @@ def scale(
 def line_chart(
     series: Sequence[tuple[str, str, Sequence[tuple[float, float]]]], title: str, x: str = "step", rows: int = 20
 ) -> dict[str, Any]:
-    """A figure of lines with direct labels, a readout and a table of `rows` rows. `series`: (name, class s1 to s5,
+    """A figure of lines with direct labels, a readout and a table of `rows` rows. `series`: (name, class s1 to s4,
     points).
     """
     return {"chart": plots.line_chart(series, rows), "title": title, "x": x}

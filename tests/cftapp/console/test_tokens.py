@@ -13,7 +13,7 @@ GROUNDS = ["paper", "card", "sunk"]
 
 def read_tokens() -> dict[str, tuple[float, float]]:
     """Relative luminance of every token in the light and the dark scheme."""
-    with open(str(finders.find("cft/tokens.css"))) as file:
+    with open(str(finders.find("cft/style/tokens.css"))) as file:
         found = TOKEN.findall(file.read())
     return {name: (luminance(light), luminance(dark)) for name, light, dark in found}
 

@@ -1,0 +1,50 @@
+"""Static files under names that carry their hash, so that browsers keep them for good."""
+
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path, PurePosixPath
+
+from django.contrib.staticfiles import finders
+from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+STYLE = "cft/style.css"
+WHOLE = "the file itself"
+SHEETS = (r"""(?P<matched>@import "(?P<url>[\w/]+\.css)";)""", WHOLE)
+MODULES = (r"""(?P<matched>\bfrom "(?P<url>\.[\w./]+\.js)";)""", 'from "%(url)s";')
+
+
+class HashedFilesStorage(CompressedManifestStaticFilesStorage):
+    """WhiteNoise's storage, which also puts the sheets of style.css into it and hashes the imports of our modules.
+
+    A browser would ask for imported sheets one after the other, and each compresses worse than all together. Django's
+    `support_js_module_import_aggregation` reads the modules of every package, and stumbles over an import that
+    django-htmx shows in a comment.
+    """
+
+    patterns = (
+        (STYLE, (SHEETS,)),
+        *CompressedManifestStaticFilesStorage.patterns,
+        ("cft/script/*.js", (MODULES,)),
+        ("cft/pages/*.js", (MODULES,)),
+    )
+
+    def url_converter(
+        self, name: str, hashed_files: dict[str, str], template: str | None = None
+    ) -> Callable[[re.Match[str]], str]:
+        """What replaces a matched address in the file `name`."""
+        if template != WHOLE:
+            return super().url_converter(name, hashed_files, template)
+
+        def read(matched: re.Match[str]) -> str:
+            with self.open(str(PurePosixPath(name).parent / matched["url"])) as sheet:
+                return sheet.read().decode()
+
+        return read
+
+
+@cache
+def sheets_of(name: str = STYLE) -> tuple[str, ...]:
+    """The sheets that a stylesheet imports, as its source has them."""
+    source = Path(str(finders.find(name))).read_text()
+    return tuple(str(PurePosixPath(name).parent / found["url"]) for found in re.finditer(SHEETS[0], source))
