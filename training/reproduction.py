@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cftapp.base import jobs
+from cftapp.base import engines
 from training.engine.digests import adapter_sha256
 from training.models import Run
 from training.monitoring import metrics
@@ -55,13 +55,13 @@ def ask_again(run: Run, folder: Path) -> None:
 
 
 def train_again(folder: Path, threads: int) -> None:
-    environment = jobs.engine_environment(folder, threads=threads)
-    with jobs.lock_folder(folder) as lock:
-        process = jobs.spawn([sys.executable, "-m", "training.engine", MANIFEST_FILE], folder, environment, lock)
+    environment = engines.environment(folder, threads=threads)
+    with engines.lock_folder(folder) as lock:
+        process = engines.spawn([sys.executable, "-m", "training.engine", MANIFEST_FILE], folder, environment, lock)
         try:
             status = process.wait()
         finally:
-            jobs.kill_group(process)
+            engines.kill_group(process)
     if status != 0:
-        said = metrics.engine_error(metrics.tail(folder / jobs.LOG_FILE))
+        said = metrics.engine_error(metrics.tail(folder / engines.LOG_FILE))
         raise NotReproducible(f"The engine ended with status {status}: {said}")

@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from cftapp.base import jobs
+from cftapp.base import engines
 from cftapp.base.accounts import ROLES, account, has_role, role_required
 from cftapp.base.jobs import Job
 from cftapp.base.refusal import Refused
@@ -174,5 +174,5 @@ def manifest(request: HttpRequest, pk: int) -> HttpResponse:
 @role_required("engineer")
 def log(request: HttpRequest, pk: int) -> HttpResponse:
     """Everything the engine printed, for whoever looks for a reason."""
-    text = metrics.tail(actions.folder_of(found(pk)) / jobs.LOG_FILE, size=200_000)
+    text = metrics.tail(actions.folder_of(found(pk)) / engines.LOG_FILE, size=200_000)
     return HttpResponse(text or "The engine has printed nothing.\n", content_type="text/plain; charset=utf-8")

@@ -1,6 +1,7 @@
 """One holder at a time: claims, leases, fencing tokens and the sweeper, on real rows."""
 
 import threading
+from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def expire(run):
-    Run.objects.filter(pk=run.pk).update(lease_expires_at=Now() - jobs.timedelta(seconds=1))
+    Run.objects.filter(pk=run.pk).update(lease_expires_at=Now() - timedelta(seconds=1))
 
 
 def test_a_doorbell_rung_twice_starts_one_job(queue):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cftapp.base import jobs
+from cftapp.base import engines
 from cftapp.base.jobs import Job
 from training import actions
 from training.work import forget_rows
@@ -48,6 +48,6 @@ def test_a_run_that_waits_or_works_keeps_them(left):
 
 def test_an_engine_that_still_reads_them_keeps_them(left, edda):
     actions.request_stop(left, by=edda)
-    with jobs.lock_folder(actions.folder_of(left)):
+    with engines.lock_folder(actions.folder_of(left)):
         assert forget_rows() == 0
     assert has_rows(left)
