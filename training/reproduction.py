@@ -5,13 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cftapp.base import engines
+from cftapp.base import engines, files
 from training.engine.digests import adapter_sha256
 from training.models import Run
 from training.monitoring import metrics
 from training.preparation import base_model, manifest, rows
 from training.preparation.lessons import lessons
-from training.preparation.prepare import MANIFEST_FILE, replace
+from training.preparation.prepare import MANIFEST_FILE
 
 
 class NotReproducible(Exception):
@@ -51,7 +51,7 @@ def ask_again(run: Run, folder: Path) -> None:
     if written.sha256 != run.manifest["rows_sha256"]:
         raise NotReproducible(f"The rows hash to {written.sha256}, not to {run.manifest['rows_sha256']}.")
     (folder / run.manifest["base_model"]).symlink_to(model)
-    replace(folder / MANIFEST_FILE, manifest.encode(run.manifest))
+    files.write(folder / MANIFEST_FILE, manifest.encode(run.manifest))
 
 
 def train_again(folder: Path, threads: int) -> None:

@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import Error as DatabaseError
 from django.db import close_old_connections
 
-from cftapp.base import engines, jobs
+from cftapp.base import engines, files, jobs
 from cftapp.base.jobs import Job
 from cftapp.base.refusal import Refused
 from training import actions
@@ -61,16 +61,17 @@ def train(run: Run, folder: Path, lease: jobs.Lease, lock: int) -> None:
     except Refused as refused:
         actions.fail_run(run, refused.words)
     finally:
-        (folder / manifest.ROWS_FILE).unlink(missing_ok=True)  # no copy of people's words outlives its use
+        files.forget(folder / manifest.ROWS_FILE)  # no copy of people's words outlives its use
 
 
 def forget_rows() -> int:
-    """Delete the rows that a killed worker left with a run that ended since; returns how many files."""
+    """Delete the rows that a killed worker left with a run that ended since; returns in how many folders."""
     forgotten = 0
-    for file in (Path(settings.CFT_VAR) / "runs").glob(f"*/{manifest.ROWS_FILE}"):
-        with suppress(engines.FolderInUse, ValidationError), engines.lock_folder(file.parent, wait=0):
-            if Run.objects.filter(folder=file.parent.name, state__in=ENDED).exists():
-                file.unlink(missing_ok=True)
+    left = (Path(settings.CFT_VAR) / "runs").glob(f"*/*{manifest.ROWS_FILE}*")
+    for folder in {file.parent for file in left}:
+        with suppress(engines.FolderInUse, ValidationError), engines.lock_folder(folder, wait=0):
+            if Run.objects.filter(folder=folder.name, state__in=ENDED).exists():
+                files.forget(folder / manifest.ROWS_FILE)
                 forgotten += 1
     return forgotten
 

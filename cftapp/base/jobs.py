@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 import structlog
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, connection, models, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 
 LEASE_SECONDS = 60.0
@@ -58,6 +58,9 @@ class Job(models.Model):
         abstract = True
 
 
+QUEUED = Q(state=Job.State.QUEUED)
+HELD = Q(state=Job.State.RUNNING, lease_expires_at__gt=Now())
+ABANDONED = Q(state=Job.State.RUNNING, lease_expires_at__lte=Now())
 J = TypeVar("J", bound=Job)
 log = structlog.get_logger(__name__)
 
@@ -71,14 +74,17 @@ def owner_name() -> str:
     return f"{socket.gethostname()[:60]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
 
-def claim(queryset: QuerySet[J], owner: str = "", *, seconds: float = LEASE_SECONDS) -> J | None:
+def claim(
+    queryset: QuerySet[J], owner: str = "", *, abandoned: bool = False, seconds: float = LEASE_SECONDS
+) -> J | None:
     """Take the oldest queued job of the queryset, or None. Call it inside the transaction that records the start.
 
     Rows that another worker is claiming are skipped, not waited for: a doorbell rung twice starts one job.
-    `owner`: by default a name for this one claim of this worker.
+    `owner`: by default a name for this one claim of this worker. `abandoned`: take a job from a worker that no longer
+    renews as well; without it the sweeper does, which records the loss.
     """
     job = (
-        queryset.filter(state=Job.State.QUEUED)
+        queryset.filter(QUEUED | ABANDONED if abandoned else QUEUED)
         .order_by("queued_at", "pk")
         .select_for_update(skip_locked=True, of=("self",))
         .first()
@@ -102,11 +108,7 @@ def claim(queryset: QuerySet[J], owner: str = "", *, seconds: float = LEASE_SECO
 def guard(job: J) -> QuerySet[J]:
     """The job's row, as long as the lease this object was claimed with is in force; otherwise nothing."""
     mine: QuerySet[J] = type(job)._default_manager.filter(
-        pk=job.pk,
-        state=Job.State.RUNNING,
-        lease_owner=job.lease_owner,
-        fencing_token=job.fencing_token,
-        lease_expires_at__gt=Now(),
+        HELD, pk=job.pk, lease_owner=job.lease_owner, fencing_token=job.fencing_token
     )
     return mine
 
@@ -114,7 +116,7 @@ def guard(job: J) -> QuerySet[J]:
 def write(job: Job, **changes: Any) -> None:
     """Update the job's row under its lease, and the object with it. Raises Stale when it is no longer ours."""
     if not guard(job).update(**changes):
-        raise Stale(f"{job} (token {job.fencing_token}) is no longer held by {job.lease_owner}")
+        raise stale(job)
     job.refresh_from_db(fields=list(changes))
 
 
@@ -123,15 +125,19 @@ def end(job: Job, state: Job.State, **changes: Any) -> None:
     write(job, state=state, ended_at=Now(), lease_expires_at=None, **changes)
 
 
-def give_back(job: Job) -> None:
-    """Put the job back into the queue; the attempt does not count. Raises Stale."""
-    write(job, state=Job.State.QUEUED, lease_expires_at=None, attempt=F("attempt") - 1)
+def give_back(job: Job, *, failed: bool = False) -> None:
+    """Put the job back into the queue; the attempt counts only if it failed. Raises Stale."""
+    write(job, state=Job.State.QUEUED, lease_expires_at=None, attempt=F("attempt") - (0 if failed else 1))
 
 
 def renew(job: Job, *, seconds: float = LEASE_SECONDS) -> None:
     """Prolong the lease. Raises Stale."""
     if not guard(job).update(lease_expires_at=Now() + timedelta(seconds=seconds)):
-        raise Stale(f"{job} (token {job.fencing_token}) is no longer held by {job.lease_owner}")
+        raise stale(job)
+
+
+def stale(job: Job) -> Stale:
+    return Stale(f"{job} (token {job.fencing_token}) is no longer held by {job.lease_owner}")
 
 
 def sweep(
@@ -146,13 +152,13 @@ def sweep(
     Each such job is requeued or, after `max_attempts` claims, failed with a reason; `requeued` and `failed` record it
     in the same transaction. A job with a cancel flag is requeued too: its next holder stops it.
     """
-    expired = queryset.filter(state=Job.State.RUNNING, lease_expires_at__lte=Now())
+    expired = queryset.filter(ABANDONED)
     for pk in list(expired.values_list("pk", flat=True)):
         with transaction.atomic():
             job = expired.filter(pk=pk).select_for_update(skip_locked=True, of=("self",)).first()
             if job is not None:
                 _take_back(job, requeued, failed, max_attempts)
-    return list(queryset.filter(state=Job.State.QUEUED).order_by("queued_at", "pk").values_list("pk", flat=True))
+    return list(queryset.filter(QUEUED).order_by("queued_at", "pk").values_list("pk", flat=True))
 
 
 def _take_back(job: J, requeued: Callable[[J], object], failed: Callable[[J], object], max_attempts: int) -> None:
@@ -190,6 +196,11 @@ class Lease:
     def __exit__(self, *_: object) -> None:
         self._done.set()
         self._thread.join()
+
+    def check(self) -> None:
+        """Raise Stale once the lease is lost: for work in this process, between two pieces of it."""
+        if self.lost.is_set():
+            raise stale(self.job)
 
     def _keep(self) -> None:
         renewed = time.monotonic()

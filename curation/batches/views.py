@@ -79,7 +79,7 @@ def batch_progress(request: HttpRequest, pk: int) -> HttpResponse:
 def about(pk: int) -> dict[str, Any]:
     """One batch: how many rows are done, how many of them are blocked, by which method."""
     shown = get_object_or_404(BatchScreening.objects.select_related("queued_by"), pk=pk)
-    done = shown.parts.done_ranges()
+    done = shown.parts.finished_ranges()
     rows = shown.rows or 0 if shown.state == BatchScreening.State.FINISHED else done.row_count()
     blocked = shown.blocked if shown.state == BatchScreening.State.FINISHED else done.blocked_rows()
     methods = sorted(blocked.items(), key=lambda found: -found[1])

@@ -113,8 +113,11 @@ def test_the_lease_notices_that_it_was_lost(queue):
     run = actions.start_run(queue().pk)
 
     with jobs.Lease(run, renew_every=0.1) as lease:
+        lease.check()
         expire(run)
         assert lease.lost.wait(5)
+        with pytest.raises(jobs.Stale):
+            lease.check()
 
 
 def test_a_live_lease_is_not_swept(queue):

@@ -94,7 +94,7 @@ class Command(BaseCommand):
         self.stderr.write(f"Batch {queued.pk} is queued; its page is /curation/batches/{queued.pk}/.")
         shown = Progress(self.stderr)
         while not queued.ended:
-            done = queued.parts.done_ranges()
+            done = queued.parts.finished_ranges()
             shown.show(row_screening.Tally(done.row_count(), done.blocked_rows()))
             time.sleep(LOOK_EVERY)
             queued.refresh_from_db()
