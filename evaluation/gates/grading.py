@@ -24,6 +24,7 @@ from evaluation.gates.judging import judge
 from evaluation.models import Benchmark, BenchmarkVersion, Gate, GateResult
 from evaluation.vault import actions as vault
 from evaluation.vault.models import Item, ItemScore
+from training.engine.errors import refusal_in
 from training.preparation import base_model
 
 BATCH_SIZE = 64
@@ -230,13 +231,7 @@ def check_ending(ending: engines.Ending, status: int | None, folder: Path) -> No
 
 def engine_words(path: Path) -> str:
     """The engine's own refusal. Only its fields are passed on: the rest of its log might quote the exam."""
-    for line in reversed(path.read_text(errors="replace").splitlines() if path.exists() else []):
-        try:
-            error = json.loads(line)["error"]
-            return f"{error['field']}: {error['message']} {error['remedy']}"
-        except (ValueError, KeyError, TypeError):
-            continue
-    return ""
+    return refusal_in(path.read_text(errors="replace")) if path.exists() else ""
 
 
 # --- the results ------------------------------------------------------------------------------------------------------
