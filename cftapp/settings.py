@@ -6,6 +6,7 @@ DATABASES, so a query against a vault model fails there before PostgreSQL is eve
 
 import os
 import secrets
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 if os.environ.get("CFT_READ_DOT_ENV"):
     environ.Env.read_env(BASE_DIR / ".env")
+VERSION: str = tomllib.loads((BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
 
 # --- this process ---------------------------------------------------------------------------------------------------
 CFT_ROLE: str = env.str("CFT_ROLE", default="owner")
@@ -216,7 +218,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "cftapp",
-    "VERSION": "0.1.0",
+    "VERSION": VERSION,
     "SERVE_INCLUDE_SCHEMA": False,
     "ENUM_NAME_OVERRIDES": {
         "CorrectionReason": "feedback.models.Correction.Reason",

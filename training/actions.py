@@ -157,7 +157,7 @@ def described(run: Run) -> str:
 def start_run(run_id: int, *, by: str = TRAINER) -> Run | None:
     """Claim a queued run for this worker, or None when there is nothing to claim."""
     queued = Run.objects.filter(pk=run_id).select_related("dataset")
-    run = jobs.claim(queued, jobs.owner_name())
+    run = jobs.claim(queued)
     if run is not None:
         detail = {"attempt": run.attempt, "token": run.fencing_token, "step": run.step}
         record("run.started", by=by, used=[("run", run.pk)], detail=detail)

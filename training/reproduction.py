@@ -5,13 +5,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from cftapp.base import jobs
+from cftapp.base import engines, files
 from training.engine.digests import adapter_sha256
 from training.models import Run
 from training.monitoring import metrics
 from training.preparation import base_model, manifest, rows
 from training.preparation.lessons import lessons
-from training.preparation.prepare import MANIFEST_FILE, replace
+from training.preparation.prepare import MANIFEST_FILE
 
 
 class NotReproducible(Exception):
@@ -51,17 +51,17 @@ def ask_again(run: Run, folder: Path) -> None:
     if written.sha256 != run.manifest["rows_sha256"]:
         raise NotReproducible(f"The rows hash to {written.sha256}, not to {run.manifest['rows_sha256']}.")
     (folder / run.manifest["base_model"]).symlink_to(model)
-    replace(folder / MANIFEST_FILE, manifest.encode(run.manifest))
+    files.write(folder / MANIFEST_FILE, manifest.encode(run.manifest))
 
 
 def train_again(folder: Path, threads: int) -> None:
-    environment = jobs.engine_environment(folder, threads=threads)
-    with jobs.lock_folder(folder) as lock:
-        process = jobs.spawn([sys.executable, "-m", "training.engine", MANIFEST_FILE], folder, environment, lock)
+    environment = engines.environment(folder, threads=threads)
+    with engines.lock_folder(folder) as lock:
+        process = engines.spawn([sys.executable, "-m", "training.engine", MANIFEST_FILE], folder, environment, lock)
         try:
             status = process.wait()
         finally:
-            jobs.kill_group(process)
+            engines.kill_group(process)
     if status != 0:
-        said = metrics.engine_error(metrics.tail(folder / jobs.LOG_FILE))
+        said = metrics.engine_error(metrics.tail(folder / engines.LOG_FILE))
         raise NotReproducible(f"The engine ended with status {status}: {said}")

@@ -5,7 +5,7 @@ from typing import Any
 from celery import shared_task
 from celery.signals import worker_shutting_down
 
-from cftapp.base import jobs
+from cftapp.base import engines
 from training import actions
 from training.work import forget_rows, work
 
@@ -13,7 +13,7 @@ from training.work import forget_rows, work
 @worker_shutting_down.connect
 def stop_engines(**_: Any) -> None:
     """Celery would wait for the running task: tell it to write a checkpoint and to give its run back."""
-    jobs.closing.set()
+    engines.closing.set()
 
 
 @shared_task(name="training.tasks.train", queue="training")

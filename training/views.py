@@ -9,8 +9,9 @@ from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django_htmx.http import HTMX_STOP_POLLING
 
-from cftapp.base import jobs
+from cftapp.base import engines
 from cftapp.base.accounts import ROLES, account, has_role, role_required
 from cftapp.base.jobs import Job
 from cftapp.base.refusal import Refused
@@ -24,8 +25,6 @@ from training.monitoring.progress import Progress
 from training.preparation import manifest as manifests
 from training.preparation.recipes import PRESETS
 
-POLL_OVER = 286
-"""htmx stops polling when it gets this status."""
 LIVE_POINTS = 60
 """While it works: fewer points, because the swap comes every two seconds and stays at about 4 kB."""
 ALL_POINTS = 150
@@ -73,7 +72,7 @@ def live(request: HttpRequest, pk: int) -> HttpResponse:
     context = about(request, shown, points=LIVE_POINTS if is_live(shown) else ALL_POINTS)
     if not is_live(shown):
         whole = context | below(shown) | {"swapped": True}
-        ended = render(request, "training/live.html", whole, status=POLL_OVER)
+        ended = render(request, "training/live.html", whole, status=HTMX_STOP_POLLING)
         ended["HX-Trigger"] = json.dumps({"announce": f"Run {pk} {shown.state}", "counts": ""})
         return ended
     if request.GET.get("seen") == context["progress"].seen:
@@ -89,7 +88,7 @@ def gates(request: HttpRequest, pk: int) -> HttpResponse:
     context = {"run": shown} | gates_of(shown)
     if not context["gate_open"]:
         whole = context | {"history": history(shown), "gate_ended": True}
-        ended = render(request, "training/gates.html", whole, status=POLL_OVER)
+        ended = render(request, "training/gates.html", whole, status=HTMX_STOP_POLLING)
         ended["HX-Trigger"] = json.dumps({"announce": f"The gate of run {pk} has ended", "counts": ""})
         return ended
     if request.GET.get("seen") == context["gates_seen"]:
@@ -174,5 +173,5 @@ def manifest(request: HttpRequest, pk: int) -> HttpResponse:
 @role_required("engineer")
 def log(request: HttpRequest, pk: int) -> HttpResponse:
     """Everything the engine printed, for whoever looks for a reason."""
-    text = metrics.tail(actions.folder_of(run_of(pk)) / jobs.LOG_FILE, size=200_000)
+    text = metrics.tail(actions.folder_of(run_of(pk)) / engines.LOG_FILE, size=200_000)
     return HttpResponse(text or "The engine has printed nothing.\n", content_type="text/plain; charset=utf-8")

@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import Error as DatabaseError
 from django.db import close_old_connections
 
-from cftapp.base import jobs
+from cftapp.base import engines, files, jobs
 from cftapp.base.jobs import Job
 from cftapp.base.refusal import Refused
 from training import actions
@@ -33,10 +33,10 @@ def work(run_id: int) -> str:
     folder = actions.folder_of(run)
     log.info("run started", run=run.pk, attempt=run.attempt, token=run.fencing_token)
     try:
-        with jobs.Lease(run) as lease, jobs.lock_folder(folder) as lock:
+        with jobs.Lease(run) as lease, engines.lock_folder(folder) as lock:
             folder.chmod(0o700)
             train(run, folder, lease, lock)
-    except jobs.FolderInUse:
+    except engines.FolderInUse:
         actions.requeue_run(run)
     except jobs.Stale as stale:
         log.warning("run lost", run=run.pk, reason=str(stale))
@@ -61,30 +61,31 @@ def train(run: Run, folder: Path, lease: jobs.Lease, lock: int) -> None:
     except Refused as refused:
         actions.fail_run(run, refused.words)
     finally:
-        (folder / manifest.ROWS_FILE).unlink(missing_ok=True)  # no copy of people's words outlives its use
+        files.forget(folder / manifest.ROWS_FILE)  # no copy of people's words outlives its use
 
 
 def forget_rows() -> int:
-    """Delete the rows that a killed worker left with a run that ended since; returns how many files."""
+    """Delete the rows that a killed worker left with a run that ended since; returns in how many folders."""
     forgotten = 0
-    for file in (Path(settings.CFT_VAR) / "runs").glob(f"*/{manifest.ROWS_FILE}"):
-        with suppress(jobs.FolderInUse, ValidationError), jobs.lock_folder(file.parent, wait=0):
-            if Run.objects.filter(folder=file.parent.name, state__in=ENDED).exists():
-                file.unlink(missing_ok=True)
+    left = (Path(settings.CFT_VAR) / "runs").glob(f"*/*{manifest.ROWS_FILE}*")
+    for folder in {file.parent for file in left}:
+        with suppress(engines.FolderInUse, ValidationError), engines.lock_folder(folder, wait=0):
+            if Run.objects.filter(folder=folder.name, state__in=ENDED).exists():
+                files.forget(folder / manifest.ROWS_FILE)
                 forgotten += 1
     return forgotten
 
 
-def follow_engine(run: Run, folder: Path, lease: jobs.Lease, lock: int) -> tuple[jobs.Ending, int, str]:
+def follow_engine(run: Run, folder: Path, lease: jobs.Lease, lock: int) -> tuple[engines.Ending, int, str]:
     """Run the engine once; returns how the watch ended, its exit status, and what it said last."""
     (folder / "result.json").unlink(missing_ok=True)
-    log_file = folder / jobs.LOG_FILE
+    log_file = folder / engines.LOG_FILE
     said_before = log_file.stat().st_size if log_file.exists() else 0
-    environment = jobs.engine_environment(folder, threads=settings.CFT_TRAINING_THREADS)
-    process = jobs.spawn([sys.executable, "-m", "training.engine", MANIFEST_FILE], folder, environment, lock)
+    environment = engines.environment(folder, threads=settings.CFT_TRAINING_THREADS)
+    process = engines.spawn([sys.executable, "-m", "training.engine", MANIFEST_FILE], folder, environment, lock)
     follower = Follower(run, folder)
-    ending = jobs.watch(process, lease, follower)
-    if ending is not jobs.Ending.LOST:
+    ending = engines.watch(process, lease, follower)
+    if ending is not engines.Ending.LOST:
         follower.catch_up()
     said = metrics.engine_error(metrics.tail(log_file, offset=said_before))
     return ending, process.wait(), said
@@ -112,15 +113,15 @@ class Follower:
             close_old_connections()
 
 
-def settle(run: Run, ending: jobs.Ending, status: int, said: str) -> None:
+def settle(run: Run, ending: engines.Ending, status: int, said: str) -> None:
     """Record the end of an engine. A lost lease records nothing: the run is somebody else's."""
-    if ending is jobs.Ending.LOST:
+    if ending is engines.Ending.LOST:
         raise jobs.Stale(f"{run} was taken by another worker")
     if status == 0:
         actions.finish_run(run)
-    elif ending is jobs.Ending.CANCELLED:
+    elif ending is engines.Ending.CANCELLED:
         actions.stop_run(run)
-    elif ending is jobs.Ending.CLOSING or status == jobs.STOPPED:
+    elif ending is engines.Ending.CLOSING or status == engines.STOPPED:
         actions.requeue_run(run)
     else:
         actions.fail_run(run, reason(status, said))

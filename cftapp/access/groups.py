@@ -6,8 +6,8 @@ from pathlib import Path
 from django.contrib.auth.models import Group, Permission, User
 from django.db import transaction
 
+from cftapp.base import files
 from cftapp.base.accounts import ROLES
-from cftapp.base.files import write_private
 
 # The back office shows everything to administrators; what they may change there is accounts.
 ADMIN_MAY_CHANGE = ["add_user", "change_user"]
@@ -35,7 +35,7 @@ def ensure_demo_accounts(file: Path) -> list[str]:
             if name in missing or not User.objects.filter(username=name).exists():
                 set_account(name, known[name])
         if missing:
-            write_private(file, "".join(f"{name}\t{known[name]}\n" for name in ROLES))
+            files.write(file, "".join(f"{name}\t{known[name]}\n" for name in ROLES), private=True)
     return missing
 
 

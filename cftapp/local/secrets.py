@@ -7,7 +7,7 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path
 
 from cftapp.access.roles import all_logins, password_variable
-from cftapp.base.files import write_private
+from cftapp.base import files
 
 KEYS = ("CFT_SECRET_KEY", "CFT_SUBJECT_KEY", "CFT_REGISTRY_KEY")
 DATABASE_PASSWORDS = ("CFT_DB_PASSWORD_SUPERUSER", "CFT_DB_PASSWORD_OWNER")
@@ -27,7 +27,7 @@ def load(
     missing = [name for name in names if name not in stored and not environment.get(name)]
     if missing:
         stored |= {name: secrets.token_hex(32) for name in missing}
-        write_private(file, json.dumps(stored, indent=1) + "\n")
+        files.write(file, json.dumps(stored, indent=1) + "\n", private=True)
     return {name: environment.get(name) or stored[name] for name in names}
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import psutil
 
 from cftapp.access import roles
-from cftapp.base.files import write_private
+from cftapp.base import files
 from cftapp.local import embedded
 from cftapp.local.embedded import Postgres, Redis, Unusable
 from cftapp.local.unprivileged import PR_SET_CHILD_SUBREAPER, die_with_parent, prctl
@@ -305,7 +305,7 @@ class Supervisor:
         """Who runs as what, for `make up` itself, for tests and for the curious."""
         processes = {name: child.process.pid for name, child in self.children.items() if child.process}
         stack = {"url": self.url, "ready": self.is_ready, "keeper": os.getppid(), "supervisor": os.getpid()}
-        write_private(self.var / "stack.json", json.dumps(stack | {"processes": processes}) + "\n")
+        files.write(self.var / "stack.json", json.dumps(stack | {"processes": processes}) + "\n", private=True)
 
     def announce(self, first_time: bool) -> None:
         file = self.var / "accounts.txt"

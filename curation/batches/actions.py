@@ -1,43 +1,27 @@
 """What can happen to a batch: queued (web, command line), then started, repeated, finished or failed (screener).
 
-A part is claimed under a lease and written under its fencing token, as a run is; that is progress of a batch and no
-change of its state, so the log tells of the batch alone.
+A part is a job (`cftapp.base.jobs`), as a run is; what happens to it is progress of a batch and no change of its state,
+so the log tells of the batch alone.
 """
 
-import os
-import socket
-import uuid
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from pathlib import PurePosixPath
-from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
-from django.db.models import F
-from django.db.models.functions import Now
 from django.utils import timezone
 
 from audit.actions import record
+from cftapp.base import jobs
 from cftapp.base.actors import Actor
+from cftapp.base.jobs import Job
 from cftapp.base.refusal import Conflict, Refused
 from curation.batches.row_files import BadFile, Mark, format_of
 from curation.models import RANGE_ROWS, BatchPart, BatchScreening
 
-LEASE = timedelta(seconds=60)
-MOST_ATTEMPTS = 5
 MOST_RANGE_ROWS = 100_000
 
-State, PartState, Kind = BatchScreening.State, BatchPart.State, BatchPart.Kind
-
-
-class Stale(Exception):
-    """The lease has run out or somebody else has claimed the part: nothing was written."""
-
-
-def owner_name() -> str:
-    """Names one claim of one worker: machine, process, and a random part."""
-    return f"{socket.gethostname()[:60]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+State, Kind = BatchScreening.State, BatchPart.Kind
 
 
 # --- queueing ---------------------------------------------------------------------------------------------------------
@@ -85,7 +69,7 @@ def _queue(input_name: str, output_name: str, range_rows: int, by: Actor) -> Bat
     return batch
 
 
-# --- a part's lease ---------------------------------------------------------------------------------------------------
+# --- a part -----------------------------------------------------------------------------------------------------------
 def plan_of(batch_id: int) -> int | None:
     """The part that a batch begins with, made when it is first asked for; None where there is no such batch."""
     if not BatchScreening.objects.filter(pk=batch_id).exists():
@@ -94,49 +78,21 @@ def plan_of(batch_id: int) -> int | None:
 
 
 @transaction.atomic
-def claim_part(part_id: int, owner: str) -> BatchPart | None:
-    """Take a part that nobody works on; None if somebody does, it is done, or its turn has not come."""
-    part = BatchPart.objects.claimable().filter(pk=part_id).select_for_update(skip_locked=True, of=("self",)).first()
-    if part is None:
-        return None
-    BatchPart.objects.filter(pk=part.pk).update(
-        state=PartState.RUNNING,
-        lease_owner=owner,
-        lease_expires_at=Now() + LEASE,
-        fencing_token=F("fencing_token") + 1,
-        attempt=F("attempt") + 1,
-    )
-    part.refresh_from_db()
-    return part
-
-
-def renew_part(part: BatchPart) -> None:
-    """Prolong the lease. Raises Stale."""
-    if not BatchPart.objects.held(part).update(lease_expires_at=Now() + LEASE):
-        raise Stale(f"part {part.pk} (token {part.fencing_token}) is no longer held by {part.lease_owner}")
-
-
-def release_part(part: BatchPart) -> None:
-    """Let go of a part that ended in an error; the attempt counts."""
-    BatchPart.objects.held(part).update(state=PartState.QUEUED, lease_expires_at=None)
-
-
-def end_part(part: BatchPart, **changes: Any) -> None:
-    """Write a part's result and give up its lease. Raises Stale: then another worker's result counts."""
-    if not BatchPart.objects.held(part).update(state=PartState.DONE, lease_expires_at=None, **changes):
-        raise Stale(f"part {part.pk} (token {part.fencing_token}) is no longer held by {part.lease_owner}")
+def claim_part(part_id: int, owner: str = "") -> BatchPart | None:
+    """Take a part that nobody works on; None if somebody does, it is finished, or its turn has not come."""
+    return jobs.claim(BatchPart.objects.claimable().filter(pk=part_id), owner, abandoned=True)
 
 
 def finish_range(part: BatchPart, *, epoch: int, sha256: str, blocked: Mapping[str, int]) -> None:
     """A range's verdicts are in the file with this hash. A range that was done twice counts once. Raises Stale."""
-    end_part(part, epoch=epoch, sha256=sha256, blocked=dict(blocked))
+    jobs.end(part, Job.State.FINISHED, epoch=epoch, sha256=sha256, blocked=dict(blocked))
 
 
 # --- a batch's way ----------------------------------------------------------------------------------------------------
 @transaction.atomic
 def start_batch(plan: BatchPart, *, input_sha256: str, marks: Sequence[Mark], rows: int, by: Actor) -> list[BatchPart]:
     """The file has been read through: make the ranges and the merge. Returns them, the merge last. Raises Stale."""
-    end_part(plan)
+    jobs.end(plan, Job.State.FINISHED)
     batch = plan.batch
     size = batch.range_rows
     ranges = [
@@ -162,10 +118,9 @@ def start_batch(plan: BatchPart, *, input_sha256: str, marks: Sequence[Mark], ro
 def repeat_ranges(merge: BatchPart, epoch: int, *, by: Actor) -> int:
     """Another epoch was adopted meanwhile: ranges of older ones are screened again. Returns how many. Raises Stale."""
     outdated = merge.batch.parts.ranges().exclude(epoch=epoch)
-    repeated = outdated.update(state=PartState.QUEUED, lease_expires_at=None, epoch=None, sha256="", attempt=0)
+    repeated = outdated.update(state=Job.State.QUEUED, lease_expires_at=None, epoch=None, sha256="", attempt=0)
     if repeated:
-        renew_part(merge)
-        BatchPart.objects.held(merge).update(state=PartState.QUEUED, lease_expires_at=None, attempt=0)
+        jobs.write(merge, state=Job.State.QUEUED, lease_expires_at=None, attempt=0)
         used = [("batch", merge.batch_id), ("epoch", epoch)]
         record("batch.repeated", by=by, used=used, detail={"ranges": repeated})
     return repeated
@@ -176,7 +131,7 @@ def finish_batch(
     merge: BatchPart, *, epoch: int, rows: int, blocked: Mapping[str, int], report_sha256: str, by: Actor
 ) -> None:
     """The report is in its place and every row is in it once. Raises Stale."""
-    end_part(merge, epoch=epoch)
+    jobs.end(merge, Job.State.FINISHED, epoch=epoch)
     BatchScreening.objects.filter(pk=merge.batch_id).update(
         state=State.FINISHED, epoch=epoch, blocked=dict(blocked), report_sha256=report_sha256, ended_at=timezone.now()
     )
@@ -195,7 +150,7 @@ def fail_batch(batch_id: int, reason: str, *, by: Actor) -> bool:
     if batch.ended:
         return False
     BatchScreening.objects.filter(pk=batch_id).update(state=State.FAILED, error=reason, ended_at=timezone.now())
-    done = batch.parts.done_ranges().count()
+    done = batch.parts.finished_ranges().count()
     record("batch.failed", by=by, used=[("batch", batch_id)], detail={"ranges_done": done})
     return True
 

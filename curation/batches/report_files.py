@@ -7,13 +7,12 @@ The schema's metadata says what it was screened with, under keys that begin with
 
 import gzip
 import json
-import os
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from cftapp.base import files
 from curation.batches.row_files import BadFile, Id, Record, format_of
 
 
@@ -92,25 +91,18 @@ def storable(identity: Id) -> str:
 def writing(path: Path, metadata: Mapping[str, str]) -> Iterator[Report]:
     """A report that takes the place of `path` when all went well; otherwise what was there stays as it was."""
     ending = format_of(path)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}")
     theirs: OSError | None = None
     try:
-        with temporary.open("xb") as file:
-            with formatted(file, ending, metadata) as report:
-                try:
-                    yield Told(report, path)
-                except OSError as problem:
-                    theirs = problem
-                    raise
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        with files.replacing(path) as file, formatted(file, ending, metadata) as report:
+            try:
+                yield Told(report, path)
+            except OSError as problem:
+                theirs = problem
+                raise
     except OSError as problem:
         if problem is theirs:  # about another file, or no file at all
             raise
         raise unwritable(path, problem) from problem
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -5,14 +5,13 @@ ranges of a long file would do so again and again. The copy has the same rows, l
 finds none reads the file itself, and is slower.
 """
 
-import os
 import shutil
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+from cftapp.base import files
 from curation.batches.row_files import PIECE, BadFile, format_of, opened, parquet_batches
 
 GROUP_ROWS, GROUP_BYTES = 10_000, 1 << 25
@@ -49,15 +48,11 @@ def copy_of(source: Path, folder: Path) -> Path:
 @contextmanager
 def written(path: Path) -> Iterator[IO[bytes]]:
     """A file that is there whole or not at all. Raises NoCopy where the system cannot write it."""
-    temporary = path.with_name(f".{uuid.uuid4().hex}")
     try:
-        with temporary.open("xb") as file:
+        with files.replacing(path, durable=False) as file:
             yield file
-        os.replace(temporary, path)
     except OSError as problem:
         raise NoCopy from problem
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def unpacked(source: Path, target: IO[bytes]) -> Iterator[None]:

@@ -8,6 +8,7 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import HTMX_STOP_POLLING
 
 from cftapp.base.accounts import ROLES, account, has_role, role_required
 from cftapp.base.refusal import Refused
@@ -15,7 +16,6 @@ from curation.batches import actions
 from curation.models import BatchScreening
 
 A_PAGE = 25
-POLL_OVER = 286
 
 
 class BatchForm(forms.Form):
@@ -71,7 +71,7 @@ def batch_progress(request: HttpRequest, pk: int) -> HttpResponse:
     context = about(pk)
     if context["live"]:
         return render(request, "curation/batches/progress.html", context)
-    ended = render(request, "curation/batches/progress.html", context, status=POLL_OVER)
+    ended = render(request, "curation/batches/progress.html", context, status=HTMX_STOP_POLLING)
     ended["HX-Refresh"] = "true"
     return ended
 
@@ -79,7 +79,7 @@ def batch_progress(request: HttpRequest, pk: int) -> HttpResponse:
 def about(pk: int) -> dict[str, Any]:
     """One batch: how many rows are done, how many of them are blocked, by which method."""
     shown = get_object_or_404(BatchScreening.objects.select_related("queued_by"), pk=pk)
-    done = shown.parts.done_ranges()
+    done = shown.parts.finished_ranges()
     rows = shown.rows or 0 if shown.state == BatchScreening.State.FINISHED else done.row_count()
     blocked = shown.blocked if shown.state == BatchScreening.State.FINISHED else done.blocked_rows()
     methods = sorted(blocked.items(), key=lambda count: -count[1])

@@ -6,19 +6,18 @@ the range. So a range that was screened twice, by a worker thought dead or by a 
 
 import hashlib
 import json
-import os
 import shutil
-import uuid
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
 from django.conf import settings
-from django.db.models.functions import Now
 
+from cftapp.base import files, jobs
+from cftapp.base.jobs import HELD, Lease, Stale
 from curation.batches import actions, report_files, row_files, seekable
 from curation.batches import row_screening as batching
-from curation.batches.actions import Stale
 from curation.batches.row_files import BadFile, Distinct, Mark, Record
 from curation.batches.row_screening import Tally
 from curation.decontamination.registry import Registry
@@ -33,24 +32,26 @@ ENDED = (BatchScreening.State.FINISHED, BatchScreening.State.FAILED)
 
 def work(part_id: int, *, by: str) -> list[int]:
     """Do one part, if nobody else does. Returns the parts that can be worked on because of it."""
-    part = actions.claim_part(part_id, actions.owner_name())
+    part = actions.claim_part(part_id)
     if part is None:
         return []
-    if part.attempt > actions.MOST_ATTEMPTS:
+    if part.attempt > jobs.MAX_ATTEMPTS:
         what = f"{part.get_kind_display()} ({part.number + 1})"
         reason = f"{what} ended in an error, or with its worker, {part.attempt - 1} times: see the screener's log."
         actions.fail_batch(part.batch_id, reason, by=by)
         forget(part.batch)
         return []
     try:
-        return STEPS[part.kind](part, by)
+        with Lease(part) as lease:
+            return STEPS[part.kind](part, lease, by)
     except BadFile as problem:
         actions.fail_batch(part.batch_id, in_words(part.batch, problem), by=by)
         forget(part.batch)
     except Stale as late:
         log.warning("batch.part_lost", part=part.pk, reason=str(late))
     except Exception:
-        actions.release_part(part)
+        with suppress(Stale):
+            jobs.give_back(part, failed=True)
         raise
     finally:
         forget_if_ended(part.batch)
@@ -100,21 +101,16 @@ def forget_ended() -> None:
 
 
 # --- the plan ---------------------------------------------------------------------------------------------------------
-def plan(part: BatchPart, by: str) -> list[int]:
+def plan(part: BatchPart, lease: Lease, by: str) -> list[int]:
     source, target = inside(part.batch.input_name), inside(part.batch.output_name)
     if not target.parent.is_dir():
         raise BadFile(f"{part.batch.output_name}: there is no such folder below CFT_VAR/batches: make it.")
     if target.exists():
         raise BadFile(f"{part.batch.output_name}: it is there already: name another file, or remove it.")
-
-    def alive() -> None:
-        actions.renew_part(part)
-
-    sha256 = sha256_of(source, part)
-    alive()
+    sha256 = sha256_of(source, lease)
     parts_of(part.batch).mkdir(mode=0o700, parents=True, exist_ok=True)
-    seekable.make_copy(source, parts_of(part.batch), alive)
-    marks, rows = row_files.ranges_of(input_of(part.batch), part.batch.range_rows, alive)
+    seekable.make_copy(source, parts_of(part.batch), lease.check)
+    marks, rows = row_files.ranges_of(input_of(part.batch), part.batch.range_rows, lease.check)
     if not rows:
         raise BadFile(f'{source.name}: it holds no rows: give one {{"id", "text"}} a line.')
     parts = actions.start_batch(part, input_sha256=sha256, marks=marks, rows=rows, by=by)
@@ -128,18 +124,18 @@ def input_of(batch: BatchScreening) -> Path:
     return copy if copy.is_file() else source
 
 
-def sha256_of(path: Path, part: BatchPart, piece: int = row_files.PIECE) -> str:
-    """Of a long file, with signs of life."""
+def sha256_of(path: Path, lease: Lease, piece: int = row_files.PIECE) -> str:
+    """Of a long file, as long as the lease lasts. Raises Stale."""
     digest = hashlib.sha256()
     with row_files.opened(path, unpack=False) as file:
         while read := file.read(piece):
             digest.update(read)
-            actions.renew_part(part)
+            lease.check()
     return digest.hexdigest()
 
 
 # --- a range ----------------------------------------------------------------------------------------------------------
-def screen_range(part: BatchPart, by: str) -> list[int]:
+def screen_range(part: BatchPart, lease: Lease, by: str) -> list[int]:
     epoch = opened()
     source = input_of(part.batch)
     rows = row_files.read_rows(source, Mark(part.first_row, part.first_line, part.first_byte), part.rows)
@@ -147,7 +143,7 @@ def screen_range(part: BatchPart, by: str) -> list[int]:
     for records in batching.screened(rows, epoch):
         tally.add(records)
         written += b"".join(json.dumps(record).encode() + b"\n" for record in records)
-        actions.renew_part(part)
+        lease.check()
     if tally.rows != part.rows:
         raise changed(part, f"rows {part.first_row + 1:,} to {part.first_row + part.rows:,} were {tally.rows:,} rows")
     sha256 = hashlib.sha256(written).hexdigest()
@@ -169,11 +165,8 @@ def verdicts_of(part: BatchPart, sha256: str) -> Path:
 
 
 def keep(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = path.with_name(f".{uuid.uuid4().hex}")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
+    files.write(path, content, durable=False)
 
 
 def changed(part: BatchPart, what: str) -> BadFile:
@@ -181,28 +174,28 @@ def changed(part: BatchPart, what: str) -> BadFile:
 
 
 # --- the merge --------------------------------------------------------------------------------------------------------
-def merge(part: BatchPart, by: str) -> list[int]:
+def merge(part: BatchPart, lease: Lease, by: str) -> list[int]:
     epoch, batch = opened(), part.batch
     if actions.repeat_ranges(part, epoch.number, by=by):
         return list(BatchPart.objects.claimable().filter(batch=batch).values_list("pk", flat=True))
     source, target = inside(batch.input_name), inside(batch.output_name)
-    if sha256_of(source, part) != batch.input_sha256:
+    if sha256_of(source, lease) != batch.input_sha256:
         raise changed(part, "its hash is another")
     tally, distinct = Tally(), Distinct()
     with report_files.writing(target, batching.metadata_of(epoch)) as report:
-        for records in verdicts(batch, lambda: actions.renew_part(part)):
+        for records in verdicts(batch, lease.check):
             report.write(records)
             tally.add(records)
             distinct.add(record["id"] for record in records)
         reconcile(batch, tally)
-        distinct.check(source, lambda: actions.renew_part(part))
-        actions.renew_part(part)  # whoever lost the lease must not replace the report of who has it
+        distinct.check(source, lease.check)
+        jobs.renew(part)  # whoever lost the lease must not replace the report of who has it
     actions.finish_batch(
         part,
         epoch=epoch.number,
         rows=tally.rows,
         blocked=tally.methods,
-        report_sha256=sha256_of(target, part),
+        report_sha256=sha256_of(target, lease),
         by=by,
     )
     forget(batch)
@@ -227,11 +220,11 @@ def reconcile(batch: BatchScreening, tally: Tally) -> None:
     """Every row of the file has its verdict, and no more. Raises BadFile."""
     if tally.rows != batch.rows:
         raise BadFile(f"{batch.input_name}: {batch.rows:,} rows, but {tally.rows:,} verdicts: nothing was reported.")
-    if tally.methods != batch.parts.done_ranges().blocked_rows():
+    if tally.methods != batch.parts.finished_ranges().blocked_rows():
         raise BadFile(f"{batch.input_name}: the ranges and the report do not count the same blocked rows.")
 
 
-STEPS: dict[str, Callable[[BatchPart, str], list[int]]] = {
+STEPS: dict[str, Callable[[BatchPart, Lease, str], list[int]]] = {
     BatchPart.Kind.PLAN: plan,
     BatchPart.Kind.RANGE: screen_range,
     BatchPart.Kind.MERGE: merge,
@@ -242,7 +235,7 @@ STEPS: dict[str, Callable[[BatchPart, str], list[int]]] = {
 def left_behind() -> list[int]:
     """Batches that could go on and that nobody works on: a worker was killed, or Redis has forgotten the messages."""
     alive = BatchScreening.objects.filter(state__in=[BatchScreening.State.QUEUED, BatchScreening.State.RUNNING])
-    held = BatchPart.objects.filter(state=BatchPart.State.RUNNING, lease_expires_at__gt=Now()).values("batch")
+    held = BatchPart.objects.filter(HELD).values("batch")
     claimable = BatchPart.objects.claimable().values("batch")
     unplanned = alive.filter(parts=None)
     return [

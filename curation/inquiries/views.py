@@ -10,6 +10,7 @@ from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django_htmx.http import HTMX_STOP_POLLING
 
 from cftapp.base.accounts import account, role_required
 from cftapp.base.refusal import Refused
@@ -17,8 +18,6 @@ from curation.inquiries import actions, rules
 from curation.inquiries.actions import TooOften
 from curation.models import Inquiry, InquiryAlert
 
-POLL_OVER = 286
-"""htmx stops polling when it gets this status."""
 ASKERS = ("reviewer", "engineer", "lead")
 SHOWN = 10
 A_PAGE = 25
@@ -90,7 +89,9 @@ def checked(request: HttpRequest, pk: UUID) -> HttpResponse:
     if not request.htmx:  # type: ignore[attr-defined]
         return page(request, InquiryForm(), inquiry)
     over = inquiry.state != Inquiry.State.WAITING
-    return render(request, "curation/inquiries/answer.html", {"inquiry": inquiry}, status=POLL_OVER if over else 200)
+    return render(
+        request, "curation/inquiries/answer.html", {"inquiry": inquiry}, status=HTMX_STOP_POLLING if over else 200
+    )
 
 
 @require_GET

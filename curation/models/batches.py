@@ -6,8 +6,10 @@ from typing import Self
 from django.conf import settings
 from django.db import models
 from django.db.models import Exists, OuterRef, Q, Sum
-from django.db.models.functions import Coalesce, Now
+from django.db.models.functions import Coalesce
 from django.utils import timezone
+
+from cftapp.base.jobs import ABANDONED, QUEUED, Job
 
 RANGE_ROWS = 2_000
 
@@ -18,16 +20,15 @@ class BatchPartQuerySet(models.QuerySet):
 
         Nothing is merged before every range is done.
         """
-        free = Q(state="queued") | Q(state="running", lease_expires_at__lte=Now())
-        undone = self.model._default_manager.filter(batch=OuterRef("batch"), kind="range").exclude(state="done")
+        undone = self.model._default_manager.filter(batch=OuterRef("batch"), kind="range").exclude(state="finished")
         alive = Q(batch__state__in=["queued", "running"])
-        return self.filter(free, alive).exclude(Q(kind="merge") & Exists(undone))
+        return self.filter(QUEUED | ABANDONED, alive).exclude(Q(kind="merge") & Exists(undone))
 
     def ranges(self) -> Self:
         return self.filter(kind="range")
 
-    def done_ranges(self) -> Self:
-        return self.ranges().filter(state="done")
+    def finished_ranges(self) -> Self:
+        return self.ranges().filter(state="finished")
 
     def row_count(self) -> int:
         return int(self.aggregate(rows=Coalesce(Sum("rows"), 0))["rows"])
@@ -38,16 +39,6 @@ class BatchPartQuerySet(models.QuerySet):
         for counts in self.values_list("blocked", flat=True):
             total.update(counts)
         return total
-
-    def held(self, part: "BatchPart") -> Self:
-        """The part's row, as long as the lease that it was claimed with is in force; otherwise nothing."""
-        return self.filter(
-            pk=part.pk,
-            state="running",
-            lease_owner=part.lease_owner,
-            fencing_token=part.fencing_token,
-            lease_expires_at__gt=Now(),
-        )
 
 
 class BatchScreening(models.Model):
@@ -92,21 +83,13 @@ class BatchScreening(models.Model):
         return self.state in (self.State.FINISHED, self.State.FAILED)
 
 
-class BatchPart(models.Model):
-    """A piece of a batch's work: the plan, one range of rows, or the merge. The row is the job, as runs are.
-
-    A worker holds it by a lease; the fencing token refuses whoever comes back after the lease has gone to another.
-    """
+class BatchPart(Job):
+    """A piece of a batch's work: the plan, one range of rows, or the merge."""
 
     class Kind(models.TextChoices):
         PLAN = "plan", "Count the rows"
         RANGE = "range", "Screen a range"
         MERGE = "merge", "Merge the ranges"
-
-    class State(models.TextChoices):
-        QUEUED = "queued", "Queued"
-        RUNNING = "running", "Running"
-        DONE = "done", "Done"
 
     id = models.BigAutoField(primary_key=True)
     batch = models.ForeignKey(BatchScreening, on_delete=models.CASCADE, related_name="parts")
@@ -116,11 +99,6 @@ class BatchPart(models.Model):
     first_line = models.PositiveBigIntegerField(default=0)
     first_byte = models.PositiveBigIntegerField(default=0)
     rows = models.PositiveIntegerField(default=0)
-    state = models.CharField(max_length=7, choices=State, default=State.QUEUED)
-    lease_owner = models.CharField(max_length=120, blank=True)
-    lease_expires_at = models.DateTimeField(null=True)
-    fencing_token = models.PositiveIntegerField(default=0)
-    attempt = models.PositiveIntegerField(default=0)
     epoch = models.PositiveIntegerField(null=True)
     blocked = models.JSONField(default=dict)
     sha256 = models.CharField(max_length=64, blank=True, help_text="Of the file with this range's verdicts.")
@@ -131,11 +109,14 @@ class BatchPart(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["batch", "kind", "number"], name="one_part_a_number"),
             models.CheckConstraint(
-                name="done_range_has_verdicts",
-                condition=~Q(kind="range", state="done") | Q(epoch__isnull=False) & ~Q(sha256=""),
+                name="finished_range_has_verdicts",
+                condition=~Q(kind="range", state="finished") | Q(epoch__isnull=False) & ~Q(sha256=""),
             ),
         ]
         indexes = [
-            models.Index(fields=["batch", "kind", "number"], condition=~Q(state="done"), name="batch_parts_to_do")
+            models.Index(fields=["batch", "kind", "number"], condition=~Q(state="finished"), name="batch_parts_to_do")
         ]
         ordering = ["batch", "kind", "number"]
+
+    def __str__(self) -> str:
+        return f"part {self.pk} of batch {self.batch_id}"

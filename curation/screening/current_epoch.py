@@ -1,17 +1,12 @@
 """The current epoch's registry, opened for whoever holds its key: the screener and the evaluator."""
 
 import hashlib
-import os
-import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from cftapp.base import files
 from curation.decontamination.overlap import Policy
-from curation.decontamination.snapshot import BadRegistry
-
-if TYPE_CHECKING:
-    pass
 from curation.decontamination.registry import Registry
+from curation.decontamination.snapshot import BadRegistry
 
 _opened: dict[tuple[int, str], Registry] = {}
 
@@ -36,7 +31,8 @@ def open_registry() -> Registry | None:
     if (number, sha256) not in _opened:
         path = Path(settings.CFT_VAR) / "registry" / f"{epoch.snapshot_number:06d}-{sha256[:16]}.cftreg"
         if not is_whole(path, sha256):
-            write_privately(path, content_of(epoch.snapshot_number))
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            files.write(path, content_of(epoch.snapshot_number), private=True, durable=False)
         if not is_whole(path, sha256):
             raise BadRegistry(f"Epoch {number} in the vault does not have the SHA-256 it was adopted with.")
         opened = Registry.open(path, settings.CFT_REGISTRY_KEY, number)
@@ -64,12 +60,3 @@ def is_whole(path: Path, sha256: str) -> bool:
         return False
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest() == sha256
-
-
-def write_privately(path: Path, content: bytes) -> None:
-    """Write a file of mode 0600 in a folder of mode 0700, whole or not at all."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
-    os.replace(temporary, path)

@@ -4,8 +4,9 @@ A message is only a doorbell. `sweep` finds whatever was never rung for: feedbac
 of an older epoch, replay rows nobody has looked at.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from celery import shared_task
@@ -15,12 +16,12 @@ from cftapp.base.actors import SCREENER
 from curation.decontamination.registry import BadRegistry, Registry
 from curation.models import ReverseCheck
 from curation.screening import actions, current_epoch, gathering, rescanning, reverse_check, reverse_check_actions
+from curation.screening.batch_loop import batch_or_each, until_done
 
 log = structlog.get_logger(__name__)
 BATCH = 200
 RESCAN_BATCH = 2_000  # of a few columns and a few items each
 JUST_COME = timedelta(minutes=2)
-MOST_BATCHES = 50  # a sweep makes room for others after so many; the next one goes on
 
 
 class Gaps:
@@ -55,9 +56,12 @@ class Unsigned:
 
     def sign(self) -> None:
         """Sign the next of them; the rest is the next sweep's."""
-        for _ in range(MOST_BATCHES):
-            if self.after is not None:
-                self.after = actions.sign_cases(self.after, BATCH, by=SCREENER)
+        until_done(self.sign_batch)
+
+    def sign_batch(self) -> bool:
+        if self.after is not None:
+            self.after = actions.sign_cases(self.after, BATCH, by=SCREENER)
+        return self.after is not None
 
 
 gaps = Gaps()
@@ -137,10 +141,7 @@ def screen_all() -> None:
         (actions.rescan_cases, rescanning.next_met_before, RESCAN_BATCH),
         (actions.screen_replay_rows, rescanning.next_replay_rows, RESCAN_BATCH),
     ):
-        failed: set[int] = set()
-        for _ in range(MOST_BATCHES):
-            if not some_or_each(action, following, rows, epoch, failed):
-                break
+        until_done(partial(some_or_each, action, following, rows, epoch, set()))
 
 
 def some_or_each(
@@ -150,51 +151,43 @@ def some_or_each(
     epoch: Registry,
     failed: set[int],
 ) -> int:
-    """One batch of an action; where a row makes it fail, one by one. Returns how many had their turn.
+    """One batch of an action, or one by one; whoever fails keeps its older epoch. Returns how many had their turn."""
 
-    Whoever fails alone is added to `failed`, keeps its older epoch, and is in no further batch of this sweep.
-    """
-    try:
-        return action(rows, epoch, without=failed, by=SCREENER)
-    except Exception as problem:  # noqa: BLE001 - a row that no check can read must not hold up the others
-        log.warning("screening.batch_failed", problem=type(problem).__name__)
-    turns = 0
-    while turns < rows and (first := following(epoch.number, failed)):
-        turns += 1
-        try:
-            action(1, epoch, without=failed, by=SCREENER)
-        except Exception as problem:  # noqa: BLE001 - and its text is in no log
-            log.warning("screening.row_failed", row=first[0], problem=type(problem).__name__)
-            failed.update(first)
-    return turns
+    def act(most: int) -> int:
+        return action(most, epoch, without=failed, by=SCREENER)
+
+    def one_by_one() -> Iterator[int]:
+        while first := following(epoch.number, failed):
+            yield first[0]
+
+    return batch_or_each(lambda: act(rows), one_by_one(), lambda _: act(1), most=rows, failed=failed)
 
 
 def screen_in_turns(epoch: Registry) -> None:
     """Batches of what waits. What comes meanwhile has its case opened, so that its turn is the next batch."""
     failed: set[int] = set()
-    for _ in range(MOST_BATCHES):
+
+    def batch() -> bool:
         opened = actions.open_missing_cases(BATCH, since=timezone.now() - JUST_COME, by=SCREENER)
-        if not screen_batch(epoch, failed) and not opened:
-            break
+        return screen_batch(epoch, failed) > 0 or opened > 0
+
+    until_done(batch)
 
 
 def screen_batch(epoch: Registry, failed: set[int]) -> int:
-    """Screen a batch of what waits; where a row makes it fail, one by one. Returns how many had their turn.
+    """Screen a batch of what waits, or one by one; whoever fails waits on. Returns how many had their turn."""
 
-    Whoever cannot be screened is added to `failed`, waits on, and is in no further batch of these turns.
-    """
-    try:
-        return actions.screen_waiting(BATCH, epoch, without=failed, by=SCREENER)
-    except Exception as problem:  # noqa: BLE001 - a row that no check can read must not hold up the others
-        log.warning("screening.batch_failed", problem=type(problem).__name__)
-    cases = gathering.next_waiting(BATCH, epoch.number, failed)
-    for case in cases:
-        try:
-            actions.screen_case(case, epoch, by=SCREENER)
-        except Exception as problem:  # noqa: BLE001 - and its text is in no log
-            log.warning("screening.case_failed", case=case, problem=type(problem).__name__)
-            failed.add(case)
-    return len(cases)
+    def waiting() -> Iterator[int]:
+        yield from gathering.next_waiting(BATCH, epoch.number, failed)
+
+    return batch_or_each(
+        lambda: actions.screen_waiting(BATCH, epoch, without=failed, by=SCREENER),
+        waiting(),
+        lambda case: actions.screen_case(case, epoch, by=SCREENER),
+        most=BATCH,
+        failed=failed,
+        noun="case",
+    )
 
 
 @shared_task(name="curation.screening.tasks.compare_items")
@@ -208,9 +201,8 @@ def compare_items(check_id: str) -> None:
         return
     try:
         items = reverse_check.open_offer(check)
-        for _ in range(MOST_BATCHES):
-            if not reverse_check_actions.scan_rows(check.pk, items, RESCAN_BATCH, by=SCREENER):
-                return
+        if until_done(lambda: reverse_check_actions.scan_rows(check.pk, items, RESCAN_BATCH, by=SCREENER)):
+            return
     except (reverse_check.NoOffer, BadRegistry) as problem:
         log.warning("screening.not_compared", check=check_id, problem=str(problem))
         reverse_check_actions.fail_check(check.pk, str(problem), by=SCREENER)

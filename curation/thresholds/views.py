@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import HTMX_STOP_POLLING
 
 from cftapp.base.accounts import ROLES, account, has_role, role_required
 from cftapp.base.refusal import Refused
@@ -46,7 +47,8 @@ def policy_status(request: HttpRequest) -> HttpResponse:
     """Which policy is in force and which comes next; polled while a policy is being adopted."""
     state = policy_state()
     settled = state.pending is None and not state.unscreened
-    return render(request, "curation/thresholds/status.html", {"state": state}, status=286 if settled else 200)
+    status = HTMX_STOP_POLLING if settled else 200
+    return render(request, "curation/thresholds/status.html", {"state": state}, status=status)
 
 
 @require_POST

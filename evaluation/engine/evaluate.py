@@ -19,9 +19,9 @@ from peft import PeftModel
 from evaluation.engine.generation import answers
 from evaluation.engine.jobs import Item, Job, read_items, read_job
 from evaluation.engine.scoring import is_correct
-from training.engine.checkpoints import write_json
 from training.engine.digests import adapter_sha256, base_sha256, canonical, file_sha256
 from training.engine.errors import EngineError, no_room
+from training.engine.files import write_json
 from training.engine.loading import choose_device, load_model, load_tokenizer, resolve_base
 
 Score = dict[str, Any]

@@ -61,7 +61,7 @@ def newest_versions() -> Iterable[BenchmarkVersion]:
 @transaction.atomic
 def start_gate(gate_id: int, *, by: str = EVALUATOR) -> Gate | None:
     """Claim a queued gate for this worker, or None when there is nothing to claim."""
-    gate = jobs.claim(Gate.objects.filter(pk=gate_id), jobs.owner_name())
+    gate = jobs.claim(Gate.objects.filter(pk=gate_id))
     if gate is not None:
         detail = {"attempt": gate.attempt, "token": gate.fencing_token}
         record("gate.started", by=by, used=[("gate", gate.pk)], detail=detail)

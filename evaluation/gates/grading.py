@@ -16,7 +16,7 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 
-from cftapp.base import jobs
+from cftapp.base import engines, jobs
 from cftapp.base.jobs import Job
 from evaluation.gates import actions, statistics
 from evaluation.gates.contestants import MAX_NEW_TOKENS, Contestant, Field, field_of
@@ -24,6 +24,7 @@ from evaluation.gates.judging import judge
 from evaluation.models import Benchmark, BenchmarkVersion, Gate, GateResult
 from evaluation.vault import actions as vault
 from evaluation.vault.models import Item, ItemScore
+from training.engine.errors import refusal_in
 from training.preparation import base_model
 
 BATCH_SIZE = 64
@@ -51,7 +52,7 @@ def grade(gate_id: int) -> Gate | None:
     except jobs.Stale as stale:
         log.warning("gate lost", gate=gate.pk, reason=str(stale))
         return gate
-    except (Leaving, jobs.FolderInUse) as waiting:
+    except (Leaving, engines.FolderInUse) as waiting:
         if isinstance(waiting, Leaving):  # its answers are in the vault: nothing here is worth keeping
             shutil.rmtree(scratch, ignore_errors=True)
         actions.requeue_gate(gate)
@@ -125,7 +126,7 @@ def answer(
     """Have every pinned item answered by one model, and its answers in the vault. Raises Failed, Leaving, Stale."""
     folder = scratch / contestant.model_sha256[:16]
     private(folder)
-    with jobs.lock_folder(folder) as lock:
+    with engines.lock_folder(folder) as lock:
         keep_scores(contestant, folder / SCORES)  # of a worker that was killed here
         missing = [*unanswered(contestant, versions)]
         progress.add(sum(version.items for version in versions) - len(missing))
@@ -134,9 +135,9 @@ def answer(
         prepare(contestant, missing, folder)
         follow = follower(contestant, folder / SCORES, progress)
         argv = [sys.executable, "-m", "evaluation.engine", str(folder / JOB)]
-        environment = jobs.engine_environment(folder, threads=settings.CFT_TRAINING_THREADS)
-        process = jobs.spawn(argv, folder, environment, lock)
-        ending = jobs.watch(process, lease, follow)
+        environment = engines.environment(folder, threads=settings.CFT_TRAINING_THREADS)
+        process = engines.spawn(argv, folder, environment, lock)
+        ending = engines.watch(process, lease, follow)
     check_ending(ending, process.returncode, folder)
 
 
@@ -217,26 +218,20 @@ def store(contestant: Contestant, lines: list[dict[str, Any]]) -> None:
     vault.store_scores(contestant.model_sha256, lines, {line["id"]: UUID(line["id"]) for line in lines})
 
 
-def check_ending(ending: jobs.Ending, status: int | None, folder: Path) -> None:
-    if ending is jobs.Ending.LOST:
+def check_ending(ending: engines.Ending, status: int | None, folder: Path) -> None:
+    if ending is engines.Ending.LOST:
         raise jobs.Stale("The lease ran out while the engine worked.")
-    if ending is jobs.Ending.CLOSING:
+    if ending is engines.Ending.CLOSING:
         raise Leaving
-    if ending is jobs.Ending.CANCELLED:
+    if ending is engines.Ending.CANCELLED:
         raise Failed("It was stopped.")
     if status != 0 or not (folder / RESULT).is_file():
-        raise Failed(engine_words(folder / jobs.LOG_FILE) or f"The engine ended with status {status}.")
+        raise Failed(engine_words(folder / engines.LOG_FILE) or f"The engine ended with status {status}.")
 
 
 def engine_words(path: Path) -> str:
     """The engine's own refusal. Only its fields are passed on: the rest of its log might quote the exam."""
-    for line in reversed(path.read_text(errors="replace").splitlines() if path.exists() else []):
-        try:
-            error = json.loads(line)["error"]
-            return f"{error['field']}: {error['message']} {error['remedy']}"
-        except (ValueError, KeyError, TypeError):
-            continue
-    return ""
+    return refusal_in(path.read_text(errors="replace")) if path.exists() else ""
 
 
 # --- the results ------------------------------------------------------------------------------------------------------

@@ -9,7 +9,6 @@ from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework.exceptions import NotFound
 from rest_framework.negotiation import BaseContentNegotiation, DefaultContentNegotiation
-from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -18,6 +17,7 @@ from rest_framework.views import APIView
 
 from cftapp.base import problems
 from cftapp.base.refusal import Refused
+from cftapp.base.rest import NewestFirst
 from feedback.actions import (
     grant_consent,
     record_interaction,
@@ -116,8 +116,8 @@ class KeyView(APIView):
         return dict(serializer.validated_data)
 
 
-class NewestFirst(CursorPagination):
-    """By cursor: nothing is counted, and rows that arrive meanwhile shift nothing."""
+class LatestInteractions(NewestFirst):
+    """An application chooses how many it gets at once; ids of interactions are random, so their time orders them."""
 
     ordering = ("-created_at", "-id")
     page_size = 100
@@ -137,7 +137,7 @@ class Interactions(KeyView):
         responses={200: InteractionPage, **_as_problems(READ_REFUSALS)},
     )
     def get(self, request: Request) -> Response:
-        paginator = NewestFirst()
+        paginator = LatestInteractions()
         query: QuerySet[Interaction] = Interaction.objects.filter(source=self.application.source)
         page = paginator.paginate_queryset(query, request, view=self)
         return paginator.get_paginated_response(InteractionReply(page, many=True).data)

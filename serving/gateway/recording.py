@@ -37,8 +37,11 @@ class Exchange:
     show_again: bool = False
 
 
-async def in_database(work: Callable[..., T], *args: Any) -> T:
-    """Run a function that queries, and give its connection back before the caller waits for anything else."""
+async def in_database(work: Callable[..., T], *args: Any, own_thread: bool = False) -> T:
+    """Run a function that queries, and give its connection back before the caller waits for anything else.
+
+    `own_thread`: one that does not end with the request.
+    """
 
     def run() -> T:
         try:
@@ -46,7 +49,7 @@ async def in_database(work: Callable[..., T], *args: Any) -> T:
         finally:
             close_old_connections()
 
-    return await sync_to_async(run)()
+    return await sync_to_async(run, thread_sensitive=not own_thread)()
 
 
 def keep(exchange: Exchange, answer: str, model_name: str) -> Interaction:
@@ -75,23 +78,11 @@ async def keep_surely(exchange: Exchange, answer: str, model_name: str) -> Inter
 async def _keep_with_patience(exchange: Exchange, answer: str, model_name: str) -> Interaction:
     for pause in RETRY_SECONDS:
         try:
-            return await _in_own_thread(keep, exchange, answer, model_name)
+            return await in_database(keep, exchange, answer, model_name, own_thread=True)
         except (OperationalError, MailboxClosed) as problem:
             log.warning("recording.delayed", interaction=str(exchange.id), problem=type(problem).__name__)
             await asyncio.sleep(pause)
-    return await _in_own_thread(keep, exchange, answer, model_name)
-
-
-async def _in_own_thread(work: Callable[..., T], *args: Any) -> T:
-    """Like `in_database`, in a thread that does not end with the request."""
-
-    def run() -> T:
-        try:
-            return work(*args)
-        finally:
-            close_old_connections()
-
-    return await sync_to_async(run, thread_sensitive=False)()
+    return await in_database(keep, exchange, answer, model_name, own_thread=True)
 
 
 _unfinished: set[asyncio.Task[Any]] = set()

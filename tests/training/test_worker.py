@@ -9,7 +9,7 @@ from celery import current_app
 from django.conf import settings
 from django.db.models.functions import Now
 
-from cftapp.base import jobs
+from cftapp.base.engines import GRACE_SECONDS
 from tests.support.stack import wait_for
 from tests.training.conftest import events
 from training import actions
@@ -111,7 +111,7 @@ def test_a_worker_that_is_asked_to_leave_gives_its_run_back(queue, start_worker)
     wait_for(reached(run, 50), 240, f"step 50; see {first.log}")
 
     first.process.send_signal(signal.SIGTERM)
-    first.process.wait(jobs.GRACE_SECONDS)
+    first.process.wait(GRACE_SECONDS)
 
     run.refresh_from_db()
     assert (run.state, run.attempt) == (Run.State.QUEUED, 0)

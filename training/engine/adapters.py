@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import torch
@@ -12,6 +11,7 @@ from transformers import PreTrainedModel
 
 from training.engine.digests import adapter_sha256
 from training.engine.errors import no_room
+from training.engine.files import replacing_folder
 from training.engine.loading import target_suffixes, uses_conv1d
 from training.engine.manifest import Recipe
 
@@ -36,20 +36,16 @@ def save_adapter(model: PeftModel, folder: Path, base_name: str) -> str:
     PEFT writes the list of targets in the order of a set: it is sorted here, and paths of this machine are
     left out.
     """
-    aside = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(aside, ignore_errors=True)
     try:
-        model.save_pretrained(str(aside))
-        (aside / "README.md").unlink(missing_ok=True)
-        path = aside / "adapter_config.json"
-        config = json.loads(path.read_text())
-        config["base_model_name_or_path"] = base_name
-        config["target_modules"] = sorted(config["target_modules"])
-        path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
-        shutil.rmtree(folder, ignore_errors=True)
-        aside.rename(folder)
+        with replacing_folder(folder) as aside:
+            model.save_pretrained(str(aside))
+            (aside / "README.md").unlink(missing_ok=True)
+            path = aside / "adapter_config.json"
+            config = json.loads(path.read_text())
+            config["base_model_name_or_path"] = base_name
+            config["target_modules"] = sorted(config["target_modules"])
+            path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
     except (OSError, SafetensorError) as cause:
-        shutil.rmtree(aside, ignore_errors=True)
         raise no_room("the adapter", as_os_error(cause)) from cause
     return adapter_sha256(folder)
 

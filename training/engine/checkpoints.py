@@ -8,7 +8,6 @@ last
 
 import io
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from safetensors.torch import save as serialize
 
 from training.engine.digests import file_sha256
 from training.engine.errors import no_room
+from training.engine.files import flush, replacing_folder, write_json
 
 KEPT = 2
 SEAL = "checkpoint.json"
@@ -36,27 +36,6 @@ def trained_tensors(model: PeftModel) -> dict[str, torch.Tensor]:
     return {name: p.detach() for name, p in model.named_parameters() if p.requires_grad}
 
 
-def flush(path: Path) -> None:
-    """Force a file or folder to the disk, so that a rename cannot overtake its content."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def write_json(path: Path, value: object) -> None:
-    """Write a JSON file so that it is there whole or not at all."""
-    aside = path.with_name(f".{path.name}.part")
-    try:
-        aside.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n")
-        flush(aside)
-        aside.replace(path)
-    except OSError as cause:
-        aside.unlink(missing_ok=True)
-        raise no_room(path.name, cause) from cause
-
-
 class CheckpointStore:
     """The checkpoints of one run; those of another manifest are never resumed from."""
 
@@ -66,16 +45,10 @@ class CheckpointStore:
 
     def save(self, model: PeftModel, optimizer: torch.optim.Optimizer, step: int, seconds: float) -> None:
         """Either the whole checkpoint is there afterwards, or none of it and an error."""
-        aside, final = self.folder / f".step-{step}.part", self.folder / f"step-{step}"
-        shutil.rmtree(aside, ignore_errors=True)
         try:
-            aside.mkdir(parents=True)
-            self._write(aside, model, optimizer, step, seconds)
-            shutil.rmtree(final, ignore_errors=True)
-            aside.rename(final)
-            flush(self.folder)
+            with replacing_folder(self.folder / f"step-{step}") as aside:
+                self._write(aside, model, optimizer, step, seconds)
         except OSError as cause:
-            shutil.rmtree(aside, ignore_errors=True)
             raise no_room(f"checkpoint step-{step}", cause) from cause
         self._prune()
 

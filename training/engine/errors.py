@@ -7,6 +7,7 @@ Exit codes of the engines: 0 finished, 2 refused (bad input), 3 the numbers dive
 import errno
 import json
 import sys
+from contextlib import suppress
 from typing import NoReturn
 
 REFUSED, DIVERGED, DISK_FULL, STOPPED = 2, 3, 4, 75
@@ -34,3 +35,13 @@ def no_room(where: str, cause: OSError) -> EngineError:
 def leave(error: EngineError) -> NoReturn:
     print(error.as_json(), file=sys.stderr, flush=True)
     sys.exit(error.code)
+
+
+def refusal_in(log: str) -> str:
+    """The error that an engine printed last, as a sentence; empty where its log holds none."""
+    for line in reversed(log.splitlines()):
+        if line.lstrip().startswith('{"error"'):
+            with suppress(ValueError, KeyError, TypeError):
+                error = json.loads(line)["error"]
+                return f"{error['field']}: {error['message']} {error['remedy']}".strip()
+    return ""

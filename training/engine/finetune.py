@@ -23,10 +23,11 @@ from peft import PeftModel
 
 from training.engine.adapters import add_lora, save_adapter
 from training.engine.batching import Plan, make_plan
-from training.engine.checkpoints import CheckpointStore, restore, write_json
+from training.engine.checkpoints import CheckpointStore, restore
 from training.engine.digests import adapter_sha256, base_sha256
 from training.engine.encoding import Encoded, collate, encode
 from training.engine.errors import DIVERGED, STOPPED, EngineError, no_room
+from training.engine.files import write_json
 from training.engine.loading import choose_device, load_model, load_tokenizer, resolve_base
 from training.engine.losses import AnchoredLoss, LossParts
 from training.engine.manifest import Manifest, Recipe, TrainingRow, read_manifest, read_rows

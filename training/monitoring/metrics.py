@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from training.engine.errors import refusal_in
+
 TAIL = 8192
 Line = dict[str, Any]
 
@@ -52,11 +54,4 @@ def tail(path: Path, size: int = TAIL, offset: int = 0) -> str:
 def engine_error(log: str) -> str:
     """What an engine said last before it failed: its error line as a sentence, otherwise its last line of text."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
-    for line in reversed(lines):
-        if line.startswith('{"error"'):
-            try:
-                error = json.loads(line)["error"]
-                return f"{error['field']}: {error['message']} {error['remedy']}".strip()
-            except (ValueError, KeyError, TypeError):
-                continue
-    return lines[-1][:500] if lines else ""
+    return refusal_in(log) or (lines[-1][:500] if lines else "")

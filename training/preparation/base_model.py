@@ -4,6 +4,7 @@ import json
 from hashlib import sha256
 from pathlib import Path
 
+from cftapp.base import files
 from training.engine.digests import MODEL_FILES, base_sha256
 
 
@@ -35,10 +36,7 @@ def identify(folder: Path, cache: Path) -> str:
     except (OSError, ValueError, KeyError):
         pass
     content_sha256 = base_sha256(folder)
-    cache.mkdir(parents=True, exist_ok=True)
-    fresh = remembered.with_suffix(f".{id(folder)}.new")
-    fresh.write_text(json.dumps({"sha256": content_sha256}))
-    fresh.replace(remembered)
+    files.write(remembered, json.dumps({"sha256": content_sha256}), durable=False)
     return content_sha256
 
 

@@ -1,7 +1,6 @@
 """Turning a run's row into its folder: rows, link to the base model, manifest, and the proof that the vault is shut."""
 
 import json
-import os
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 
+from cftapp.base import files
 from cftapp.base.refusal import Refused
 from training.models import Run
 from training.preparation import base_model, isolation, manifest, rows
@@ -33,7 +33,7 @@ def prepare(run: Run, folder: Path) -> tuple[dict[str, Any], str, str]:
             f"Since this run began, this changed: {changed}.",
             "Its checkpoints would mislead: queue it as a new run.",
         )
-    replace(folder / MANIFEST_FILE, encoded)
+    files.write(folder / MANIFEST_FILE, encoded)
     return json.loads(encoded), actual_sha256, refusal
 
 
@@ -48,7 +48,7 @@ def refused_vault(folder: Path) -> str:
         "refusal": refusal,
         "tried_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    replace(folder / VAULT_FILE, json.dumps(note, indent=2).encode() + b"\n")
+    files.write(folder / VAULT_FILE, json.dumps(note, indent=2) + "\n")
     return refusal
 
 
@@ -106,13 +106,3 @@ def device() -> str:
         return str(settings.CFT_TRAINING_DEVICE)
     built_for_cpu = manifest.installed("torch").endswith("+cpu")
     return "cuda" if not built_for_cpu and any(Path("/dev").glob("nvidia[0-9]*")) else "cpu"
-
-
-def replace(path: Path, content: bytes) -> None:
-    """Write a file so that it is there whole or as it was."""
-    aside = path.with_name(f".{path.name}.part")
-    with aside.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    aside.replace(path)

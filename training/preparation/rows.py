@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from audit.merkle import leaf_hash, root_of
+from cftapp.base import files
 from curation.checks.identity import row_hash
 
 
@@ -38,21 +39,16 @@ class Written:
 
 def write(rows: Iterable[Row], merkle_root: str, path: Path) -> Written:
     """Write the rows as JSON lines and verify each of them and their Merkle root. Raises Tampered, leaving no file."""
-    aside = path.with_name(f".{path.name}.part")
     file_hash, leaves, counts = sha256(), [], {"pair": 0, "replay": 0}
-    try:
-        with aside.open("wb") as file:
-            for row in rows:
-                leaves.append(checked_leaf(row))
-                counts[row.kind] += 1
-                line = encode(row)
-                file_hash.update(line)
-                file.write(line)
+    with files.replacing(path, durable=False) as file:
+        for row in rows:
+            leaves.append(checked_leaf(row))
+            counts[row.kind] += 1
+            line = encode(row)
+            file_hash.update(line)
+            file.write(line)
         if (root := root_of(leaves).hex()) != merkle_root:
             raise Tampered(f"The rows have the Merkle root {root}, the dataset was frozen with {merkle_root}.")
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
     return Written(file_hash.hexdigest(), counts["pair"], counts["replay"])
 
 

@@ -94,7 +94,7 @@ class Command(BaseCommand):
         self.stderr.write(f"Batch {batch.pk} is queued; its page is /curation/batches/{batch.pk}/.")
         progress = Progress(self.stderr)
         while not batch.ended:
-            done = batch.parts.done_ranges()
+            done = batch.parts.finished_ranges()
             progress.show(row_screening.Tally(done.row_count(), done.blocked_rows()))
             time.sleep(LOOK_EVERY)
             batch.refresh_from_db()

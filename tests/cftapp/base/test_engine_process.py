@@ -5,12 +5,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import psutil
 import pytest
 
-from cftapp.base import jobs
+from cftapp.base import engines
 from tests.support.stack import wait_for
 from tests.training.conftest import ROOT
 
@@ -19,7 +20,7 @@ class Calm:
     """A lease that nothing happens to."""
 
     def __init__(self):
-        self.lost, self.cancelled = jobs.threading.Event(), jobs.threading.Event()
+        self.lost, self.cancelled = threading.Event(), threading.Event()
 
 
 def python(code):
@@ -31,10 +32,10 @@ def test_its_environment_holds_no_secret(tmp_path, monkeypatch):
     secret = {name for name in os.environ if name.startswith(("CFT_", "DATABASE", "VAULT", "REDIS", "PG", "DJANGO"))}
     assert "DATABASE_URL" in secret
 
-    with jobs.lock_folder(tmp_path) as lock:
+    with engines.lock_folder(tmp_path) as lock:
         code = "import json, os; json.dump(dict(os.environ), open('seen.json', 'w'))"
-        process = jobs.spawn(python(code), tmp_path, jobs.engine_environment(tmp_path), lock)
-        assert jobs.watch(process, Calm()) is jobs.Ending.ENDED
+        process = engines.spawn(python(code), tmp_path, engines.environment(tmp_path), lock)
+        assert engines.watch(process, Calm()) is engines.Ending.ENDED
 
     seen = json.loads((tmp_path / "seen.json").read_text())
     assert not secret & seen.keys()
@@ -49,11 +50,11 @@ import os, sys, time
 os.environ["DJANGO_SETTINGS_MODULE"] = "cftapp.settings"
 import django; django.setup()
 from pathlib import Path
-from cftapp.base import jobs
+from cftapp.base import engines
 folder = Path({str(tmp_path)!r})
-with jobs.lock_folder(folder) as lock:
+with engines.lock_folder(folder) as lock:
     engine = [sys.executable, "-c", "import os, time; open('pid', 'w').write(str(os.getpid())); time.sleep(600)"]
-    process = jobs.spawn(engine, folder, jobs.engine_environment(folder), lock)
+    process = engines.spawn(engine, folder, engines.environment(folder), lock)
     process.wait()
 """
     worker = subprocess.Popen(python(code), cwd=ROOT)
@@ -67,15 +68,15 @@ with jobs.lock_folder(folder) as lock:
 
 
 def test_a_second_engine_is_kept_out_while_the_first_lives(tmp_path):
-    with jobs.lock_folder(tmp_path) as lock:
-        process = jobs.spawn(python("import time; time.sleep(600)"), tmp_path, jobs.engine_environment(tmp_path), lock)
+    with engines.lock_folder(tmp_path) as lock:
+        process = engines.spawn(python("import time; time.sleep(600)"), tmp_path, engines.environment(tmp_path), lock)
     # The worker has let go of the lock, the engine has not.
     try:
-        with pytest.raises(jobs.FolderInUse), jobs.lock_folder(tmp_path, wait=0.3):
+        with pytest.raises(engines.FolderInUse), engines.lock_folder(tmp_path, wait=0.3):
             pass
     finally:
-        jobs.kill_group(process)
-    with jobs.lock_folder(tmp_path, wait=5):
+        engines.kill_group(process)
+    with engines.lock_folder(tmp_path, wait=5):
         pass
 
 
@@ -90,11 +91,11 @@ open("ready", "w").close()
 time.sleep(600)
 """
     lease = Calm()
-    with jobs.lock_folder(tmp_path) as lock:
-        process = jobs.spawn(python(code), tmp_path, jobs.engine_environment(tmp_path), lock)
+    with engines.lock_folder(tmp_path) as lock:
+        process = engines.spawn(python(code), tmp_path, engines.environment(tmp_path), lock)
         follow = lambda: (tmp_path / "ready").exists() and lease.cancelled.set()  # noqa: E731
-        assert jobs.watch(process, lease, follow, every=0.05) is jobs.Ending.CANCELLED
-    assert process.returncode == jobs.STOPPED
+        assert engines.watch(process, lease, follow, every=0.05) is engines.Ending.CANCELLED
+    assert process.returncode == engines.STOPPED
     assert (tmp_path / "checkpoint").read_text() == "whole"
 
 
@@ -107,11 +108,11 @@ open("child", "w").write(str(child.pid))
 time.sleep(600)
 """
     lease, child = Calm(), tmp_path / "child"
-    with jobs.lock_folder(tmp_path) as lock:
-        process = jobs.spawn(python(code), tmp_path, jobs.engine_environment(tmp_path), lock)
+    with engines.lock_folder(tmp_path) as lock:
+        process = engines.spawn(python(code), tmp_path, engines.environment(tmp_path), lock)
         follow = lambda: child.exists() and child.read_text() and lease.cancelled.set()  # noqa: E731
         began = time.monotonic()
-        jobs.watch(process, lease, follow, every=0.05, grace=0.5)
+        engines.watch(process, lease, follow, every=0.05, grace=0.5)
     assert process.returncode == -signal.SIGKILL
     assert time.monotonic() - began < 30
     wait_for(lambda: not psutil.pid_exists(int(child.read_text())) or is_zombie(child), 5, "the child's end")
@@ -124,7 +125,7 @@ def is_zombie(child):
 def test_a_lost_lease_ends_the_engine_at_once(tmp_path):
     lease = Calm()
     lease.lost.set()
-    with jobs.lock_folder(tmp_path) as lock:
-        process = jobs.spawn(python("import time; time.sleep(600)"), tmp_path, jobs.engine_environment(tmp_path), lock)
-        assert jobs.watch(process, lease) is jobs.Ending.LOST
+    with engines.lock_folder(tmp_path) as lock:
+        process = engines.spawn(python("import time; time.sleep(600)"), tmp_path, engines.environment(tmp_path), lock)
+        assert engines.watch(process, lease) is engines.Ending.LOST
     assert process.returncode == -signal.SIGKILL

@@ -9,6 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db.models.functions import Now
 
+from cftapp.base import jobs
 from cftapp.base.refusal import Refused
 from curation.batches import actions as batch_actions
 from curation.batches import work as batch_work
@@ -105,10 +106,10 @@ def test_a_range_that_was_done_twice_counts_once(batch, folder):
     BatchPart.objects.filter(pk=late.pk).update(lease_expires_at=Now())
     batch_work.work(late.pk, by=TEST)
 
-    with pytest.raises(batch_actions.Stale):
+    with pytest.raises(jobs.Stale):
         batch_actions.finish_range(late, epoch=1, sha256="0" * 64, blocked={"exact": 99})
-    with pytest.raises(batch_actions.Stale):
-        batch_actions.renew_part(late)
+    with pytest.raises(jobs.Stale):
+        jobs.renew(late)
     assert finish(batch).blocked == {"exact": 2}
     assert len(read(folder / "report.jsonl")) == 10
 
@@ -221,7 +222,7 @@ def test_a_part_that_fails_again_and_again_fails_the_batch(batch, monkeypatch):
         raise RuntimeError("no memory")
 
     monkeypatch.setattr(batch_work, "opened", broken)
-    for _ in range(batch_actions.MOST_ATTEMPTS):
+    for _ in range(jobs.MAX_ATTEMPTS):
         with pytest.raises(RuntimeError):
             batch_work.work(part(batch).pk, by=TEST)
     assert batch_work.work(part(batch).pk, by=TEST) == []

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from cftapp.base import jobs
 from curation.batches import actions as batch_actions
 from curation.batches import row_files, seekable
 from curation.batches import tasks as batch_tasks
@@ -121,9 +122,9 @@ def test_so_is_whoever_copies_one_and_a_lost_lease_leaves_no_copy(folder, make, 
     before = set(folder.iterdir())
 
     def lost():
-        raise batch_actions.Stale("too late")
+        raise jobs.Stale("too late")
 
-    with pytest.raises(batch_actions.Stale):
+    with pytest.raises(jobs.Stale):
         seekable.make_copy(source, folder, lost)
     assert set(folder.iterdir()) == before
 

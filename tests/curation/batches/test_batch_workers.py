@@ -120,7 +120,7 @@ def test_one_of_two_workers_is_killed_and_nothing_is_lost_or_doubled(batch, star
 
     wait_for(killed_in_the_middle, 120, "a range in the victim's hands")
     lost = held.get()
-    wait_for(lambda: batch.parts.exclude(state="done").count() == 2, 240, "all but the lost range and the merge")
+    wait_for(lambda: batch.parts.exclude(state="finished").count() == 2, 240, "all but the lost range and the merge")
     assert not ended(batch)()
 
     BatchPart.objects.filter(pk=lost.pk).update(lease_expires_at=Now())  # a minute later
@@ -136,7 +136,7 @@ def test_one_of_two_workers_is_killed_and_nothing_is_lost_or_doubled(batch, star
 
 def test_a_redis_that_forgets_everything_costs_time_only(batch, start_worker):
     start_worker()
-    wait_for(lambda: batch.parts.filter(kind="range", state="done").exists(), 120, "the first range")
+    wait_for(lambda: batch.parts.filter(kind="range", state="finished").exists(), 120, "the first range")
     redis.from_url(settings.REDIS_URL).flushall()
     wait_for(lambda: not batch.parts.filter(state="running").exists(), 60, "the range in hand")
     assert not ended(batch)()

@@ -42,7 +42,7 @@ def test_a_device_that_fails_at_the_end_is_about_the_report(tmp_path, monkeypatc
     def failing(descriptor):
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(report_files.os, "fsync", failing)
+    monkeypatch.setattr("os.fsync", failing)
     with pytest.raises(BadFile, match="Input/output error"), report_files.writing(tmp_path / "r.jsonl", {}) as report:
         report.write([RECORD])
     assert list(tmp_path.iterdir()) == []

@@ -173,11 +173,11 @@ def test_a_killed_evaluator_loses_no_answer_and_doubles_nothing(published, harml
 
 
 def test_a_worker_that_leaves_gives_the_gate_back(published, harmless_run, engineer):
-    grading.jobs.closing.set()
+    grading.engines.closing.set()
     try:
         gate = grading.grade(queue_gate(harmless_run, by=engineer).pk)
     finally:
-        grading.jobs.closing.clear()
+        grading.engines.closing.clear()
     gate.refresh_from_db()
     assert (gate.state, gate.attempt, gate.verdict) == ("queued", 0, "")
     assert Event.objects.filter(name="gate.requeued").count() == 1

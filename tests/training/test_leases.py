@@ -1,6 +1,7 @@
 """One holder at a time: claims, leases, fencing tokens and the sweeper, on real rows."""
 
 import threading
+from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def expire(run):
-    Run.objects.filter(pk=run.pk).update(lease_expires_at=Now() - jobs.timedelta(seconds=1))
+    Run.objects.filter(pk=run.pk).update(lease_expires_at=Now() - timedelta(seconds=1))
 
 
 def test_a_doorbell_rung_twice_starts_one_job(queue):
@@ -112,8 +113,11 @@ def test_the_lease_notices_that_it_was_lost(queue):
     run = actions.start_run(queue().pk)
 
     with jobs.Lease(run, renew_every=0.1) as lease:
+        lease.check()
         expire(run)
         assert lease.lost.wait(5)
+        with pytest.raises(jobs.Stale):
+            lease.check()
 
 
 def test_a_live_lease_is_not_swept(queue):
