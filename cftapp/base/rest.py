@@ -27,5 +27,5 @@ class RolesReadEngineersAct(BasePermission):
 class NewestFirst(CursorPagination):
     """By cursor: nothing is counted, and rows that arrive meanwhile shift nothing."""
 
-    ordering = "-id"
+    ordering: str | tuple[str, ...] = "-id"
     page_size = 50
