@@ -6,6 +6,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from cftapp.console import counts
 from serving.models import Release
 from serving.releases.actions import promote, roll_back
 from serving.releases.champion import champion
@@ -129,7 +130,9 @@ def test_after_a_roll_back_the_champion_still_names_its_gate_and_people_by_name(
     assert f'<span title="user:{person("mori").pk}">mori</span>' in page
 
 
-def test_a_long_history_is_one_page_of_few_queries(mori):
+def test_a_long_history_is_one_page_of_few_queries(mori, monkeypatch):
+    monkeypatch.setattr(counts, "KEEP_SECONDS", 3600)  # the header's figures are kept between pages
+    text_of(mori)
     champion_release = serving_rows.base_release()
     for _ in range(8):
         release, gate = serving_rows.candidate(champion_run=champion_release.run)
