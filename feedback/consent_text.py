@@ -1,6 +1,6 @@
-"""What people read beside the consent box. A version is never edited: changed words get a new version.
+"""The consent wordings, by version: what people read beside the box. A version is never edited.
 
-The ledger stores the version; whoever asks later what a subject agreed to finds the exact words here.
+A changed text gets a new version. The ledger stores the version; what a subject agreed to is read here, to the letter.
 """
 
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """The label of the box and the sentence under it, as shown."""
+    """The label of the consent box and the sentences under it, as the page shows them."""
 
     version: str
     label: str

@@ -1,6 +1,6 @@
 """Who may read feedback (those who screen and curate it) and who may add to it (the web process)."""
 
-WORDS = (
+TABLES = (
     "feedback_source",
     "feedback_subject",
     "feedback_interaction",
@@ -14,15 +14,15 @@ WORDS = (
 
 GRANTS = {
     "web": {
-        **dict.fromkeys(WORDS, "SELECT, INSERT"),
+        **dict.fromkeys(TABLES, "SELECT, INSERT"),
         "feedback_source": "SELECT, INSERT, UPDATE (title, held_out_percent, disabled_at)",
         "feedback_apikey": "SELECT, INSERT, UPDATE (revoked_at)",
         # Not a record of anything: replies are forgotten after a while.
         "feedback_idempotentreply": "SELECT, INSERT, DELETE",
     },
-    "curator": dict.fromkeys(WORDS, "SELECT"),
-    "screener": dict.fromkeys(WORDS, "SELECT"),
+    "curator": dict.fromkeys(TABLES, "SELECT"),
+    "screener": dict.fromkeys(TABLES, "SELECT"),
 }
 
-CONSENT = "consent_in_force(uuid, text, timestamptz)"
-FUNCTIONS = {role: [CONSENT] for role in ("web", "curator", "screener")}
+CONSENT_FUNCTION = "consent_in_force(uuid, text, timestamptz)"
+FUNCTIONS = {role: [CONSENT_FUNCTION] for role in ("web", "curator", "screener")}

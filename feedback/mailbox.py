@@ -1,9 +1,9 @@
-"""The slot in the vault's door: held-out words go in, nothing comes out.
+"""Posting held-out text to the vault's mailbox table. A slot in the vault's door: text goes in, nothing comes out.
 
 The web process's vault role may INSERT into this one table and read nothing, so this is plain SQL: no RETURNING, and
 ON CONFLICT without a target, which needs no SELECT. `object_id` is unique in the vault: posting twice leaves one
 entry. Post here first, write the stub in the default database second: an entry without its stub (a crash in between)
-is completed when the poster tries again, under the same id.
+is completed when the request is repeated, under the same id.
 """
 
 import uuid
@@ -30,7 +30,7 @@ class MailboxClosed(Unreachable):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One held-out interaction, or one piece of feedback on it; `content` holds the words."""
+    """A held-out interaction, or feedback on it; `content` holds the text."""
 
     kind: str
     object_id: uuid.UUID
@@ -47,14 +47,14 @@ def post(
     subject_id: uuid.UUID | None = None,
     content: dict[str, Any],
 ) -> None:
-    """Put one entry into the vault, for good, whatever becomes of the caller's transaction."""
+    """Post an entry to the vault, for good, whatever becomes of the caller's transaction. MailboxClosed on failure."""
     post_all([Entry(kind, object_id, interaction_id, subject_id, content)])
 
 
 def post_all(entries: Sequence[Entry]) -> None:
-    """Put entries into the vault, all or none."""
+    """Post entries to the vault, all or none. MailboxClosed while it cannot be reached."""
     rows: list[tuple[Any, ...]] = [
-        (e.kind, e.object_id, e.interaction_id, e.subject_id, Jsonb(e.content)) for e in entries
+        (entry.kind, entry.object_id, entry.interaction_id, entry.subject_id, Jsonb(entry.content)) for entry in entries
     ]
     if not rows:
         return

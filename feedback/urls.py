@@ -1,8 +1,8 @@
-"""The pages of feedback."""
+"""The pages of feedback: the console's and the visitors'."""
 
 from django.urls import path
 
-from feedback import views
+from feedback.console import views
 from feedback.visitors import views as visitor_views
 
 app_name = "feedback"

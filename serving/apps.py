@@ -5,7 +5,7 @@ class ServingConfig(AppConfig):
     name = "serving"
 
     def ready(self) -> None:
-        """Tell evaluation, which is above and may not ask, how to learn who the champion is."""
+        """Give evaluation, which may not import this app, the function that returns the champion's run."""
         from evaluation.gates.champion import name_champion_by
         from serving.releases.champion import champion_run
 

@@ -1,4 +1,4 @@
-"""Who may create releases (the curator's tasks), move the champion (people, through the web) and mark withdrawals."""
+"""Database rights on releases: the curator's tasks create and mark them, people move the champion through the web."""
 
 MARK = "SELECT, UPDATE (learnt_from_withdrawn_at, contamination)"
 READ = "SELECT"

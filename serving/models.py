@@ -1,4 +1,4 @@
-"""What answers people: releases and the history of the champion alias."""
+"""Releases (the models that may be served) and the history of the champion alias (the model that answers people)."""
 
 from django.db import models
 from django.db.models import Q
@@ -14,8 +14,14 @@ class ReleaseQuerySet(models.QuerySet["Release"]):
     def learnt_from_withdrawn(self) -> "ReleaseQuerySet":
         return self.filter(learnt_from_withdrawn_at__isnull=False)
 
-    def learnt_an_exam(self) -> "ReleaseQuerySet":
+    def contaminated(self) -> "ReleaseQuerySet":
+        """Releases that learnt rows of an exam."""
         return self.filter(contamination__isnull=False)
+
+    def of_runs(self, runs: models.QuerySet[Run]) -> "ReleaseQuerySet":
+        """The releases of runs, by run and by content: two runs may have made the same adapter."""
+        adapters = runs.exclude(adapter_sha256="").values("adapter_sha256")
+        return self.filter(Q(run__in=runs) | Q(model_sha256__in=adapters))
 
 
 class Release(models.Model):
@@ -59,10 +65,10 @@ class PromotionQuerySet(models.QuerySet["Promotion"]):
 
 
 class Promotion(models.Model):
-    """The champion alias moved. Append-only: the newest row is the champion, the rest is its history.
+    """A move of the champion alias. Append-only: the newest row is the champion, the earlier rows are its history.
 
-    Each row names the one it replaced, at most one row each, so the history is a line: of two promotions that saw
-    the same champion, PostgreSQL keeps one.
+    Each row names the row it replaced, and no row is replaced twice, so the history is a line: of two promotions that
+    saw the same champion, PostgreSQL keeps the first.
     """
 
     class Reason(models.TextChoices):

@@ -1,4 +1,4 @@
-"""The console's pages about what answers people, and the playground."""
+"""The pages of releases, and of the playground."""
 
 from django.urls import path
 

@@ -14,11 +14,21 @@ from audit import merkle
 from audit.actions import Ref, record
 from cftapp.base.actors import Actor, actor_name
 from cftapp.base.refusal import Blocked
-from feedback import consent_text, lanes, mailbox
+from feedback import consent_text, mailbox
 from feedback.actions.interactions import interaction_content
-from feedback.actions.submissions import KINDS, words_of
-from feedback.models import ConsentEntry, Environment, Feedback, Interaction, Receipt, Source, Subject
-from feedback.models import subject_key as secret
+from feedback.actions.submissions import KINDS, content_of
+from feedback.keyed_hashes import commitment, subject_hash
+from feedback.lanes import lane_of
+from feedback.models import (
+    ConsentEntry,
+    Environment,
+    Feedback,
+    Interaction,
+    Receipt,
+    Source,
+    Subject,
+    pseudonym_key,
+)
 
 LIMIT = 1_000
 
@@ -27,13 +37,13 @@ LIMIT = 1_000
 class BatchRow:
     """One interaction, or one piece of feedback on an interaction recorded before (perhaps in the same batch).
 
-    `words` are the fields of the kind. Feedback names its interaction by `interaction_id` or by the `external_id` it
-    was recorded under. Equal `object_id`s are the same row: repeating a batch changes nothing.
+    `content` holds the fields of the kind. Feedback refers to its interaction by `interaction_id` or by the
+    `external_id` it was recorded under. Equal `object_id`s are the same row: repeating a batch changes nothing.
     """
 
     kind: str
     object_id: uuid.UUID
-    words: dict[str, Any]
+    content: dict[str, Any]
     external_id: str = ""
     interaction_id: uuid.UUID | None = None
     subject_key: str = ""
@@ -45,7 +55,7 @@ class BatchRow:
 
 @dataclass(slots=True)
 class RowResult:
-    """What became of one row. `blocker` is set where it was refused; the other rows are recorded all the same."""
+    """The outcome of a row. `blocker` is set where it was refused; the other rows are recorded all the same."""
 
     kind: str
     id: uuid.UUID | None = None
@@ -55,11 +65,11 @@ class RowResult:
 
 @dataclass(slots=True)
 class Plan:
-    """A batch on its way: what is known already, and what is to be written."""
+    """A batch before it is written: the rows that it refers to, and the rows that it will create."""
 
     source: Source
     subjects: dict[str, Subject]
-    known: dict[uuid.UUID, Interaction]
+    by_id: dict[uuid.UUID, Interaction]
     by_external_id: dict[str, Interaction]
     receipts: set[uuid.UUID]
     entries: list[mailbox.Entry] = field(default_factory=list)
@@ -71,7 +81,10 @@ class Plan:
 
 @transaction.atomic
 def record_batch(source: Source, rows: Sequence[BatchRow], *, by: Actor) -> list[RowResult]:
-    """Record up to 1,000 rows of one source, in about a dozen statements; results come in the order of the rows."""
+    """Record up to 1,000 rows of a source, in about a dozen statements; results come in the order of the rows.
+
+    ValueError for more rows, MailboxClosed while the vault cannot be reached; nothing is written then.
+    """
     if len(rows) > LIMIT:
         raise ValueError(f"a batch holds at most {LIMIT} rows, got {len(rows)}")
     plan = _plan(source, rows)
@@ -83,85 +96,88 @@ def record_batch(source: Source, rows: Sequence[BatchRow], *, by: Actor) -> list
     return results
 
 
-# --- what is there already ---
+# --- the rows that the batch refers to ---
 def _plan(source: Source, rows: Sequence[BatchRow]) -> Plan:
     interaction_rows = [row for row in rows if row.kind == "interaction"]
-    named = {row.interaction_id for row in rows} | {row.replay_of for row in rows}
-    named |= {row.object_id for row in interaction_rows}
-    mine = Interaction.objects.filter(source=source).select_related("subject")
-    known = mine.in_bulk([key for key in named if key])
+    referenced_ids = {row.interaction_id for row in rows} | {row.replay_of for row in rows}
+    referenced_ids |= {row.object_id for row in interaction_rows}
+    interactions = Interaction.objects.filter(source=source).select_related("subject")
+    by_id = interactions.in_bulk([key for key in referenced_ids if key])
     external_ids = [row.external_id for row in rows if row.external_id]
-    by_external_id = {i.external_id: i for i in mine.filter(external_id__in=external_ids)}
+    by_external_id = {i.external_id: i for i in interactions.filter(external_id__in=external_ids)}
     feedback_ids = [row.object_id for row in rows if row.kind != "interaction"]
     receipts = set(Receipt.objects.filter(pk__in=feedback_ids).values_list("pk", flat=True))
     subjects = _subjects(source, {row.subject_key for row in interaction_rows if row.subject_key})
-    return Plan(source, subjects, known, by_external_id, receipts)
+    return Plan(source, subjects, by_id, by_external_id, receipts)
 
 
-def _subjects(source: Source, keys: set[str]) -> dict[str, Subject]:
-    """Subjects by their external key; those never seen are opened."""
-    hashes = {key: lanes.subject_hash(secret(), source.name, key) for key in keys}
+def _subjects(source: Source, external_ids: set[str]) -> dict[str, Subject]:
+    """Subjects by their external id; those never seen are created."""
+    key = pseudonym_key()
+    hashes = {name: subject_hash(key, source.name, name) for name in external_ids}
     query = Subject.objects.filter(source=source, key_hash__in=hashes.values())
-    found = {subject.key_hash: subject for subject in query}
+    by_hash = {subject.key_hash: subject for subject in query}
     missing = [
-        Subject(
-            source=source,
-            key_hash=hashed,
-            lane=lanes.lane_of(secret(), source.name, key, source.held_out_percent),
-        )
-        for key, hashed in sorted(hashes.items(), key=lambda pair: pair[1])
-        if hashed not in found
+        Subject(source=source, key_hash=hashed, lane=lane_of(key, source.name, name, source.held_out_percent))
+        for name, hashed in sorted(hashes.items(), key=lambda item: item[1])
+        if hashed not in by_hash
     ]
     if missing:
         Subject.objects.bulk_create(missing, ignore_conflicts=True)
-        found = {subject.key_hash: subject for subject in query.all()}
-    return {key: found[hashed] for key, hashed in hashes.items()}
+        by_hash = {subject.key_hash: subject for subject in query.all()}
+    return {name: by_hash[hashed] for name, hashed in hashes.items()}
 
 
-# --- row by row, in memory ---
+# --- each row, in memory ---
 def _add(plan: Plan, row: BatchRow) -> RowResult:
     return _add_interaction(plan, row) if row.kind == "interaction" else _add_feedback(plan, row)
 
 
 def _add_interaction(plan: Plan, row: BatchRow) -> RowResult:
-    known = plan.by_external_id.get(row.external_id) if row.external_id else plan.known.get(row.object_id)
-    if known:
-        return RowResult(row.kind, known.pk, already_recorded=True)
-    original = plan.known.get(row.replay_of) if row.replay_of else None
-    if row.replay_of and original is None:
-        message = f"{plan.source.name} has no interaction {row.replay_of} from before this batch."
-        return RowResult(row.kind, blocker=Blocked("replay_of", message, "Send the id that was answered."))
-    named = plan.subjects.get(row.subject_key)
-    if original and named and named != original.subject:
-        message = "A replay has the subject of its original, not another."
-        return RowResult(row.kind, blocker=Blocked("subject", message, "Leave the subject out."))
-    subject = original.subject if original else named
-    if subject is None:
-        remedy = "Send the user's or conversation's id."
-        return RowResult(row.kind, blocker=Blocked("subject", "No subject is named.", remedy))
+    recorded = plan.by_external_id.get(row.external_id) if row.external_id else plan.by_id.get(row.object_id)
+    if recorded:
+        return RowResult(row.kind, recorded.pk, already_recorded=True)
+    original = plan.by_id.get(row.replay_of) if row.replay_of else None
+    subject = _subject_of(plan, row, original)
+    if isinstance(subject, Blocked):
+        return RowResult(row.kind, blocker=subject)
     interaction = _interaction(plan.source, subject, original, row)
     plan.interactions.append(interaction)
-    plan.known[interaction.pk] = interaction
+    plan.by_id[interaction.pk] = interaction
     if row.external_id:
         plan.by_external_id[row.external_id] = interaction
     if interaction.is_held_out:
-        content = interaction_content(interaction, row.words["prompt"], row.words["answer"])
+        content = interaction_content(interaction, row.content["prompt"], row.content["answer"])
         plan.entries.append(mailbox.Entry("interaction", interaction.pk, interaction.pk, subject.pk, content))
-    _commit_to(plan, interaction, row)
+    _add_leaf(plan, interaction, row)
     return RowResult(row.kind, interaction.pk)
 
 
+def _subject_of(plan: Plan, row: BatchRow, original: Interaction | None) -> Subject | Blocked:
+    """The subject of an interaction: of its original if it is a replay, otherwise the subject that the row names."""
+    if row.replay_of and original is None:
+        message = f"{plan.source.name} has no interaction {row.replay_of} from before this batch."
+        return Blocked("replay_of", message, "Send the id that was answered.")
+    subject = plan.subjects.get(row.subject_key)
+    if original and subject and subject != original.subject:
+        message = "A replay has the subject of its original, not another."
+        return Blocked("subject", message, "Leave the subject out.")
+    if original:
+        return original.subject
+    return subject or Blocked("subject", "No subject is named.", "Send the user's or conversation's id.")
+
+
 def _interaction(source: Source, subject: Subject, original: Interaction | None, row: BatchRow) -> Interaction:
-    words = row.words if subject.lane == "training" else {}
+    stored = row.content if subject.lane == "training" else {}
     return Interaction(
         id=row.object_id,
         source=source,
         subject=subject,
         lane=subject.lane,
         environment=Environment.REPLAY if original else row.environment or source.environment,
-        prompt=words.get("prompt", ""),
-        answer=words.get("answer", ""),
-        model_name=row.words.get("model_name", ""),
+        prompt=stored.get("prompt", ""),
+        answer=stored.get("answer", ""),
+        model_name=row.content.get("model_name", ""),
         external_id=row.external_id,
         replay_of=original,
         happened_at=row.happened_at or timezone.now(),
@@ -171,62 +187,68 @@ def _interaction(source: Source, subject: Subject, original: Interaction | None,
 def _add_feedback(plan: Plan, row: BatchRow) -> RowResult:
     if row.object_id in plan.receipts:
         return RowResult(row.kind, row.object_id, already_recorded=True)
-    found = plan.known.get(row.interaction_id) if row.interaction_id else plan.by_external_id.get(row.external_id)
-    if found is None:
-        named = row.interaction_id or f"with the external id {row.external_id!r}"
+    interaction = _interaction_of(plan, row)
+    if interaction is None:
+        reference = row.interaction_id or f"with the external id {row.external_id!r}"
         remedy = "Record the interaction first, or earlier in the same batch."
-        message = f"{plan.source.name} has no interaction {named}."
+        message = f"{plan.source.name} has no interaction {reference}."
         return RowResult(row.kind, blocker=Blocked("interaction", message, remedy))
     plan.receipts.add(row.object_id)
-    feedback = KINDS[row.kind](id=row.object_id, interaction=found, **row.words)
+    feedback = KINDS[row.kind](id=row.object_id, interaction=interaction, **row.content)
     plan.feedback.append((row.kind, feedback))
     if row.consent:
-        plan.consenting[found.subject_id] = found.subject
-    if found.is_held_out:
-        content = words_of(feedback) | ({"consent": row.consent} if row.kind == "correction" else {})
-        plan.entries.append(mailbox.Entry(row.kind, feedback.pk, found.pk, found.subject_id, content))
-    _commit_to(plan, found, row)
+        plan.consenting[interaction.subject_id] = interaction.subject
+    if interaction.is_held_out:
+        content = content_of(feedback) | ({"consent": row.consent} if row.kind == "correction" else {})
+        plan.entries.append(mailbox.Entry(row.kind, feedback.pk, interaction.pk, interaction.subject_id, content))
+    _add_leaf(plan, interaction, row)
     return RowResult(row.kind, feedback.pk)
 
 
-def _commit_to(plan: Plan, interaction: Interaction, row: BatchRow) -> None:
-    """A leaf for the event: what was said, under the subject's own key, so that the log says nothing of it."""
-    content = json.dumps([row.kind, str(row.object_id), row.words], sort_keys=True, default=str).encode()
-    commitment = lanes.commitment(secret(), str(interaction.subject_id), content)
-    plan.leaves.append(merkle.leaf_hash(bytes.fromhex(commitment)))
+def _interaction_of(plan: Plan, row: BatchRow) -> Interaction | None:
+    if row.interaction_id:
+        return plan.by_id.get(row.interaction_id)
+    return plan.by_external_id.get(row.external_id)
 
 
-# --- all at once ---
+def _add_leaf(plan: Plan, interaction: Interaction, row: BatchRow) -> None:
+    """Add the row to the event's Merkle tree: a commitment under the subject's own key, which discloses nothing."""
+    content = json.dumps([row.kind, str(row.object_id), row.content], sort_keys=True, default=str).encode()
+    digest = commitment(pseudonym_key(), str(interaction.subject_id), content)
+    plan.leaves.append(merkle.leaf_hash(bytes.fromhex(digest)))
+
+
+# --- the writes ---
 def _write(plan: Plan, *, by: Actor) -> list[Ref]:
-    """Write the plan; returns what was generated, the exam's words excepted."""
+    """Write the plan; returns what was generated, except held-out feedback."""
     Interaction.objects.bulk_create(plan.interactions, batch_size=500)
-    lessons = [(kind, f) for kind, f in plan.feedback if not f.interaction.is_held_out]
+    trainable = [(kind, f) for kind, f in plan.feedback if not f.interaction.is_held_out]
     for kind, model in KINDS.items():
-        model._default_manager.bulk_create([f for k, f in lessons if k == kind], batch_size=500)
+        model._default_manager.bulk_create([f for k, f in trainable if k == kind], batch_size=500)
     Receipt.objects.bulk_create(
         [Receipt(id=f.pk, interaction=f.interaction, kind=kind) for kind, f in plan.feedback], batch_size=500
     )
     consents = _grant(plan.consenting.values(), by=by)
     refs: list[Ref] = [("interaction", interaction.pk) for interaction in plan.interactions]
-    refs += [(kind, f.pk) for kind, f in lessons]
+    refs += [(kind, f.pk) for kind, f in trainable]
     return refs + [("consent", entry.pk) for entry in consents]
 
 
 def _grant(subjects: Iterable[Subject], *, by: Actor) -> list[ConsentEntry]:
-    """A line for every subject who ticked the box and whose consent is not in force yet."""
-    keys = [subject.pk for subject in subjects]
-    if not keys:
+    """A ledger entry for every subject who ticked the box and whose consent is not in force yet."""
+    subject_ids = [subject.pk for subject in subjects]
+    if not subject_ids:
         return []
-    consented = set(Subject.objects.filter(pk__in=keys).consented().values_list("pk", flat=True))
+    consented = set(Subject.objects.filter(pk__in=subject_ids).consented().values_list("pk", flat=True))
     entries = [
         ConsentEntry(
-            subject_id=key,
+            subject_id=subject_id,
             decision=ConsentEntry.Decision.GRANTED,
             wording_version=consent_text.CURRENT.version,
             recorded_by=actor_name(by),
         )
-        for key in keys
-        if key not in consented
+        for subject_id in subject_ids
+        if subject_id not in consented
     ]
     return ConsentEntry.objects.bulk_create(entries)
 

@@ -1,17 +1,17 @@
-"""The consent ledger: lines are added, never changed; the newest line of a subject holds."""
+"""The consent ledger: entries are added, never changed; the newest entry of a subject holds."""
 
 from datetime import datetime
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from audit.actions import record
 from cftapp.base.actors import Actor, actor_name
+from cftapp.base.locks import lock_until_commit
 from cftapp.base.refusal import Refused
 from feedback import consent_text
 from feedback.models import ConsentEntry, Subject
 
-TRAINING = ConsentEntry.Purpose.TRAINING
 GRANTED, WITHDRAWN = ConsentEntry.Decision.GRANTED, ConsentEntry.Decision.WITHDRAWN
 
 
@@ -24,14 +24,20 @@ def grant_consent(
     expires_at: datetime | None = None,
     by: Actor,
 ) -> ConsentEntry:
-    """The subject allows training. Saying the same again adds no line."""
+    """Record that the subject allows training. Repeating the same grant adds no entry.
+
+    Refused without a wording, and for an expiry that is past.
+    """
     if not wording_version:
-        raise Refused.because("wording_version", "It is not said what was agreed to.", "Name the wording shown.")
+        raise Refused.because(
+            "wording_version", "No wording is named.", "Send the version of the wording that was shown."
+        )
     if expires_at and expires_at <= timezone.now():
-        raise Refused.because("expires_at", f"{expires_at.isoformat()} is past.", "Send a later time, or none.")
+        message = f"The expiry {expires_at.isoformat()} is past."
+        raise Refused.because("expires_at", message, "Send a later time, or leave it out.")
     newest = _newest_locked(subject)
-    said = (GRANTED, wording_version, legal_basis, expires_at)
-    if newest and (newest.decision, newest.wording_version, newest.legal_basis, newest.expires_at) == said:
+    terms = (GRANTED, wording_version, legal_basis, expires_at)
+    if newest and (newest.decision, newest.wording_version, newest.legal_basis, newest.expires_at) == terms:
         return newest
     entry = ConsentEntry.objects.create(
         subject=subject,
@@ -47,7 +53,7 @@ def grant_consent(
 
 @transaction.atomic
 def withdraw_consent(subject: Subject, *, by: Actor) -> ConsentEntry:
-    """The subject allows training no longer. Without a grant it is an objection, and on record as well."""
+    """Record that the subject allows training no longer. Without a grant it is an objection, and on record as well."""
     newest = _newest_locked(subject)
     if newest and newest.decision == WITHDRAWN:
         return newest
@@ -63,7 +69,10 @@ def withdraw_consent(subject: Subject, *, by: Actor) -> ConsentEntry:
 
 
 def accept_wording(subject: Subject, *, by: Actor) -> ConsentEntry | None:
-    """Part of another action: the box beside the current wording was ticked. No line where that holds already."""
+    """Record that the box beside the current wording was ticked, as a part of another action.
+
+    None, and no entry, where that grant is in force already.
+    """
     newest = _newest_locked(subject)
     if newest and newest.wording_version == consent_text.CURRENT.version and _in_force(newest):
         return None
@@ -77,10 +86,9 @@ def _in_force(entry: ConsentEntry) -> bool:
 
 
 def _newest_locked(subject: Subject) -> ConsentEntry | None:
-    """The line that holds. Two decisions on one subject wait for each other: the later one gets the higher number."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"consent:{subject.pk}"])
-    return ConsentEntry.objects.filter(subject=subject, purpose=TRAINING).order_by("-id").first()
+    """The entry that holds. Decisions on a subject wait for each other: the later decision gets the higher number."""
+    lock_until_commit(f"consent:{subject.pk}")
+    return ConsentEntry.objects.newest_of(subject.pk)
 
 
 def _record(name: str, entry: ConsentEntry, *, by: Actor) -> None:

@@ -1,4 +1,4 @@
-"""Recording what was asked and what was answered."""
+"""Recording interactions: a prompt and the answer that a model gave."""
 
 import uuid
 from contextlib import nullcontext
@@ -8,12 +8,12 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from audit.actions import record
+from audit.actions import Ref, record
 from cftapp.base.actors import Actor
 from cftapp.base.refusal import Refused
-from feedback import lanes, mailbox
-from feedback.models import Environment, Interaction, Source, Subject
-from feedback.models import subject_key as secret
+from feedback import mailbox
+from feedback.keyed_hashes import object_id, subject_hash
+from feedback.models import Environment, Interaction, Source, Subject, pseudonym_key
 
 
 @transaction.atomic
@@ -35,76 +35,83 @@ def record_interaction(
 
     Held-out text goes to the vault, the returned row is a stub then. Repeating a call with the same `external_id` (or
     `interaction_id`) changes nothing and returns the first row, with `already_recorded` set. A replay takes the
-    subject of its original, so `subject_key` may be empty then.
+    subject of its original, so `subject_key` may be empty then. Refused without a subject, for an unknown original,
+    and for a replay with another subject; MailboxClosed while the vault cannot be reached.
     """
-    chosen_id = interaction_id or _interaction_id(source, external_id)
+    new_id = interaction_id or _interaction_id(source, external_id)
     is_repeatable = bool(interaction_id or external_id)
-    if is_repeatable and (known := _known_interaction(source, external_id, chosen_id)):
-        return known
+    if is_repeatable and (recorded := _recorded_before(source, external_id, new_id)):
+        return recorded
     original = _original(source, subject_key, replay_of)
-    subject = original.subject if original else Subject.objects.get_or_open(source, subject_key)
     interaction = Interaction(
-        id=chosen_id,
+        id=new_id,
         source=source,
-        subject=subject,
-        lane=subject.lane,
+        subject=original.subject if original else Subject.objects.get_or_open(source, subject_key),
         environment=Environment.REPLAY if original else environment or source.environment,
         model_name=model_name,
         external_id=external_id,
         replay_of=original,
         happened_at=happened_at or timezone.now(),
     )
+    interaction.lane = interaction.subject.lane
     _place_text(interaction, prompt, answer)
     try:
         with transaction.atomic() if is_repeatable else nullcontext():
             interaction.save(force_insert=True)
     except IntegrityError:
-        if is_repeatable and (known := _known_interaction(source, external_id, chosen_id)):  # recorded meanwhile
-            return known
+        if is_repeatable and (recorded := _recorded_before(source, external_id, new_id)):  # recorded meanwhile
+            return recorded
         raise
+    _record_event(interaction, by=by)
+    return interaction
+
+
+def _record_event(interaction: Interaction, *, by: Actor) -> None:
+    used: list[Ref] = [("source", interaction.source_id), ("subject", interaction.subject_id)]
+    if interaction.replay_of_id:
+        used.append(("interaction", interaction.replay_of_id))
     record(
         "interaction.recorded",
         by=by,
-        used=[("source", source.pk), ("subject", subject.pk)] + ([("interaction", original.pk)] if original else []),
+        used=used,
         generated=[("interaction", interaction.pk)],
         detail={"lane": interaction.lane, "environment": interaction.environment},
     )
-    return interaction
 
 
 def _interaction_id(source: Source, external_id: str) -> uuid.UUID:
     """With an external id always the same: a post that broke off after the mailbox is completed by its repetition."""
-    return lanes.object_id(secret(), "interaction", source.name, external_id) if external_id else uuid.uuid4()
+    return object_id(pseudonym_key(), "interaction", source.name, external_id) if external_id else uuid.uuid4()
 
 
-def _known_interaction(source: Source, external_id: str, chosen_id: uuid.UUID) -> Interaction | None:
+def _recorded_before(source: Source, external_id: str, interaction_id: uuid.UUID) -> Interaction | None:
     query = Interaction.objects.filter(source=source).select_related("subject")
-    known = query.filter(external_id=external_id).first() if external_id else query.filter(pk=chosen_id).first()
-    if known:
-        known.already_recorded = True
-    return known
+    query = query.filter(external_id=external_id) if external_id else query.filter(pk=interaction_id)
+    recorded = query.first()
+    if recorded:
+        recorded.already_recorded = True
+    return recorded
 
 
 def _original(source: Source, subject_key: str, replay_of: Interaction | uuid.UUID | None) -> Interaction | None:
-    """The interaction that is replayed, if one is: of the same source and, where one is named, the same subject."""
+    """The interaction that is replayed, if any: of the same source and, where a subject is named, of that subject."""
     if replay_of is None:
         if not subject_key:
             raise Refused.because("subject", "No subject is named.", "Send the user's or conversation's id.")
         return None
-    key = replay_of.pk if isinstance(replay_of, Interaction) else replay_of
-    original = Interaction.objects.filter(pk=key, source=source).select_related("subject").first()
+    original_id = replay_of.pk if isinstance(replay_of, Interaction) else replay_of
+    original = Interaction.objects.filter(pk=original_id, source=source).select_related("subject").first()
     if original is None:
-        raise Refused.because("replay_of", f"{source.name} has no interaction {key}.", "Send the id that was answered.")
-    named = lanes.subject_hash(secret(), source.name, subject_key) if subject_key else original.subject.key_hash
-    if named != original.subject.key_hash:
-        raise Refused.because(
-            "subject", "A replay has the subject of its original, not another.", "Leave the subject out."
-        )
+        message = f"{source.name} has no interaction {original_id}."
+        raise Refused.because("replay_of", message, "Send the id that was answered.")
+    if subject_key and subject_hash(pseudonym_key(), source.name, subject_key) != original.subject.key_hash:
+        message = "A replay has the subject of its original, not another."
+        raise Refused.because("subject", message, "Leave the subject out.")
     return original
 
 
 def _place_text(interaction: Interaction, prompt: str, answer: str) -> None:
-    """Words of the training lane into the row; words of the exam into the vault, and nowhere else."""
+    """Put the text of the training lane into the row, and held-out text into the vault and nowhere else."""
     if not interaction.is_held_out:
         interaction.prompt, interaction.answer = prompt, answer
         return
@@ -118,7 +125,7 @@ def _place_text(interaction: Interaction, prompt: str, answer: str) -> None:
 
 
 def interaction_content(interaction: Interaction, prompt: str, answer: str) -> dict[str, Any]:
-    """What the vault keeps of a held-out interaction."""
+    """The fields of a held-out interaction that the vault keeps."""
     return {
         "prompt": prompt,
         "answer": answer,

@@ -1,4 +1,4 @@
-"""Places feedback comes from, and the keys they send it with."""
+"""Sources of feedback, and the API keys that they post with."""
 
 from decimal import Decimal
 from typing import Any
@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from audit.actions import record
 from cftapp.base.actors import WEB, Actor
-from cftapp.base.refusal import Refused
-from feedback import lanes
+from cftapp.base.refusal import Conflict, Refused
+from feedback.api_tokens import new_token, token_hash
 from feedback.models import ApiKey, Environment, Source
 
 PLAYGROUND = "playground"
@@ -25,7 +25,7 @@ def register_source(
     environment: str = Environment.PRODUCTION,
     by: Actor,
 ) -> Source:
-    """Open a place feedback may come from."""
+    """Register a source of feedback. Refused while another has its name."""
     if Source.objects.filter(name=name).exists():
         raise Refused.because("name", f"There is a source named {name} already.", "Choose another name.")
     source = Source.objects.create(
@@ -41,7 +41,7 @@ def register_source(
 
 
 def open_playground() -> Source:
-    """The built-in source of the playground; registered when first needed."""
+    """The built-in source of the playground; registered when it is first needed."""
     source = Source.objects.filter(name=PLAYGROUND).first()
     if source:
         return source
@@ -53,13 +53,16 @@ def open_playground() -> Source:
 
 @transaction.atomic
 def issue_api_key(source: Source, label: str, *, by: Actor) -> tuple[ApiKey, str]:
-    """A new key and its token. The token is in no database: whoever loses it needs another key."""
+    """Create an API key; returns it with its token. Conflict for a disabled source.
+
+    The token is in no database: whoever loses it needs another key.
+    """
     if source.disabled_at:
-        raise Refused.because("source", f"{source.title} is disabled.", "Choose a source that is in use.")
-    token = lanes.new_token()
+        raise Conflict.because("source", f"{source.title} is disabled.", "Choose a source that is in use.")
+    token = new_token()
     creator: Any = None if isinstance(by, str) else by
     key = ApiKey.objects.create(
-        source=source, label=label, prefix=token[:12], token_hash=lanes.token_hash(token), created_by=creator
+        source=source, label=label, prefix=token[:12], token_hash=token_hash(token), created_by=creator
     )
     record("api_key.issued", by=by, used=[("source", source.pk)], generated=[("api_key", key.pk)])
     return key, token
@@ -67,11 +70,11 @@ def issue_api_key(source: Source, label: str, *, by: Actor) -> tuple[ApiKey, str
 
 @transaction.atomic
 def revoke_api_key(key: ApiKey, *, by: Actor) -> ApiKey:
-    """Refuse the key from now on."""
-    revoked = ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=timezone.now())
+    """Refuse the API key from now on. Conflict if it was revoked before."""
+    updated = ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=timezone.now())
     key.refresh_from_db()
-    if not revoked:
-        when = f"{key.revoked_at:%Y-%m-%d %H:%M} UTC"
-        raise Refused.because("api_key", f"{key.prefix}… was revoked before, at {when}.", "Nothing is left to do.")
+    if not updated:
+        message = f"The key {key.prefix}… was revoked before, at {key.revoked_at:%Y-%m-%d %H:%M} UTC."
+        raise Conflict.because("api_key", message, "Nothing is left to do.")
     record("api_key.revoked", by=by, used=[("api_key", key.pk)])
     return key

@@ -1,4 +1,7 @@
-"""The three doors, and comments of no kind yet. A door is a function, and a table; nothing turns one into another."""
+"""Submitting feedback: a function and a table for each kind, and for comments of no kind yet.
+
+Nothing turns a kind into another.
+"""
 
 import uuid
 from typing import Any, TypeVar
@@ -19,7 +22,7 @@ KINDS: dict[str, type[Feedback]] = {
     "comment": Comment,
 }
 KIND_OF = {model: kind for kind, model in KINDS.items()}
-NOT_WORDS = {"id", "interaction", "created_at"}
+NOT_CONTENT = {"id", "interaction", "created_at"}
 F = TypeVar("F", bound=Feedback)
 
 
@@ -32,7 +35,7 @@ def submit_bug_report(
     feedback_id: uuid.UUID | None = None,
     by: Actor,
 ) -> BugReport:
-    """Something broke. `feedback_id` makes a repetition harmless; so in the other three."""
+    """Report that something broke. `feedback_id` makes a repetition harmless; so in the other three."""
     report = BugReport(what_happened=what_happened, expected=expected, note=note)
     return _submit(report, interaction_id, feedback_id, by=by)
 
@@ -46,7 +49,7 @@ def submit_taste_note(
     feedback_id: uuid.UUID | None = None,
     by: Actor,
 ) -> TasteNote:
-    """The person would word it differently."""
+    """Note that the person would word it differently."""
     return _submit(TasteNote(preference=preference, aspect=aspect, note=note), interaction_id, feedback_id, by=by)
 
 
@@ -60,7 +63,10 @@ def submit_correction(
     feedback_id: uuid.UUID | None = None,
     by: Actor,
 ) -> Correction:
-    """The answer was wrong, this is right. `consent`: the person ticked the box beside the current wording."""
+    """Give the right answer in place of a wrong one.
+
+    `consent`: the person ticked the box beside the current wording.
+    """
     correction = Correction(replacement=replacement, reason=reason, note=note)
     return _submit(correction, interaction_id, feedback_id, consent=consent, by=by)
 
@@ -74,7 +80,7 @@ def submit_comment(
     feedback_id: uuid.UUID | None = None,
     by: Actor,
 ) -> Comment:
-    """Untyped feedback: a rating, perhaps words. Never trained on; a reviewer gives it a kind."""
+    """Give untyped feedback: a rating, perhaps a text. Never trained on; a reviewer gives it a kind."""
     return _submit(Comment(rating=rating, text=text, note=note), interaction_id, feedback_id, by=by)
 
 
@@ -82,12 +88,11 @@ def submit_comment(
 def _submit(
     feedback: F, interaction_id: uuid.UUID, feedback_id: uuid.UUID | None, *, consent: bool = False, by: Actor
 ) -> F:
-    """Store feedback where its interaction's lane says. The caller gets the same object back in both lanes."""
+    """Store feedback in the database of its interaction's lane. The caller gets the same object back in both lanes."""
     interaction = Interaction.objects.select_related("subject").filter(pk=interaction_id).first()
     if interaction is None:
-        raise Refused.because(
-            "interaction", f"There is no interaction {interaction_id}.", "Send the id that its recording answered."
-        )
+        message = f"There is no interaction {interaction_id}."
+        raise Refused.because("interaction", message, "Send the id that its recording answered.")
     feedback.pk, feedback.interaction = feedback_id or feedback.pk, interaction
     if feedback_id and (receipt := Receipt.objects.filter(pk=feedback_id).first()):
         feedback.created_at = receipt.created_at
@@ -110,21 +115,21 @@ def _post(kind: str, feedback: Feedback, interaction: Interaction, consent: bool
         feedback.pk,
         interaction_id=interaction.pk,
         subject_id=interaction.subject_id,
-        content=words_of(feedback) | ({"consent": consent} if kind == "correction" else {}),
+        content=content_of(feedback) | ({"consent": consent} if kind == "correction" else {}),
     )
 
 
-def words_of(feedback: Feedback) -> dict[str, Any]:
-    """What the person said, by field."""
-    names = [field.name for field in feedback._meta.concrete_fields if field.name not in NOT_WORDS]
+def content_of(feedback: Feedback) -> dict[str, Any]:
+    """What the person wrote or chose, by field."""
+    names = [field.name for field in feedback._meta.concrete_fields if field.name not in NOT_CONTENT]
     return {name: getattr(feedback, name) for name in names}
 
 
 def _record_submission(
-    kind: str, feedback: Feedback, interaction: Interaction, consent: ConsentEntry | None, *, by: Actor
+    kind: str, feedback: Feedback, interaction: Interaction, entry: ConsentEntry | None, *, by: Actor
 ) -> None:
-    """One event. On the exam it has a name of its own: nothing downstream has to do with it."""
-    generated: list[Ref] = [("consent", consent.pk)] if consent else []
+    """Record the event. In the held-out lane its name is another: nothing downstream has to do with it."""
+    generated: list[Ref] = [("consent", entry.pk)] if entry else []
     used: list[Ref] = [("interaction", interaction.pk), ("subject", interaction.subject_id)]
     if interaction.is_held_out:
         generated.append(("receipt", feedback.pk))

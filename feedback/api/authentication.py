@@ -1,4 +1,4 @@
-"""Who posts: an API key as bearer token, and how often it may."""
+"""Authentication by API key (a bearer token, RFC 6750), and the rate limit of a key."""
 
 import time
 from typing import Any
@@ -21,7 +21,7 @@ MINUTE = 60
 
 
 class Application:
-    """What posts with a key: no account, and nothing but the source it speaks for."""
+    """An application that posts with an API key: no account, and no rights but to its source."""
 
     is_authenticated = True
     is_active = True
@@ -52,7 +52,7 @@ class BearerKey(BaseAuthentication):
 
 
 class HoldsKey(BasePermission):
-    """An API key, not a signed-in person: feedback posted here is that of a source."""
+    """Allows API keys, not signed-in people: feedback posted here is that of a source."""
 
     message = "Send an API key: Authorization: Bearer cft_…"
 
@@ -61,7 +61,7 @@ class HoldsKey(BasePermission):
 
 
 class KeyRate(BaseThrottle):
-    """CFT_API_REQUESTS_PER_MINUTE for each key, counted by the clock's minute: one INCR a request.
+    """Limits each key to CFT_API_REQUESTS_PER_MINUTE, counted by the minute of the clock: an INCR a request.
 
     Without Redis nobody is throttled: the limit protects from mistakes, it is no security.
     """
@@ -70,30 +70,30 @@ class KeyRate(BaseThrottle):
         return not isinstance(request.user, Application) or within_rate(request.user.key)
 
     def wait(self) -> float:
-        return rest_of_minute()
+        return seconds_to_next_minute()
 
 
 def within_rate(key: ApiKey) -> bool:
-    """Count one more request with this key: whether it is still within the limit of this minute."""
-    name = f"feedback:rate:{key.pk}:{int(time.time()) // MINUTE}"
+    """Count another request with this key; whether it is still within the limit of this minute."""
+    counter = f"feedback:rate:{key.pk}:{int(time.time()) // MINUTE}"
     try:
-        return counted(name) <= settings.CFT_API_REQUESTS_PER_MINUTE
+        return incremented(counter) <= settings.CFT_API_REQUESTS_PER_MINUTE
     except RedisError as problem:
         log.warning("authentication.rate_unknown", problem=type(problem).__name__)
         return True
 
 
-def rest_of_minute() -> float:
+def seconds_to_next_minute() -> float:
     """Seconds until the counters begin anew."""
     return MINUTE - time.time() % MINUTE
 
 
-def counted(name: str) -> int:
-    """One more under `name`; the first in a minute makes the counter."""
+def incremented(counter: str) -> int:
+    """The counter after adding 1; the first request in a minute creates it."""
     try:
-        return int(cache.incr(name))
+        return int(cache.incr(counter))
     except ValueError:
-        return 1 if cache.add(name, 1, 2 * MINUTE) else int(cache.incr(name))
+        return 1 if cache.add(counter, 1, 2 * MINUTE) else int(cache.incr(counter))
 
 
 class BearerKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""Once is enough: a request repeated under its Idempotency-Key gets its first reply, and writes nothing."""
+"""Idempotency (IETF draft Idempotency-Key header): a repeated request gets its first reply, and writes nothing."""
 
 import random
 import re
@@ -8,24 +8,25 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from django.db import OperationalError, connection, transaction
+from django.db import OperationalError, transaction
 from django.utils import timezone
 from psycopg.errors import LockNotAvailable
 from rest_framework.renderers import JSONRenderer
 
+from cftapp.base.locks import lock_until_commit
 from cftapp.base.problems import Busy
 from cftapp.base.refusal import Refused
-from feedback import lanes
-from feedback.models import ApiKey, IdempotentReply, subject_key
+from feedback.keyed_hashes import commitment, object_id
+from feedback.models import ApiKey, IdempotentReply, pseudonym_key
 
-SHAPE = re.compile(r"[\x21-\x7e]{1,200}")
-KEEP = timedelta(days=7)
-TIDY_ONE_IN = 500
+KEY_FORMAT = re.compile(r"[\x21-\x7e]{1,200}")
+KEPT_FOR = timedelta(days=7)
+REQUESTS_PER_CLEANUP = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Ids:
-    """Ids for what a request creates: the same ones when the request is repeated under its key."""
+    """Ids for what a request creates: the same ids when the request is repeated under its key."""
 
     api_key: ApiKey
     idempotency_key: str
@@ -37,7 +38,7 @@ class Ids:
         """None without a key: the action draws a random id then, and need not ask whether it exists."""
         if not self.idempotency_key:
             return None
-        return lanes.object_id(subject_key(), "request", str(self.api_key.pk), self.idempotency_key, name)
+        return object_id(pseudonym_key(), "request", str(self.api_key.pk), self.idempotency_key, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +55,20 @@ class Reply:
 
 
 def answer_once(api_key: ApiKey, idempotency_key: str, request: bytes, work: Callable[[Ids], Reply]) -> Reply:
-    """Run `work`, under a key in one transaction with its reply; or return what it answered before.
+    """Run `work` once for an idempotency key, in one transaction with its reply; a repetition gets that reply.
 
     Duplicates wait for each other on a lock of the key. A refused request stores nothing, so that it may be corrected
-    or tried again. `request` is method, path and body: another request under the same key is refused.
+    or tried again. `request` is method, path and body: another request under the same key is Refused. Busy (409) where
+    the first request takes longer than the lock timeout.
     """
     if not idempotency_key:
         return work(Ids(api_key, ""))
-    if not SHAPE.fullmatch(idempotency_key):
+    if not KEY_FORMAT.fullmatch(idempotency_key):
         message = "The key must be 1 to 200 printable ASCII characters."
         raise Refused.because("Idempotency-Key", message, "Send a UUID, for example.")
-    fingerprint = lanes.commitment(subject_key(), f"request:{api_key.pk}", request)
+    fingerprint = commitment(pseudonym_key(), f"request:{api_key.pk}", request)
     with transaction.atomic():
-        _wait_for(api_key, idempotency_key)
+        _lock(f"idempotency:{api_key.pk}:{idempotency_key}")
         if first := IdempotentReply.objects.filter(api_key=api_key, key=idempotency_key).first():
             return _repeat(first, fingerprint)
         reply = work(Ids(api_key, idempotency_key))
@@ -77,16 +79,14 @@ def answer_once(api_key: ApiKey, idempotency_key: str, request: bytes, work: Cal
             status=reply.status,
             body=reply.body,
         )
-    if random.randrange(TIDY_ONE_IN) == 0:
-        forget_old_replies()
+    if random.randrange(REQUESTS_PER_CLEANUP) == 0:
+        delete_old_replies()
     return reply
 
 
-def _wait_for(api_key: ApiKey, idempotency_key: str) -> None:
-    name = f"idempotency:{api_key.pk}:{idempotency_key}"
+def _lock(name: str) -> None:
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+        lock_until_commit(name)
     except OperationalError as problem:
         if isinstance(problem.__cause__, LockNotAvailable):
             raise Busy from problem
@@ -100,9 +100,9 @@ def _repeat(first: IdempotentReply, fingerprint: str) -> Reply:
     return Reply(first.status, first.body, repeated=True)
 
 
-def forget_old_replies() -> int:
-    """Drop some of the replies that nobody will ask for again; returns how many."""
+def delete_old_replies() -> int:
+    """Delete replies that are older than a week, at most 1,000 at a time; returns how many."""
     oldest = IdempotentReply.objects.order_by("id").values_list("pk", "created_at")[:1_000]
-    limit = timezone.now() - KEEP
-    old = [key for key, created_at in oldest if created_at < limit]
-    return IdempotentReply.objects.filter(pk__in=old).delete()[0]
+    limit = timezone.now() - KEPT_FOR
+    expired = [pk for pk, created_at in oldest if created_at < limit]
+    return IdempotentReply.objects.filter(pk__in=expired).delete()[0]

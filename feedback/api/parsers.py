@@ -1,4 +1,4 @@
-"""Reading request bodies: JSON, or JSON lines for a batch. Whatever cannot be read is a 400 that says where."""
+"""Parsers of request bodies: JSON (RFC 8259), or JSON lines for a batch. A body that cannot be read is a 400."""
 
 import json
 from typing import IO, Any
@@ -25,14 +25,14 @@ def read_text(stream: IO[bytes]) -> str:
         raise ParseError(f"The body is not UTF-8: byte {problem.start}.") from problem
 
 
-class Json(BaseParser):
+class JsonParser(BaseParser):
     media_type = "application/json"
 
     def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None) -> Any:
         return read_json(read_text(stream))
 
 
-class JsonLines(BaseParser):
+class JsonLinesParser(BaseParser):
     """One JSON value a line; empty lines are skipped."""
 
     media_type = "application/x-ndjson"

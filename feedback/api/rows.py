@@ -1,4 +1,4 @@
-"""Rows of a batch or an import file: validated one by one, so that a bad row costs only itself."""
+"""Rows of a batch or an import file: validated each by itself, so that a bad row costs only itself."""
 
 import uuid
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from feedback.actions import BatchRow, RowResult, record_batch
 from feedback.api.serializers import ROWS
 from feedback.models import Source
 
-ABOUT_ROW = {
+ENVELOPE_FIELDS = {
     "kind", "subject", "external_id", "interaction", "environment", "replay_of", "happened_at", "consent",
 }  # fmt: skip
 Errors = list[dict[str, str]]
@@ -25,7 +25,7 @@ class NewIds(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one row, as the API says it."""
+    """The outcome of a row, as the API states it. `index` counts from 0; `errors` say why it was refused."""
 
     index: int
     kind: str
@@ -40,19 +40,20 @@ class Outcome:
 
 
 def record_rows(source: Source, rows: Sequence[Any], ids: NewIds, *, by: Actor) -> list[Outcome]:
-    """Validate raw rows and record those that are right, in one batch; one outcome a row, in order."""
+    """Validate raw rows and record the valid rows, in one batch; returns an outcome for each row, in order."""
     reader = RowReader()
-    read = [reader.read(row, ids.new(str(index))) for index, row in enumerate(rows)]
-    right = [row for row in read if isinstance(row, BatchRow)]
-    results = iter(record_batch(source, right, by=by))
+    validated = [reader.read(row, ids.new(str(index))) for index, row in enumerate(rows)]
+    results = iter(record_batch(source, [row for row in validated if isinstance(row, BatchRow)], by=by))
     return [
-        outcome_of(index, next(results)) if isinstance(row, BatchRow) else refused(index, rows[index], row)
-        for index, row in enumerate(read)
+        recorded_outcome(index, next(results))
+        if isinstance(row, BatchRow)
+        else refused_outcome(index, rows[index], row)
+        for index, row in enumerate(validated)
     ]
 
 
 class RowReader:
-    """Reads rows with one serializer a kind: building one costs more than a row."""
+    """Validates rows with one serializer a kind: building a serializer costs more than a row."""
 
     def __init__(self) -> None:
         self.serializers = {kind: serializer() for kind, serializer in ROWS.items()}
@@ -60,7 +61,7 @@ class RowReader:
     def read(self, row: Any, object_id: uuid.UUID) -> BatchRow | Errors:
         """A row as the action takes it, or what is wrong with it."""
         if not isinstance(row, dict):
-            return [error("body", "A row is a JSON object.", "Send an object with a kind.")]
+            return [error("body", "This row is not a JSON object.", "Send an object with a kind.")]
         serializer = self.serializers.get(row["kind"]) if isinstance(row.get("kind"), str) else None
         if serializer is None:
             return [error("kind", "This is no kind of row.", f"Send one of {', '.join(ROWS)}.")]
@@ -70,33 +71,34 @@ class RowReader:
             return list(errors_in(problem.detail))
 
 
-def batch_row(found: dict[str, Any], object_id: uuid.UUID) -> BatchRow:
-    words = {name: value for name, value in found.items() if name not in ABOUT_ROW}
+def batch_row(fields: dict[str, Any], object_id: uuid.UUID) -> BatchRow:
     return BatchRow(
-        kind=found["kind"],
+        kind=fields["kind"],
         object_id=object_id,
-        words=words,
-        external_id=found.get("external_id", ""),
-        interaction_id=found.get("interaction"),
-        subject_key=found.get("subject", ""),
-        environment=found.get("environment", ""),
-        replay_of=found.get("replay_of"),
-        happened_at=found.get("happened_at"),
-        consent=found.get("consent", False),
+        content={name: value for name, value in fields.items() if name not in ENVELOPE_FIELDS},
+        external_id=fields.get("external_id", ""),
+        interaction_id=fields.get("interaction"),
+        subject_key=fields.get("subject", ""),
+        environment=fields.get("environment", ""),
+        replay_of=fields.get("replay_of"),
+        happened_at=fields.get("happened_at"),
+        consent=fields.get("consent", False),
     )
 
 
-def outcome_of(index: int, result: RowResult) -> Outcome:
+def recorded_outcome(index: int, result: RowResult) -> Outcome:
+    """The outcome of a valid row, which the action may have refused all the same."""
     if result.blocker:
         return Outcome(index, result.kind, "refused", None, [asdict(result.blocker)])
     status = "already_recorded" if result.already_recorded else "recorded"
     return Outcome(index, result.kind, status, result.id, [])
 
 
-def refused(index: int, row: Any, errors: Errors) -> Outcome:
+def refused_outcome(index: int, row: Any, errors: Errors) -> Outcome:
+    """The outcome of a row that is not valid."""
     kind = row.get("kind") if isinstance(row, dict) else ""
-    known = kind if isinstance(kind, str) and kind in ROWS else ""
-    return Outcome(index, known, "refused", None, errors)
+    known_kind = kind if isinstance(kind, str) and kind in ROWS else ""
+    return Outcome(index, known_kind, "refused", None, errors)
 
 
 def error(field: str, message: str, remedy: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The API's requests and replies. Replies repeat no words: they look the same in both lanes, and may be stored."""
+"""The API's requests and replies. Replies repeat no text: they look the same in both lanes, and may be stored."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ from rest_framework import serializers
 
 from feedback.models import ConsentEntry, Correction, Environment, Interaction, TasteNote
 
-LONG, MEDIUM = 64_000, 16_000
+LONG, MEDIUM = 64_000, 16_000  # characters
 IDENTIFIER = r"^[A-Za-z0-9._:/-]{1,40}$"
 
 
 class Text(serializers.CharField):
-    """Words as they came: nothing is trimmed; blank means nothing but white space."""
+    """A text, stored as it was sent: nothing is trimmed; blank means nothing but white space."""
 
     default_error_messages = {"blank": "There is nothing but white space."}
 
@@ -25,8 +25,8 @@ class Text(serializers.CharField):
         return value
 
 
-class Strict(serializers.Serializer):
-    """A misspelt optional field must not be lost silently."""
+class StrictSerializer(serializers.Serializer):
+    """Refuses unknown fields: a misspelt optional field must not be lost silently."""
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, dict) and (unknown := data.keys() - self.fields.keys()):
@@ -37,7 +37,7 @@ class Strict(serializers.Serializer):
 
 
 # --- requests ---
-class InteractionPost(Strict):
+class InteractionPost(StrictSerializer):
     subject = serializers.CharField(
         max_length=200,
         required=False,
@@ -61,7 +61,7 @@ class InteractionPost(Strict):
         return attrs
 
 
-class FeedbackPost(Strict):
+class FeedbackPost(StrictSerializer):
     interaction = serializers.UUIDField(required=False, help_text="The id that its recording answered.")
     external_id = serializers.CharField(
         max_length=200, required=False, help_text="Or the external id it was recorded under."
@@ -103,7 +103,7 @@ class CommentPost(FeedbackPost):
         return super().validate(attrs)
 
 
-POSTS: dict[str, type[Strict]] = {
+POSTS: dict[str, type[StrictSerializer]] = {
     "interaction": InteractionPost,
     "bug_report": BugReportPost,
     "taste_note": TasteNotePost,
@@ -112,24 +112,24 @@ POSTS: dict[str, type[Strict]] = {
 }
 
 
-def row_serializer(kind: str) -> type[Strict]:
+def row_serializer(kind: str) -> type[StrictSerializer]:
     """The row of a batch: the post of its kind, with the kind named."""
     post = POSTS[kind]
     name = post.__name__.removesuffix("Post") + "Row"
     return type(name, (post,), {"kind": serializers.ChoiceField([kind]), "__doc__": post.__doc__})
 
 
-ROWS: dict[str, type[Strict]] = {kind: row_serializer(kind) for kind in POSTS}
+ROWS: dict[str, type[StrictSerializer]] = {kind: row_serializer(kind) for kind in POSTS}
 
 
-class ConsentPost(Strict):
+class ConsentPost(StrictSerializer):
     subject = serializers.CharField(max_length=200, help_text="The user's or conversation's id, as in interactions.")
     wording_version = serializers.RegexField(IDENTIFIER, help_text="Names the exact words that were agreed to.")
     legal_basis = serializers.ChoiceField(ConsentEntry.LegalBasis.choices, required=False)
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
 
 
-class WithdrawalPost(Strict):
+class WithdrawalPost(StrictSerializer):
     subject = serializers.CharField(max_length=200)
 
 

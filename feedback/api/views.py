@@ -30,7 +30,7 @@ from feedback.actions import (
 from feedback.actions.batches import LIMIT
 from feedback.api.authentication import Application, BearerKey, HoldsKey, KeyRate
 from feedback.api.idempotency import Ids, Reply, answer_once
-from feedback.api.parsers import Json, JsonLines
+from feedback.api.parsers import JsonLinesParser, JsonParser
 from feedback.api.rows import record_rows
 from feedback.api.serializers import (
     ROWS,
@@ -45,7 +45,7 @@ from feedback.api.serializers import (
     InteractionPost,
     InteractionReply,
     ProblemReply,
-    Strict,
+    StrictSerializer,
     TasteNotePost,
     WithdrawalPost,
 )
@@ -61,11 +61,11 @@ REFUSALS = dict.fromkeys((400, 401, 409, 413, 415, 422, 429, 503), ProblemReply)
 READ_REFUSALS = dict.fromkeys((401, 404, 429, 503), ProblemReply)
 
 
-def describe(request: Any, reply: Any, *codes: int, summary: str, **more: Any) -> Any:
-    """The schema of a POST."""
+def post_schema(request: Any, reply: Any, *codes: int, summary: str, **options: Any) -> Any:
+    """The OpenAPI schema of a POST: `codes` (201 unless given) answer with `reply`, refusals with problem details."""
     responses = {**dict.fromkeys(codes or (201,), reply), **_as_problems(REFUSALS)}
     return extend_schema(
-        request=request, responses=responses, parameters=[IDEMPOTENCY], summary=summary, tags=["feedback"], **more
+        request=request, responses=responses, parameters=[IDEMPOTENCY], summary=summary, tags=["feedback"], **options
     )
 
 
@@ -73,7 +73,7 @@ def _as_problems(codes: dict[int, Any]) -> dict[tuple[int, str], Any]:
     return {(code, problems.CONTENT_TYPE): serializer for code, serializer in codes.items()}
 
 
-class AnswerJson(BaseContentNegotiation):
+class JsonNegotiation(BaseContentNegotiation):
     """Replies are JSON, whatever a client says it prefers."""
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
@@ -83,23 +83,23 @@ class AnswerJson(BaseContentNegotiation):
         return renderers[0], renderers[0].media_type
 
 
-class KeyView(APIView):
-    """What all endpoints share: a key, its limits, JSON in and out, problem details."""
+class ApiKeyView(APIView):
+    """An endpoint for applications: an API key, its rate limit, JSON in and out, problem details."""
 
     authentication_classes = (BearerKey,)
     permission_classes = (HoldsKey,)
     throttle_classes = (KeyRate,)
-    parser_classes: Sequence[type[BaseParser]] = (Json,)
+    parser_classes: Sequence[type[BaseParser]] = (JsonParser,)
     renderer_classes = (JSONRenderer,)
-    content_negotiation_class = AnswerJson
+    content_negotiation_class = JsonNegotiation
     request: Request
 
     @property
     def application(self) -> Application:
         return cast(Application, self.request.user)
 
-    def once(self, work: Any) -> HttpResponse:
-        """Answer with what `work(ids)` replies, or with its first reply under the request's Idempotency-Key."""
+    def idempotent(self, work: Any) -> HttpResponse:
+        """Answer with the reply of `work(ids)`, or with its first reply under the request's Idempotency-Key."""
         request = self.request
         content = f"{request.method} {request.path}\n".encode() + request._request.body
         key = request.headers.get("Idempotency-Key", "")
@@ -110,14 +110,14 @@ class KeyView(APIView):
             response["Idempotent-Replayed"] = "true"
         return response
 
-    def checked(self, serializer_class: type[Strict]) -> dict[str, Any]:
+    def validated(self, serializer_class: type[StrictSerializer]) -> dict[str, Any]:
         serializer = serializer_class(data=self.request.data)
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
 
 
-class LatestInteractions(NewestFirst):
-    """An application chooses how many it gets at once; ids of interactions are random, so their time orders them."""
+class InteractionPagination(NewestFirst):
+    """Interactions have random ids: the time of creation orders them."""
 
     ordering = ("-created_at", "-id")
     page_size = 100
@@ -125,7 +125,7 @@ class LatestInteractions(NewestFirst):
     max_page_size = 1_000
 
 
-class Interactions(KeyView):
+class Interactions(ApiKeyView):
     @extend_schema(
         summary="Interactions of this source, newest first",
         description="Their ids and times, without any words.",
@@ -137,12 +137,12 @@ class Interactions(KeyView):
         responses={200: InteractionPage, **_as_problems(READ_REFUSALS)},
     )
     def get(self, request: Request) -> Response:
-        paginator = LatestInteractions()
+        paginator = InteractionPagination()
         query: QuerySet[Interaction] = Interaction.objects.filter(source=self.application.source)
         page = paginator.paginate_queryset(query, request, view=self)
         return paginator.get_paginated_response(InteractionReply(page, many=True).data)
 
-    @describe(
+    @post_schema(
         InteractionPost,
         InteractionReply,
         200,
@@ -151,83 +151,85 @@ class Interactions(KeyView):
         description="First of all: feedback is about a recorded interaction. The reply's id names it from then on.",
     )
     def post(self, request: Request) -> HttpResponse:
-        return self.once(self.record)
+        return self.idempotent(self.record)
 
     def record(self, ids: Ids) -> Reply:
-        found = self.checked(InteractionPost)
+        fields = self.validated(InteractionPost)
         interaction = record_interaction(
             self.application.source,
-            found.pop("subject", ""),
-            **found,
-            interaction_id=None if "external_id" in found else ids.repeatable(),
+            fields.pop("subject", ""),
+            **fields,
+            interaction_id=None if "external_id" in fields else ids.repeatable(),
             by=str(self.application),
         )
         return Reply.of(200 if interaction.already_recorded else 201, InteractionReply(interaction).data)
 
 
-class FeedbackView(KeyView):
-    """One door. Subclasses say which."""
+class FeedbackView(ApiKeyView):
+    """Posts feedback of a kind. Subclasses say which."""
 
-    post_class: ClassVar[type[Strict]]
+    post_class: ClassVar[type[StrictSerializer]]
     submission: ClassVar[Any]
     kind: ClassVar[str]
 
     def submit(self, ids: Ids) -> Reply:
-        found = self.checked(self.post_class)
-        interaction_id = self.interaction_id(found.pop("interaction", None), found.pop("external_id", ""))
-        given = type(self).submission(interaction_id, **found, feedback_id=ids.repeatable(), by=str(self.application))
+        fields = self.validated(self.post_class)
+        interaction_id = self.interaction_id(fields.pop("interaction", None), fields.pop("external_id", ""))
+        feedback = type(self).submission(
+            interaction_id, **fields, feedback_id=ids.repeatable(), by=str(self.application)
+        )
         reply = {
-            "id": given.pk,
+            "id": feedback.pk,
             "kind": self.kind,
             "interaction_id": interaction_id,
-            "created_at": given.created_at,
+            "created_at": feedback.created_at,
         }
         return Reply.of(201, FeedbackReply(reply).data)
 
     def interaction_id(self, key: uuid.UUID | None, external_id: str) -> uuid.UUID:
-        """The interaction that is meant, if it is one of this source."""
-        mine = Interaction.objects.filter(source=self.application.source)
-        query = mine.filter(pk=key) if key else mine.filter(external_id=external_id)
-        found = query.values_list("pk", flat=True).first()
-        if found is None:
+        """The id of an interaction of this source, by its id or external id. Refused if there is none."""
+        interactions = Interaction.objects.filter(source=self.application.source)
+        query = interactions.filter(pk=key) if key else interactions.filter(external_id=external_id)
+        interaction_id = query.values_list("pk", flat=True).first()
+        if interaction_id is None:
             raise Refused.because(
                 "interaction" if key else "external_id",
                 "This source has no such interaction.",
                 "Record the interaction first; send the id that was answered.",
             )
-        return found
+        return interaction_id
 
 
 class BugReports(FeedbackView):
     post_class, submission, kind = BugReportPost, staticmethod(submit_bug_report), "bug_report"
 
-    @describe(
+    @post_schema(
         BugReportPost,
         FeedbackReply,
         summary="It broke",
         description="Goes to the bug tracker. Never used for training.",
     )
     def post(self, request: Request) -> HttpResponse:
-        return self.once(self.submit)
+        return self.idempotent(self.submit)
 
 
 class TasteNotes(FeedbackView):
     post_class, submission, kind = TasteNotePost, staticmethod(submit_taste_note), "taste_note"
 
-    @describe(
+    @post_schema(
         TasteNotePost,
         FeedbackReply,
         summary="I would word it differently",
         description="Goes to the style notes. Never counted as an error.",
     )
     def post(self, request: Request) -> HttpResponse:
-        return self.once(self.submit)
+        return self.idempotent(self.submit)
 
 
 class Corrections(FeedbackView):
     post_class, submission, kind = CorrectionPost, staticmethod(submit_correction), "correction"
 
-    @describe(
+    @post_schema(
         CorrectionPost,
         FeedbackReply,
         summary="It is wrong, and this is right",
@@ -235,58 +237,58 @@ class Corrections(FeedbackView):
         "accepted it.",
     )
     def post(self, request: Request) -> HttpResponse:
-        return self.once(self.submit)
+        return self.idempotent(self.submit)
 
 
 class Comments(FeedbackView):
     post_class, submission, kind = CommentPost, staticmethod(submit_comment), "comment"
 
-    @describe(
+    @post_schema(
         CommentPost,
         FeedbackReply,
         summary="A rating or words of no kind yet",
         description="A reviewer gives it its kind. Never used for training.",
     )
     def post(self, request: Request) -> HttpResponse:
-        return self.once(self.submit)
+        return self.idempotent(self.submit)
 
 
-class Consents(KeyView):
-    @describe(
+class Consents(ApiKeyView):
+    @post_schema(
         ConsentPost,
         ConsentReply,
         summary="A subject allows training",
         description="Adds a line to the ledger; it covers all corrections of this subject until it is withdrawn.",
     )
     def post(self, request: Request) -> HttpResponse:
-        return self.once(self.grant)
+        return self.idempotent(self.grant)
 
     def grant(self, ids: Ids) -> Reply:
-        found = self.checked(ConsentPost)
-        subject = Subject.objects.get_or_open(self.application.source, found.pop("subject"))
-        entry = grant_consent(subject, **found, by=str(self.application))
+        fields = self.validated(ConsentPost)
+        subject = Subject.objects.get_or_open(self.application.source, fields.pop("subject"))
+        entry = grant_consent(subject, **fields, by=str(self.application))
         return Reply.of(201, ConsentReply(entry).data)
 
 
-class Withdrawals(KeyView):
-    @describe(
+class Withdrawals(ApiKeyView):
+    @post_schema(
         WithdrawalPost,
         ConsentReply,
         summary="A subject allows training no longer",
         description="Its pairs leave every future dataset; what learnt from them is marked.",
     )
     def post(self, request: Request) -> HttpResponse:
-        return self.once(self.withdraw)
+        return self.idempotent(self.withdraw)
 
     def withdraw(self, ids: Ids) -> Reply:
-        name = self.checked(WithdrawalPost)["subject"]
-        subject = Subject.objects.get_or_open(self.application.source, name)
+        external_id = self.validated(WithdrawalPost)["subject"]
+        subject = Subject.objects.get_or_open(self.application.source, external_id)
         entry = withdraw_consent(subject, by=str(self.application))
         return Reply.of(201, ConsentReply(entry).data)
 
 
-class SubjectConsent(KeyView):
-    """The consent of a subject, by the subject's id as it was answered."""
+class SubjectConsent(ApiKeyView):
+    """The consent of a subject, by the id that the API answered."""
 
     @extend_schema(
         summary="Withdraw by the subject's id",
@@ -297,26 +299,25 @@ class SubjectConsent(KeyView):
         responses={200: ConsentReply, **_as_problems(READ_REFUSALS)},
     )
     def delete(self, request: Request, subject: str) -> Response:
-        found = self.subject_named(subject)
-        if found is None:
-            raise NotFound("This source has no such subject. Send the subject's id that was answered.")
-        return Response(ConsentReply(withdraw_consent(found, by=str(self.application))).data)
+        entry = withdraw_consent(self.subject(subject), by=str(self.application))
+        return Response(ConsentReply(entry).data)
 
-    def subject_named(self, name: str) -> Subject | None:
+    def subject(self, subject_id: str) -> Subject:
+        """The subject of this source with this id. NotFound (404) if there is none, or this is no UUID."""
+        subjects = Subject.objects.filter(source=self.application.source)
         try:
-            key = uuid.UUID(name)
-        except ValueError:
-            return None
-        return Subject.objects.filter(pk=key, source=self.application.source).first()
+            return subjects.get(pk=uuid.UUID(subject_id))
+        except (ValueError, Subject.DoesNotExist):
+            raise NotFound("This source has no such subject. Send the subject's id that was answered.") from None
 
 
-class Batch(KeyView):
-    parser_classes = (Json, JsonLines)
+class Batch(ApiKeyView):
+    parser_classes = (JsonParser, JsonLinesParser)
     rows: ClassVar = PolymorphicProxySerializer(
         component_name="BatchRow", serializers=cast(Any, ROWS), resource_type_field_name="kind", many=True
     )
 
-    @describe(
+    @post_schema(
         rows,
         BatchReply,
         200,
@@ -325,13 +326,14 @@ class Batch(KeyView):
         "name an interaction recorded earlier in the same batch by its external_id.",
     )
     def post(self, request: Request) -> HttpResponse:
-        return self.once(self.record)
+        return self.idempotent(self.record)
 
     def record(self, ids: Ids) -> Reply:
         rows = self.request.data
         if not isinstance(rows, list) or not 1 <= len(rows) <= LIMIT:
-            found = f"{len(rows):,} rows" if isinstance(rows, list) else "no list"
-            raise Refused.because("body", f"A batch is a list of 1 to {LIMIT:,} rows; this is {found}.", "Split it.")
+            sent = f"{len(rows):,} rows" if isinstance(rows, list) else "no list"
+            message = f"A batch is a list of 1 to {LIMIT:,} rows; this is {sent}."
+            raise Refused.because("body", message, "Send a list, in several batches if it is longer.")
         outcomes = record_rows(self.application.source, rows, ids, by=str(self.application))
         counts = {
             status: sum(outcome.status == status for outcome in outcomes)

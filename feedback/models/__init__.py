@@ -6,7 +6,7 @@ from feedback.models.interactions import Interaction
 from feedback.models.kinds import BugReport, Comment, Correction, Feedback, TasteNote
 from feedback.models.receipts import IdempotentReply, Receipt
 from feedback.models.sources import ApiKey, Environment, Source
-from feedback.models.subjects import Lane, Subject, subject_key
+from feedback.models.subjects import Lane, Subject, pseudonym_key
 
 __all__ = [
     "ApiKey",
@@ -26,5 +26,5 @@ __all__ = [
     "Subject",
     "TasteNote",
     "consent_in_force",
-    "subject_key",
+    "pseudonym_key",
 ]

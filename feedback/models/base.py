@@ -21,5 +21,5 @@ class CountedQuerySet(models.QuerySet[M]):
     """Counting that stays cheap on a table of millions."""
 
     def capped_count(self, cap: int = CAP) -> int:
-        """Number of rows, at most `cap` + 1: "more than `cap`" is all that a page needs to know."""
+        """The number of rows, at most `cap` + 1: "more than `cap`" is all that a page needs to know."""
         return self.order_by()[: cap + 1].count()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Self
 
 from django.db import models
@@ -12,15 +13,20 @@ from feedback.models.subjects import Subject
 
 class ConsentEntryQuerySet(models.QuerySet["ConsentEntry"]):
     def newest(self) -> Self:
-        """The line that holds, one a subject and purpose."""
+        """The newest entry of each subject and purpose: what holds."""
         later = self.model._default_manager.filter(
             subject=OuterRef("subject"), purpose=OuterRef("purpose"), pk__gt=OuterRef("pk")
         )
         return self.filter(~Exists(later))
 
+    def newest_of(self, subject_id: uuid.UUID | str) -> ConsentEntry | None:
+        """The entry that holds for the training of a subject; None if it never decided."""
+        decisions = self.filter(subject_id=subject_id, purpose=ConsentEntry.Purpose.TRAINING)
+        return decisions.order_by("-id").first()
+
 
 class ConsentEntry(models.Model):
-    """One line of the consent ledger: append-only; the newest line of a subject and purpose is what holds."""
+    """An entry of the consent ledger: append-only; the newest entry of a subject and purpose is what holds."""
 
     class Purpose(models.TextChoices):
         TRAINING = "training", "Training"

@@ -1,4 +1,4 @@
-"""Receipts of feedback in both lanes, and kept replies of the API."""
+"""Receipts of feedback in both lanes, and the stored replies of idempotent API requests."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ from feedback.models.subjects import Subject
 
 class ReceiptQuerySet(CountedQuerySet["Receipt"]):
     def visible_to(self, subject: Subject) -> Self:
-        """What this person gave, in whichever lane."""
+        """Receipts of what this subject gave, in both lanes."""
         return self.filter(interaction__subject=subject)
 
     def older_than(self, before: str) -> Self:
-        """Newest first, from the one after the row with the id `before`; from the newest when there is none."""
-        ordered = self.order_by("-created_at", "-id")
+        """Newest first, from the row after the one with the id `before`; from the newest when there is none."""
+        newest_first = self.order_by("-created_at", "-id")
         try:
             last = self.model._default_manager.filter(pk=uuid.UUID(before)).only("created_at").first()
         except ValueError:
-            return ordered
+            return newest_first
         if last is None:
-            return ordered
-        at = last.created_at
-        return ordered.filter(created_at__lte=at).exclude(created_at=at, id__gte=last.pk)
+            return newest_first
+        created_at = last.created_at
+        return newest_first.filter(created_at__lte=created_at).exclude(created_at=created_at, id__gte=last.pk)
 
     def capped_counts(self, cap: int = CAP) -> dict[str, int]:
         """Receipts of each kind, each at most `cap` + 1, in one query.
 
         A select of its own for every kind: the planner knows then how rare each is, and takes the index for the rare.
         """
-        one = "SELECT %s, count(*) FROM (SELECT FROM feedback_receipt WHERE kind = %s LIMIT %s) AS found"
+        select = "SELECT %s, count(*) FROM (SELECT FROM feedback_receipt WHERE kind = %s LIMIT %s) AS capped"
         kinds = self.model.Kind.values
         parameters = [value for kind in kinds for value in (kind, kind, cap + 1)]
         with connection.cursor() as cursor:
-            cursor.execute(" UNION ALL ".join([one] * len(kinds)), parameters)
+            cursor.execute(" UNION ALL ".join([select] * len(kinds)), parameters)
             return dict(cursor.fetchall())
 
 
 class Receipt(models.Model):
-    """That feedback of some kind was given, in both lanes alike: what pages list. Holds none of its words.
+    """The record that feedback of a kind was given, in both lanes alike: what pages list. Holds none of its words.
 
     The kind here is for listing only; what may be learned hangs on the tables above.
     """

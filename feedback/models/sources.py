@@ -1,4 +1,4 @@
-"""Places feedback comes from, and the keys that they send it with."""
+"""Sources of feedback (an application, an import) and the API keys that they post with."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from feedback import lanes
+from feedback.api_tokens import token_hash
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
@@ -16,8 +16,8 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         return self.filter(revoked_at__isnull=True, source__disabled_at__isnull=True)
 
     def matching(self, token: str) -> ApiKey | None:
-        """The usable key that `token` opens, with its source."""
-        return self.usable().filter(token_hash=lanes.token_hash(token)).select_related("source").first()
+        """The usable key with this token, and its source; None if there is none."""
+        return self.usable().filter(token_hash=token_hash(token)).select_related("source").first()
 
 
 class Environment(models.TextChoices):

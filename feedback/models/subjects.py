@@ -1,4 +1,4 @@
-"""Subjects: whose words these are, pseudonymised, and the lane that is fixed for them once."""
+"""Subjects (the users or conversations that are recorded), pseudonymised, and the lane that is fixed for each once."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 
-from feedback import lanes
+from feedback.keyed_hashes import subject_hash
+from feedback.lanes import lane_of
 from feedback.models.base import consent_in_force
 from feedback.models.sources import Source
 
 
-def subject_key() -> bytes:
-    """The secret under which subjects are pseudonymised, or a sentence that says where it comes from."""
+def pseudonym_key() -> bytes:
+    """The secret under which subjects are pseudonymised; ImproperlyConfigured where the process has none."""
     if not settings.CFT_SUBJECT_KEY:
         raise ImproperlyConfigured(
             "CFT_SUBJECT_KEY is not set in this process: subjects and their lanes are keyed with it."
@@ -24,17 +25,17 @@ def subject_key() -> bytes:
 
 
 class SubjectQuerySet(models.QuerySet["Subject"]):
-    def known_as(self, source: Source, key: str) -> Self:
-        """The one subject that a source calls `key`, if it was ever seen."""
-        return self.filter(source=source, key_hash=lanes.subject_hash(subject_key(), source.name, key))
+    def known_as(self, source: Source, external_id: str) -> Self:
+        """The subject that a source calls `external_id`: one row, or none if it was never seen."""
+        return self.filter(source=source, key_hash=subject_hash(pseudonym_key(), source.name, external_id))
 
-    def get_or_open(self, source: Source, key: str) -> Subject:
-        """The subject that a source calls `key`; opened, and its lane fixed for good, when first seen."""
-        secret = subject_key()
+    def get_or_open(self, source: Source, external_id: str) -> Subject:
+        """The subject that a source calls `external_id`; created, and its lane fixed for good, when first seen."""
+        key = pseudonym_key()
         subject, _ = self.get_or_create(
             source=source,
-            key_hash=lanes.subject_hash(secret, source.name, key),
-            defaults={"lane": lanes.lane_of(secret, source.name, key, source.held_out_percent)},
+            key_hash=subject_hash(key, source.name, external_id),
+            defaults={"lane": lane_of(key, source.name, external_id, source.held_out_percent)},
         )
         return subject
 
@@ -55,7 +56,7 @@ class Lane(models.TextChoices):
 
 
 class Subject(models.Model):
-    """Whose words these are (a user or a conversation), pseudonymised. The lane is fixed here, once, for good."""
+    """A user or a conversation, pseudonymised: whose words these are. The lane is fixed here, once, for good."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="subjects")

@@ -1,4 +1,4 @@
-"""Pages of whoever was answered: give feedback, see what one gave, withdraw consent. No account is needed.
+"""Pages for visitors: give feedback on an answer, see what one gave, withdraw consent. No account is needed.
 
 Nothing here depends on the lane: the texts shown are those the visitor's own browser was sent a while ago, and what
 was given is listed by receipts.
@@ -26,12 +26,18 @@ from feedback.actions import (
     submit_taste_note,
     withdraw_consent,
 )
-from feedback.forms import DOORS, DoorForm, doors
 from feedback.mailbox import MailboxClosed
 from feedback.models import Feedback, Interaction, Receipt, Subject
-from feedback.visitors.sessions import Exchange, recall, remember_words, remembered, subject_of
+from feedback.visitors.forms import FORMS, FeedbackForm, form_panels
+from feedback.visitors.sessions import (
+    Exchange,
+    cache_feedback_text,
+    cached_exchange,
+    cached_texts,
+    visitor_subject,
+)
 
-SHOWN = 100
+MAX_ROWS = 100
 SUBMIT: dict[str, Callable[..., Feedback]] = {
     "bug_report": submit_bug_report,
     "taste_note": submit_taste_note,
@@ -40,114 +46,119 @@ SUBMIT: dict[str, Callable[..., Feedback]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """One line of what a visitor gave."""
+class SentFeedback:
+    """A row of the list of what a visitor gave, with the texts that are still kept."""
 
     receipt: Receipt
-    said: Exchange | None
-    words: str
+    exchange: Exchange | None
+    text: str
 
 
+# --- give feedback ---
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def give(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
-    """The three doors, for the visitor who was answered, or a reviewer."""
-    interaction, is_owner = reachable(request, pk)
-    said = remembered(pk) if is_owner else written(interaction)
+    """The forms of the three kinds, for the visitor who was answered, or a reviewer."""
+    interaction, is_owner = accessible_interaction(request, pk)
+    exchange = cached_exchange(pk) if is_owner else stored_exchange(interaction)
     if request.method == "POST":
-        return submit(request, interaction, is_owner, said)
-    return capture_page(request, interaction, is_owner, said, None)
+        return submit(request, interaction, is_owner, exchange)
+    return feedback_page(request, interaction, is_owner, exchange, None)
 
 
-def reachable(request: HttpRequest, pk: uuid.UUID) -> tuple[Interaction, bool]:
-    """The interaction, and whether it is the visitor's own; for anyone else there is none."""
+def accessible_interaction(request: HttpRequest, pk: uuid.UUID) -> tuple[Interaction, bool]:
+    """The interaction, and whether it is the visitor's own. Http404 for anyone else but reviewers."""
     interaction = Interaction.objects.filter(pk=pk).select_related("subject").first()
     if interaction is None:
         raise Http404
-    subject = subject_of(request)
+    subject = visitor_subject(request)
     is_owner = subject is not None and subject.pk == interaction.subject_id
     if not is_owner and not has_role(request.user, "reviewer", "lead"):
         raise Http404
     return interaction, is_owner
 
 
-def written(interaction: Interaction) -> Exchange | None:
-    """What the default database holds: the words of the training lane."""
+def stored_exchange(interaction: Interaction) -> Exchange | None:
+    """The exchange as the default database holds it: None in the held-out lane."""
     return None if interaction.is_held_out else Exchange(interaction.prompt, interaction.answer)
 
 
-def submit(request: HttpRequest, interaction: Interaction, is_owner: bool, said: Exchange | None) -> HttpResponse:
-    form_class = DOORS.get(request.POST.get("door", ""))
+def submit(request: HttpRequest, interaction: Interaction, is_owner: bool, exchange: Exchange | None) -> HttpResponse:
+    form_class = FORMS.get(request.POST.get("door", ""))
     if form_class is None:
         messages.error(request, "Choose one of the three doors.")
         return redirect("feedback:give", pk=interaction.pk)
-    form = form_class(request.POST, said=said.answer if said else "", may_consent=is_owner)
-    given = send(form, interaction, VISITOR if is_owner else account(request)) if form.is_valid() else None
-    if given:
-        if is_owner:
-            remember_words(given.pk, form.cleaned_data[form.words])
-        messages.success(request, "Thank you. Your feedback was sent.")
-        return redirect("feedback:mine" if is_owner else "feedback:list")
-    return capture_page(request, interaction, is_owner, said, form)
+    form = form_class(request.POST, answer=exchange.answer if exchange else "", may_consent=is_owner)
+    feedback = send(form, interaction, VISITOR if is_owner else account(request)) if form.is_valid() else None
+    if feedback is None:
+        return feedback_page(request, interaction, is_owner, exchange, form)
+    if is_owner:
+        cache_feedback_text(feedback.pk, form.cleaned_data[form.text_field])
+    messages.success(request, "Thank you. Your feedback was sent.")
+    return redirect("feedback:mine" if is_owner else "feedback:list")
 
 
-def send(form: DoorForm, interaction: Interaction, by: Actor) -> Feedback | None:
-    """Hand the form to its action; what speaks against it is added to the form."""
+def send(form: FeedbackForm, interaction: Interaction, by: Actor) -> Feedback | None:
+    """Submit a valid form; None, with the reasons added to the form, if it was refused."""
     try:
-        return SUBMIT[form.door](interaction.pk, **form.cleaned_data, by=by)
+        return SUBMIT[form.kind](interaction.pk, **form.cleaned_data, by=by)
     except Refused as refused:
-        for blocker in refused.blockers:
-            form.add_error(None, str(blocker))
+        refused.mark(form)
     except MailboxClosed:
         form.add_error(None, "This could not be stored just now. Please send it again in a moment.")
     return None
 
 
-def capture_page(
+def feedback_page(
     request: HttpRequest,
     interaction: Interaction,
     is_owner: bool,
-    said: Exchange | None,
-    bound: DoorForm | None,
+    exchange: Exchange | None,
+    bound: FeedbackForm | None,
 ) -> HttpResponse:
     context = {
         "interaction": interaction,
         "is_owner": is_owner,
-        "said": said,
-        "doors": doors(said.answer if said else "", may_consent=is_owner, bound=bound),
+        "exchange": exchange,
+        "panels": form_panels(exchange.answer if exchange else "", may_consent=is_owner, bound=bound),
     }
-    return render(request, "feedback/visitors/give.html", context, status=422 if bound else 200)
+    return render(request, "feedback/visitors/give_feedback.html", context, status=422 if bound else 200)
 
 
+# --- what the visitor gave ---
 @never_cache
 @require_safe
 def mine(request: HttpRequest) -> HttpResponse:
     """What this visitor gave, and whether models may be trained on it."""
-    subject = subject_of(request)
+    subject = visitor_subject(request)
     context: dict[str, Any] = {"wording": consent_text.CURRENT, "subject": subject, "sent": [], "entry": None}
     if subject:
-        given = Receipt.objects.visible_to(subject).select_related("interaction")
-        given = given.defer("interaction__prompt", "interaction__answer")
-        context["sent"] = sent(given.order_by("-created_at", "-id")[:SHOWN])
+        receipts = Receipt.objects.visible_to(subject).select_related("interaction")
+        receipts = receipts.defer("interaction__prompt", "interaction__answer")
+        context["sent"] = sent_feedback(receipts.order_by("-created_at", "-id")[:MAX_ROWS])
         context["entry"] = subject.consent_entries.order_by("-id").first()
         context["consents"] = Subject.objects.filter(pk=subject.pk).consented().exists()
-    return render(request, "feedback/visitors/mine.html", context)
+    return render(request, "feedback/visitors/my_feedback.html", context)
 
 
-def sent(receipts: Iterable[Receipt]) -> list[Sent]:
-    """What was given, with the words that are still remembered: they come from the cache in both lanes alike."""
-    given = list(receipts)
-    memory = recall([receipt.pk for receipt in given], {receipt.interaction_id for receipt in given})
+def sent_feedback(query: Iterable[Receipt]) -> list[SentFeedback]:
+    """What was given, with the texts that are still kept: they come from the cache in both lanes alike."""
+    receipts = list(query)
+    cached = cached_texts([receipt.pk for receipt in receipts], {receipt.interaction_id for receipt in receipts})
     return [
-        Sent(receipt, memory.exchanges.get(receipt.interaction_id), memory.words.get(receipt.pk, ""))
-        for receipt in given
+        SentFeedback(
+            receipt,
+            cached.exchanges.get(receipt.interaction_id),
+            cached.feedback_texts.get(receipt.pk, ""),
+        )
+        for receipt in receipts
     ]
 
 
 @require_POST
 def decide(request: HttpRequest) -> HttpResponse:
-    """One click: withdraw, or allow again."""
-    subject = subject_of(request)
+    """Withdraw consent, or grant it again, in one click."""
+    subject = visitor_subject(request)
     if subject is None:
         messages.error(request, "There is nothing of yours here to decide about.")
     elif request.POST.get("decision") == "grant":

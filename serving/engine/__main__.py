@@ -23,7 +23,7 @@ def arguments() -> argparse.Namespace:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """The socket to serve on, taken before the model is loaded so that a port in use is known at once."""
+    """The socket to serve on, bound before the model is loaded so that a port in use is known at once. EngineError."""
     listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -50,7 +50,7 @@ def serve(options: argparse.Namespace) -> None:
         tokenizer=load_tokenizer(base),
         base_name=options.name or options.base.rstrip("/").rsplit("/", 1)[-1],
         folder=options.adapters_dir,
-        most=options.max_adapters,
+        max_adapters=options.max_adapters,
     )
     app = ModelServer(pool, base_sha256(base), options.parallel).app()
     config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=5)

@@ -1,4 +1,7 @@
-"""The model server: OpenAI's chat completions, and vLLM's two endpoints that load and unload LoRA adapters."""
+"""The model server: OpenAI's chat completions, and vLLM's two endpoints that load and unload LoRA adapters.
+
+Sources: https://platform.openai.com/docs/api-reference/chat and https://docs.vllm.ai/en/latest/features/lora.html
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -13,20 +16,30 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from serving.engine.generation import Generation, begin
+from serving.engine.generation import Generation, start_generation
 from serving.engine.pool import Adapter, AdapterPool, PoolError
-from serving.engine.protocol import DONE, ApiError, ChatRequest, Reply, event, parse_chat, parse_object, text, usage
+from serving.engine.protocol import (
+    DONE,
+    ApiError,
+    ChatRequest,
+    Reply,
+    parse_chat,
+    parse_object,
+    server_sent_event,
+    text,
+    usage,
+)
 
-MOST_BODY = 1_000_000
-KINDS: tuple[type[Exception], ...] = (ApiError, PoolError, HTTPException, Exception)
+MAX_BODY_BYTES = 1_000_000
+HANDLED_ERRORS: tuple[type[Exception], ...] = (ApiError, PoolError, HTTPException, Exception)
 
 
 class ModelServer:
-    """The endpoints; at most `parallel` answers are made at a time, the others wait their turn."""
+    """The endpoints; at most `parallel` answers are generated at a time, other requests wait."""
 
     def __init__(self, pool: AdapterPool, base_sha256: str, parallel: int = 8):
         self.pool, self.base_sha256 = pool, base_sha256
-        self.turns = anyio.Semaphore(parallel)
+        self.slots = anyio.Semaphore(parallel)
 
     def app(self) -> Starlette:
         routes = [
@@ -36,10 +49,10 @@ class ModelServer:
             Route("/v1/load_lora_adapter", self.load, methods=["POST"]),
             Route("/v1/unload_lora_adapter", self.unload, methods=["POST"]),
         ]
-        return Starlette(routes=routes, exception_handlers=dict.fromkeys(KINDS, on_error))
+        return Starlette(routes=routes, exception_handlers=dict.fromkeys(HANDLED_ERRORS, on_error))
 
     async def health(self, request: Request) -> Response:
-        adapters = sorted(self.pool.known)
+        adapters = sorted(self.pool.adapters)
         return JSONResponse(
             {"status": "ok", "base": self.pool.base_name, "base_sha256": self.base_sha256, "adapters": adapters}
         )
@@ -48,17 +61,17 @@ class ModelServer:
         entry = {"object": "model", "created": 0, "owned_by": "cftapp"}
         base = {"id": self.pool.base_name, **entry, "parent": None, "sha256": self.base_sha256}
         adapters = [
-            {"id": one.name, **entry, "parent": self.pool.base_name, "sha256": one.sha256}
-            for one in sorted(self.pool.known.values(), key=lambda one: one.name)
+            {"id": adapter.name, **entry, "parent": self.pool.base_name, "sha256": adapter.sha256}
+            for adapter in sorted(self.pool.adapters.values(), key=lambda adapter: adapter.name)
         ]
         return JSONResponse({"object": "list", "data": [base, *adapters]})
 
     async def load(self, request: Request) -> Response:
         body = await read_body(request)
         name, path = text(body, "lora_name"), text(body, "lora_path")
-        new = await anyio.to_thread.run_sync(self.pool.load, name, path)
-        state = "loaded" if new else "already loaded"
-        return JSONResponse({"status": state, "lora_name": name, "sha256": self.pool.known[name].sha256})
+        is_new = await anyio.to_thread.run_sync(self.pool.load, name, path)
+        status = "loaded" if is_new else "already loaded"
+        return JSONResponse({"status": status, "lora_name": name, "sha256": self.pool.adapters[name].sha256})
 
     async def unload(self, request: Request) -> Response:
         name = text(await read_body(request), "lora_name")
@@ -66,65 +79,66 @@ class ModelServer:
         return JSONResponse({"status": "unloaded", "lora_name": name})
 
     async def chat(self, request: Request) -> Response:
-        asked = parse_chat(await read_body(request))
+        chat = parse_chat(await read_body(request))
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self.turns)
-            adapter = stack.enter_context(self.pool.using(asked.model))
-            generation = await anyio.to_thread.run_sync(begin, self.pool, asked)
-            if not asked.stream:
-                return await self.answer_whole(request, asked, generation, adapter)
-            held = stack.pop_all()
-        return HeldStream(self.answer_stream(asked, generation, adapter), held)
+            await stack.enter_async_context(self.slots)
+            adapter = stack.enter_context(self.pool.using(chat.model))
+            generation = await anyio.to_thread.run_sync(start_generation, self.pool, chat)
+            if not chat.stream:
+                return await self.complete(request, chat, generation, adapter)
+            resources = stack.pop_all()
+        return ReleasingStream(self.stream(chat, generation, adapter), resources)
 
-    async def answer_whole(
-        self, request: Request, asked: ChatRequest, generation: Generation, adapter: Adapter | None
+    async def complete(
+        self, request: Request, chat: ChatRequest, generation: Generation, adapter: Adapter | None
     ) -> Response:
+        """A whole `chat.completion`; status 499 (as of nginx) if the client has left."""
         pieces = []
-        async for piece in generation.texts(adapter):
+        async for piece in generation.text_pieces(adapter):
             pieces.append(piece)
             if await request.is_disconnected():
                 return Response(status_code=499)
-        count = usage(len(generation.prompt), generation.made)
-        return JSONResponse(Reply(asked.model).whole("".join(pieces), generation.finish, count))
+        tokens = usage(len(generation.prompt), generation.generated_tokens)
+        return JSONResponse(Reply(chat.model).completion("".join(pieces), generation.finish_reason, tokens))
 
-    async def answer_stream(
-        self, asked: ChatRequest, generation: Generation, adapter: Adapter | None
-    ) -> AsyncIterator[str]:
-        """Server-sent events, one for each piece of text as it is made."""
-        reply = Reply(asked.model)
-        yield event(reply.chunk({"role": "assistant", "content": ""}))
-        async for piece in generation.texts(adapter):
-            yield event(reply.chunk({"content": piece}))
-        yield event(reply.chunk({}, generation.finish))
-        if asked.include_usage:
-            yield event(reply.usage_chunk(usage(len(generation.prompt), generation.made)))
+    async def stream(self, chat: ChatRequest, generation: Generation, adapter: Adapter | None) -> AsyncIterator[str]:
+        """Server-sent events: a `chat.completion.chunk` for each piece of text, then the end mark."""
+        reply = Reply(chat.model)
+        yield server_sent_event(reply.chunk({"role": "assistant", "content": ""}))
+        async for piece in generation.text_pieces(adapter):
+            yield server_sent_event(reply.chunk({"content": piece}))
+        yield server_sent_event(reply.chunk({}, generation.finish_reason))
+        if chat.include_usage:
+            tokens = usage(len(generation.prompt), generation.generated_tokens)
+            yield server_sent_event(reply.usage_chunk(tokens))
         yield DONE
 
 
-class HeldStream(StreamingResponse):
-    """A stream that gives its turn and its adapter back when it ends, also when the client has left."""
+class ReleasingStream(StreamingResponse):
+    """A streaming response that releases its slot and its adapter when it ends, also when the client has left."""
 
-    def __init__(self, events: AsyncIterator[str], held: AsyncExitStack):
+    def __init__(self, events: AsyncIterator[str], resources: AsyncExitStack):
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         super().__init__(events, media_type="text/event-stream", headers=headers)
-        self.held = held
+        self.resources = resources
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with self.held:
+        async with self.resources:
             await super().__call__(scope, receive, send)
 
 
 async def read_body(request: Request) -> dict[str, Any]:
+    """The JSON object in the body. ApiError 413 beyond 1 MB, 400 for anything else than an object."""
     raw = b""
-    async for part in request.stream():
-        raw += part
-        if len(raw) > MOST_BODY:
-            raise ApiError(413, f"The body is larger than {MOST_BODY} bytes.", None)
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > MAX_BODY_BYTES:
+            raise ApiError(413, f"The body is larger than {MAX_BODY_BYTES} bytes.", None)
     return parse_object(raw)
 
 
 async def on_error(request: Request, error: Exception) -> Response:
-    """Every error in OpenAI's form."""
+    """The response to an error, in OpenAI's format."""
     if isinstance(error, PoolError):
         error = ApiError(error.status, error.message, error.param, error.code)
     elif isinstance(error, HTTPException):

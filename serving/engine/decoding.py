@@ -1,4 +1,4 @@
-"""From logits to text, one token at a time."""
+"""Decoding: from logits to tokens to text, one token at a time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from transformers import PreTrainedTokenizerBase
 
 @dataclass(frozen=True)
 class Sampling:
-    """temperature 0 is greedy; seed makes sampling repeatable."""
+    """Sampling parameters. `temperature` 0 is greedy; `seed` makes sampling repeatable."""
 
     temperature: float = 1.0
     top_p: float = 1.0
@@ -17,7 +17,7 @@ class Sampling:
 
 
 class Sampler:
-    """Chooses tokens; each request has its own random state."""
+    """Samples tokens; each request has its own random state."""
 
     def __init__(self, sampling: Sampling):
         self.sampling = sampling
@@ -27,46 +27,49 @@ class Sampler:
         else:
             self.generator.manual_seed(sampling.seed)
 
-    def choose(self, logits: torch.Tensor) -> int:
-        """A token from (vocabulary,) logits."""
+    def sample(self, logits: torch.Tensor) -> int:
+        """The id of a token, from (vocabulary,) logits."""
         if self.sampling.temperature == 0:
             return int(logits.argmax())
         probabilities = torch.softmax(logits.float().cpu() / self.sampling.temperature, dim=-1)
         if self.sampling.top_p < 1:
-            probabilities = nucleus(probabilities, self.sampling.top_p)
+            probabilities = top_p_filter(probabilities, self.sampling.top_p)
         return int(torch.multinomial(probabilities, 1, generator=self.generator))
 
 
-def nucleus(probabilities: torch.Tensor, top_p: float) -> torch.Tensor:
-    """Keep the fewest most likely tokens that reach top_p together (Holtzman et al. 2019, arXiv 1904.09751)."""
+def top_p_filter(probabilities: torch.Tensor, top_p: float) -> torch.Tensor:
+    """Nucleus sampling (Holtzman et al. 2019, arXiv 1904.09751): the fewest most likely tokens that reach `top_p`.
+
+    (vocabulary,) probabilities in and out; all others become 0.
+    """
     ordered, index = probabilities.sort(descending=True)
-    before = ordered.cumsum(0) - ordered
-    kept = torch.zeros_like(probabilities)
-    kept[index[before < top_p]] = ordered[before < top_p]
-    return kept
+    likelier = ordered.cumsum(0) - ordered  # the probability of all tokens that are likelier
+    nucleus = torch.zeros_like(probabilities)
+    nucleus[index[likelier < top_p]] = ordered[likelier < top_p]
+    return nucleus
 
 
 class TextStream:
-    """Turns tokens into text as they come, holding back bytes that do not make a whole character yet."""
+    """Incremental detokenization: tokens to text as they come, without bytes that make no whole character yet."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase):
         self.tokenizer = tokenizer
         self.ids: list[int] = []
-        self.shown, self.read = 0, 0
-        self.begun = False
+        self.prefix_offset, self.read_offset = 0, 0  # the text up to the read offset has been returned
+        self.has_text = False
 
     def add(self, token: int) -> str:
-        """The text that the token adds; space before the first word is dropped."""
+        """The text that the token adds; white space before the first word is dropped."""
         self.ids.append(token)
-        before = self._decode(self.ids[self.shown : self.read])
-        after = self._decode(self.ids[self.shown :])
+        before = self._decode(self.ids[self.prefix_offset : self.read_offset])
+        after = self._decode(self.ids[self.prefix_offset :])
         if len(after) <= len(before) or after.endswith("\ufffd"):
             return ""
-        self.shown, self.read = self.read, len(self.ids)
+        self.prefix_offset, self.read_offset = self.read_offset, len(self.ids)
         text = after[len(before) :]
-        if not self.begun:
+        if not self.has_text:
             text = text.lstrip()
-            self.begun = bool(text)
+            self.has_text = bool(text)
         return text
 
     def _decode(self, ids: list[int]) -> str:
@@ -78,27 +81,27 @@ class StopFilter:
 
     def __init__(self, stops: Sequence[str]):
         self.stops = [stop for stop in stops if stop]
-        self.held = ""
+        self.buffer = ""
         self.stopped = False
 
     def add(self, text: str) -> str:
-        """The text that can be shown by now; after a stop string `stopped` is true."""
-        self.held += text
-        found = [at for stop in self.stops if (at := self.held.find(stop)) >= 0]
-        if found:
+        """The text that may be returned by now; after a stop string `stopped` is true."""
+        self.buffer += text
+        positions = [position for stop in self.stops if (position := self.buffer.find(stop)) >= 0]
+        if positions:
             self.stopped = True
-            return self._release(min(found))
-        return self._release(len(self.held) - self._partial())
+            return self._take(min(positions))
+        return self._take(len(self.buffer) - self._partial_stop_length())
 
     def flush(self) -> str:
-        """What was held back, once it is known that no stop string will follow."""
-        return "" if self.stopped else self._release(len(self.held))
+        """The text that was held back, once it is known that no stop string will follow."""
+        return "" if self.stopped else self._take(len(self.buffer))
 
-    def _release(self, count: int) -> str:
-        shown, self.held = self.held[:count], self.held[count:]
-        return shown
+    def _take(self, count: int) -> str:
+        text, self.buffer = self.buffer[:count], self.buffer[count:]
+        return text
 
-    def _partial(self) -> int:
-        """Length of the longest end of the text that begins a stop string."""
-        lengths = [n for stop in self.stops for n in range(1, len(stop)) if self.held.endswith(stop[:n])]
+    def _partial_stop_length(self) -> int:
+        """Length of the longest suffix of the text that begins a stop string."""
+        lengths = [n for stop in self.stops for n in range(1, len(stop)) if self.buffer.endswith(stop[:n])]
         return max(lengths, default=0)

@@ -1,4 +1,4 @@
-"""One answer, token by token, without blocking the event loop."""
+"""Generation of an answer, token by token, without blocking the event loop."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -12,58 +12,58 @@ from serving.engine.pool import Adapter, AdapterPool
 from serving.engine.protocol import ApiError, ChatRequest
 from training.engine.encoding import prompt_ids
 
-DEFAULT_TOKENS = 512
+DEFAULT_MAX_TOKENS = 512
 
 
 def context_length(pool: AdapterPool) -> int:
-    """Tokens of question and answer together."""
+    """The most tokens that prompt and answer may have together."""
     config = pool.model.config
     return int(getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", 0) or 2048)
 
 
 @dataclass
 class Generation:
-    """A running answer; `finish` and `made` are final once `texts` has ended."""
+    """A running generation; `finish_reason` and `generated_tokens` are final once `text_pieces` has ended."""
 
     pool: AdapterPool
     request: ChatRequest
     prompt: list[int]
-    most: int
-    made: int = 0
-    finish: str = "length"
+    max_tokens: int
+    generated_tokens: int = 0
+    finish_reason: str = "length"
     cache: Any = field(default=None)
 
-    async def texts(self, adapter: Adapter | None) -> AsyncIterator[str]:
-        """Pieces of text as they are made. Closing the iterator ends the work after the current token."""
+    async def text_pieces(self, adapter: Adapter | None) -> AsyncIterator[str]:
+        """Pieces of text as they are generated. Closing the iterator ends the work after the current token."""
         sampler, text = Sampler(self.request.sampling), TextStream(self.pool.tokenizer)
         stop = StopFilter(self.request.stop)
         ids = torch.tensor([self.prompt])
-        while self.made < self.most and not stop.stopped:
-            token = await anyio.to_thread.run_sync(self._next, adapter, ids, sampler)
-            self.made += 1
-            if token in self._ends():
-                self.finish = "stop"
+        while self.generated_tokens < self.max_tokens and not stop.stopped:
+            token = await anyio.to_thread.run_sync(self._next_token, adapter, ids, sampler)
+            self.generated_tokens += 1
+            if token in self._end_tokens():
+                self.finish_reason = "stop"
                 break
             ids = torch.tensor([[token]])
             if piece := stop.add(text.add(token)):
                 yield piece
         if stop.stopped:
-            self.finish = "stop"
-        if rest := stop.flush():
-            yield rest
+            self.finish_reason = "stop"
+        if piece := stop.flush():
+            yield piece
 
-    def _next(self, adapter: Adapter | None, ids: torch.Tensor, sampler: Sampler) -> int:
+    def _next_token(self, adapter: Adapter | None, ids: torch.Tensor, sampler: Sampler) -> int:
         logits, self.cache = self.pool.forward(adapter, ids, self.cache)
-        return sampler.choose(logits)
+        return sampler.sample(logits)
 
-    def _ends(self) -> set[int]:
-        ends = self.pool.model.generation_config.eos_token_id
-        listed = ends if isinstance(ends, list) else [ends]
-        return {self.pool.tokenizer.eos_token_id, *(end for end in listed if end is not None)}
+    def _end_tokens(self) -> set[int]:
+        configured = self.pool.model.generation_config.eos_token_id
+        tokens = configured if isinstance(configured, list) else [configured]
+        return {self.pool.tokenizer.eos_token_id, *(token for token in tokens if token is not None)}
 
 
-def begin(pool: AdapterPool, request: ChatRequest) -> Generation:
-    """Tokenize the conversation and see that the answer has room."""
+def start_generation(pool: AdapterPool, request: ChatRequest) -> Generation:
+    """Tokenize the conversation. ApiError 400 if the chat template refuses it, or the answer has no room."""
     try:
         prompt = prompt_ids(pool.tokenizer, request.messages)
     except Exception as cause:  # a chat template may refuse an order of roles with an error of its own
@@ -76,4 +76,4 @@ def begin(pool: AdapterPool, request: ChatRequest) -> Generation:
             "messages" if room < 1 else "max_tokens",
             "context_length_exceeded",
         )
-    return Generation(pool, request, prompt, request.max_tokens or min(room, DEFAULT_TOKENS))
+    return Generation(pool, request, prompt, request.max_tokens or min(room, DEFAULT_MAX_TOKENS))

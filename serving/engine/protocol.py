@@ -1,4 +1,7 @@
-"""OpenAI's chat completions: what is accepted, what is answered, how errors look."""
+"""The format of OpenAI's chat completions: requests, replies, chunks and errors.
+
+Source: https://platform.openai.com/docs/api-reference/chat
+"""
 
 import json
 import time
@@ -10,12 +13,12 @@ from serving.engine.decoding import Sampling
 
 ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
 UNSUPPORTED = ("tools", "functions", "logprobs", "response_format", "audio")
-MOST_STOPS = 4
+MAX_STOPS = 4
 Body = dict[str, Any]
 
 
 class ApiError(Exception):
-    """A refused request; `param` names the field."""
+    """A refused request: `status` is of HTTP; `param` names the field, `code` the reason, in OpenAI's error format."""
 
     def __init__(self, status: int, message: str, param: str | None, code: str | None = None):
         super().__init__(message)
@@ -48,7 +51,10 @@ def parse_object(raw: bytes) -> Body:
 
 
 def parse_chat(body: Body) -> ChatRequest:
-    """A checked request. Fields that would change the answer and cannot be honoured are refused, not ignored."""
+    """Parse the body of a chat completion. ApiError 400 names the field that is wrong.
+
+    Fields that would change the answer and cannot be honoured are refused, not ignored.
+    """
     for key in UNSUPPORTED:
         if body.get(key):
             raise ApiError(400, f"{key} is not supported by this server.", key, "unsupported_parameter")
@@ -109,25 +115,25 @@ def include_usage(body: Body) -> bool:
 
 
 def stops(value: Any) -> list[str]:
-    listed = [value] if isinstance(value, str) else value or []
-    if not isinstance(listed, list) or len(listed) > MOST_STOPS or not all(isinstance(s, str) and s for s in listed):
-        raise ApiError(400, f"stop must be a text or a list of at most {MOST_STOPS} texts.", "stop")
-    return listed
+    strings = [value] if isinstance(value, str) else value or []
+    if not isinstance(strings, list) or len(strings) > MAX_STOPS or not all(isinstance(s, str) and s for s in strings):
+        raise ApiError(400, f"stop must be a text or a list of at most {MAX_STOPS} texts.", "stop")
+    return strings
 
 
 def messages(value: Any) -> list[dict[str, str]]:
     if not isinstance(value, list) or not value:
         raise ApiError(400, "messages must be a list with at least one message.", "messages")
-    return [message(one, f"messages[{i}]") for i, one in enumerate(value)]
+    return [message(item, f"messages[{i}]") for i, item in enumerate(value)]
 
 
-def message(value: Any, where: str) -> dict[str, str]:
+def message(value: Any, path: str) -> dict[str, str]:
     if not isinstance(value, dict) or value.get("role") not in ROLES:
-        raise ApiError(400, f"{where}.role must be one of: {', '.join(ROLES)}.", f"{where}.role")
-    return {"role": ROLES[value["role"]], "content": content(value.get("content"), f"{where}.content")}
+        raise ApiError(400, f"{path}.role must be one of: {', '.join(ROLES)}.", f"{path}.role")
+    return {"role": ROLES[value["role"]], "content": content(value.get("content"), f"{path}.content")}
 
 
-def content(value: Any, where: str) -> str:
+def content(value: Any, path: str) -> str:
     """A text, or a list of parts of type text, joined."""
     if isinstance(value, str):
         return value
@@ -135,23 +141,23 @@ def content(value: Any, where: str) -> str:
         isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str) for part in value
     ):
         return "".join(part["text"] for part in value)
-    raise ApiError(400, f"{where} must be a text or a list of text parts.", where)
+    raise ApiError(400, f"{path} must be a text or a list of text parts.", path)
 
 
 @dataclass(frozen=True)
 class Reply:
-    """The identity of one answer, shared by all its chunks."""
+    """The reply to a request: its id and time (Unix, seconds) are shared by all chunks."""
 
     model: str
     id: str = field(default_factory=lambda: f"chatcmpl-{uuid.uuid4().hex}")
     created: int = field(default_factory=lambda: int(time.time()))
 
-    def whole(self, answer: str, finish: str, usage: Body) -> Body:
-        choice = {"index": 0, "message": {"role": "assistant", "content": answer}, "finish_reason": finish}
+    def completion(self, answer: str, finish_reason: str, usage: Body) -> Body:
+        choice = {"index": 0, "message": {"role": "assistant", "content": answer}, "finish_reason": finish_reason}
         return {**self._head("chat.completion"), "choices": [{**choice, "logprobs": None}], "usage": usage}
 
-    def chunk(self, delta: Body, finish: str | None = None) -> Body:
-        choice = {"index": 0, "delta": delta, "finish_reason": finish, "logprobs": None}
+    def chunk(self, delta: Body, finish_reason: str | None = None) -> Body:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": None}
         return {**self._head("chat.completion.chunk"), "choices": [choice]}
 
     def usage_chunk(self, usage: Body) -> Body:
@@ -161,12 +167,16 @@ class Reply:
         return {"id": self.id, "object": kind, "created": self.created, "model": self.model}
 
 
-def usage(prompt: int, answer: int) -> Body:
-    return {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer}
+def usage(prompt_tokens: int, completion_tokens: int) -> Body:
+    return {
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": completion_tokens,
+        "total_tokens": prompt_tokens + completion_tokens,
+    }
 
 
-def event(body: Body) -> str:
-    """One server-sent event."""
+def server_sent_event(body: Body) -> str:
+    """A server-sent event (HTML Living Standard, section 9.2)."""
     return f"data: {json.dumps(body, ensure_ascii=False)}\n\n"
 
 

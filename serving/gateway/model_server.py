@@ -1,8 +1,8 @@
-"""The model server as the gateway uses it: any OpenAI-compatible server that loads LoRA adapters while it runs.
+"""Client of the model server: any OpenAI-compatible server that loads LoRA adapters while it runs.
 
 Written against `serving.engine` and vLLM (`VLLM_ALLOW_RUNTIME_LORA_UPDATING`). Adapters have content-addressed names,
-so a name that is loaded is the right one, and loads do not survive the server's restart: whoever finds a model
-missing loads it again.
+so a loaded name has the right content, and loads do not survive the server's restart: whoever finds a model missing
+loads it again.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 import httpx
 
-PATIENCE = httpx.Timeout(connect=2.0, read=120.0, write=10.0, pool=10.0)
+TIMEOUT = httpx.Timeout(connect=2.0, read=120.0, write=10.0, pool=10.0)  # seconds
 LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=20)
 
 Chunk = dict[str, Any]
@@ -45,21 +45,21 @@ _loading: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, asyncio.Lock]] 
 
 
 def shared_client() -> httpx.AsyncClient:
-    """One connection pool an event loop; proxies of the environment do not concern a neighbour."""
+    """A client with a connection pool for each event loop; no proxy of the environment is used for a neighbour."""
     loop = asyncio.get_running_loop()
     if loop not in _clients:
-        _clients[loop] = httpx.AsyncClient(timeout=PATIENCE, limits=LIMITS, trust_env=False)
+        _clients[loop] = httpx.AsyncClient(timeout=TIMEOUT, limits=LIMITS, trust_env=False)
     return _clients[loop]
 
 
 class Stream:
-    """An answer that is coming: read its chunks, then close it. Closing early makes the server stop."""
+    """A streamed answer: read its chunks, then close it. Closing early makes the server stop."""
 
     def __init__(self, response: httpx.Response) -> None:
         self._response = response
 
     async def chunks(self) -> AsyncGenerator[Chunk]:
-        """Every chunk up to the end mark; Unreachable if the stream ends without it."""
+        """Every chunk up to the end mark. Unreachable if the stream ends without it, Rejected for an error event."""
         try:
             async for line in self._response.aiter_lines():
                 if not line.startswith("data:"):
@@ -95,14 +95,14 @@ class ModelServer:
         self._url = url.rstrip("/")
 
     async def models(self) -> set[str]:
-        """Names it would answer to now."""
-        response = await self._ask("GET", "/v1/models")
+        """The names of the models that it serves now."""
+        response = await self._request("GET", "/v1/models")
         _raise_for(response.status_code, response.content)
         return {str(model["id"]) for model in response.json()["data"]}
 
     async def complete(self, body: dict[str, Any]) -> dict[str, Any]:
-        """A whole `chat.completion`."""
-        response = await self._ask("POST", "/v1/chat/completions", {**body, "stream": False})
+        """A whole `chat.completion`. Unreachable, ModelMissing or Rejected on failure."""
+        response = await self._request("POST", "/v1/chat/completions", {**body, "stream": False})
         _raise_for(response.status_code, response.content)
         completion = response.json()
         if not isinstance(completion, dict) or not completion.get("choices"):
@@ -110,7 +110,7 @@ class ModelServer:
         return completion
 
     async def stream(self, body: dict[str, Any]) -> Stream:
-        """A `chat.completion.chunk` stream that has begun to answer with status 200."""
+        """A `chat.completion.chunk` stream that has begun to answer with status 200. Errors as of `complete`."""
         client = shared_client()
         request = client.build_request("POST", f"{self._url}/v1/chat/completions", json={**body, "stream": True})
         try:
@@ -128,17 +128,17 @@ class ModelServer:
         return Stream(response)
 
     async def load(self, name: str, folder: Path) -> None:
-        """Load an adapter under its content-addressed name; several who find it missing load it once."""
+        """Load an adapter under its content-addressed name, once for several requests. NotLoaded on failure."""
         locks = _loading.setdefault(asyncio.get_running_loop(), {})
         async with locks.setdefault(name, asyncio.Lock()):
             if name in await self.models():
                 return
             body = {"lora_name": name, "lora_path": str(folder)}
-            response = await self._ask("POST", "/v1/load_lora_adapter", body)
+            response = await self._request("POST", "/v1/load_lora_adapter", body)
             if response.status_code != 200 and name not in await self.models():
                 raise NotLoaded(_message(_json(response.content)))
 
-    async def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
+    async def _request(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
         try:
             return await shared_client().request(method, self._url + path, json=body)
         except httpx.HTTPError as error:
@@ -164,8 +164,8 @@ def _json(content: bytes) -> dict[str, Any]:
 
 
 def _message(body: Any) -> str:
-    """The sentence in an error body of the OpenAI form, of vLLM's or of Starlette's."""
+    """The message in an error body of OpenAI's format, of vLLM's or of Starlette's; at most 500 characters."""
     if isinstance(body, dict):
-        inner = body.get("error", body)
-        body = (inner.get("message") or inner.get("detail")) if isinstance(inner, dict) else inner
+        error = body.get("error", body)
+        body = (error.get("message") or error.get("detail")) if isinstance(error, dict) else error
     return str(body)[:500] if body else "The model server gave no reason."

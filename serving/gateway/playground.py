@@ -1,4 +1,4 @@
-"""The playground: anybody asks the champion, sees which release answered, and can say what was wrong with it.
+"""The playground: anybody asks the champion, sees which release answered, and can give feedback on the answer.
 
 A visitor is a random id in the signed session, and a subject like any other: its lane is fixed by its id, so some
 visitors are held out and cannot tell. Each question stands alone, so that a correction of its answer does too.
@@ -15,25 +15,23 @@ from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST
 
 from cftapp.base.actors import VISITOR
 from feedback.actions import open_playground
-from feedback.visitors.sessions import visitor_of
-from serving.gateway import answering, wire
-from serving.gateway.answering import Choice
-from serving.gateway.choices import champion_choices
+from feedback.visitors.sessions import feedback_url, visitor_id
+from serving.gateway.completions import Target, complete, start_stream
 from serving.gateway.model_server import Chunk, ModelServer
-from serving.gateway.recording import Exchange, in_database, keep_surely
-from serving.gateway.relay import event_stream
-from serving.gateway.wire import WireError
-from serving.releases import champion as alias
+from serving.gateway.openai_format import GatewayError, completion_text, server_sent_event
+from serving.gateway.recording import PendingInteraction, record_durably, run_in_database_thread
+from serving.gateway.routing import champion_targets
+from serving.gateway.streaming import event_stream
+from serving.releases.champion import champion
 from training.demo_model import handbook, world
 
-MOST_LETTERS = 4000
+MAX_CHARACTERS = 4000
 SAMPLING = {"temperature": 0}
 EXAMPLES = 4
 
@@ -51,7 +49,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A question to try, and what is true today."""
+    """A question to try, and the answer that is true today."""
 
     question: str
     truth: str
@@ -66,21 +64,22 @@ class Table:
     rows: list[tuple[str, list[str]]]
 
 
-class PageVoice:
-    """Words as they come; at the end, where to give feedback and who answered."""
+class PlaygroundEncoder:
+    """Encodes chunks for the page: the text as it comes; at the end, where to give feedback and who answered."""
 
-    def __init__(self, choice: Choice, exchange: Exchange) -> None:
-        self._choice, self._exchange = choice, exchange
+    def __init__(self, target: Target, pending: PendingInteraction) -> None:
+        self._target, self._pending = target, pending
 
     def chunk(self, chunk: Chunk) -> bytes:
-        words = "".join((choice.get("delta") or {}).get("content") or "" for choice in chunk.get("choices") or ())
-        return wire.event({"text": words}) if words else b""
+        text = "".join((choice.get("delta") or {}).get("content") or "" for choice in chunk.get("choices") or ())
+        return server_sent_event({"text": text}) if text else b""
 
     def end(self) -> bytes:
-        return wire.event({"feedback_url": feedback_url(self._exchange.id), "model": self._choice.title}, "done")
+        data = {"feedback_url": feedback_url(self._pending.id), "model": self._target.title}
+        return server_sent_event(data, "done")
 
-    def problem(self, error: WireError) -> bytes:
-        return wire.event({"message": error.message}, "error")
+    def error(self, error: GatewayError) -> bytes:
+        return server_sent_event({"message": error.message}, "error")
 
 
 @csrf_protect
@@ -88,23 +87,23 @@ class PageVoice:
 def page(request: HttpRequest) -> HttpResponse:
     """The page, and without JavaScript also the answer."""
     turn, problem, status = None, "", 200
-    prompt = request.GET.get("prompt", "")[:MOST_LETTERS]
+    prompt = request.GET.get("prompt", "")[:MAX_CHARACTERS]
     if request.method == "POST":
         prompt = request.POST.get("prompt", "")
         try:
-            turn = async_to_sync(answer_whole)(request)
+            turn = async_to_sync(answer)(request)
             prompt = ""
-        except WireError as error:
+        except GatewayError as error:
             problem, status = error.message, error.status
-    visitor_of(request)
+    visitor_id(request)
     context = {
-        "champion": alias.champion(),
+        "champion": champion(),
         "turn": turn,
         "problem": problem,
         "prompt": prompt,
         "examples": examples(),
         "tables": handbook_today() if is_demo() else [],
-        "most_letters": MOST_LETTERS,
+        "max_characters": MAX_CHARACTERS,
     }
     return render(request, "serving/gateway/playground.html", context, status=status)
 
@@ -112,41 +111,42 @@ def page(request: HttpRequest) -> HttpResponse:
 @csrf_protect
 @require_POST
 async def ask(request: HttpRequest) -> HttpResponseBase:
-    """The answer, word by word."""
+    """The answer as a stream of server-sent events."""
     try:
-        exchange, choices = await in_database(prepare, request)
-        begun = await answering.begin(model_server(), choices, options_for(exchange))
-    except WireError as error:
+        pending, targets = await run_in_database_thread(prepare, request)
+        stream = await start_stream(model_server(), targets, options_for(pending))
+    except GatewayError as error:
         return JsonResponse({"message": error.message}, status=error.status)
-    return event_stream(begun, exchange, PageVoice(begun.choice, exchange))
+    return event_stream(stream, pending, PlaygroundEncoder(stream.target, pending))
 
 
-async def answer_whole(request: HttpRequest) -> Turn:
-    exchange, choices = await in_database(prepare, request)
-    answer = await answering.answer(model_server(), choices, options_for(exchange))
-    text = wire.answer_of(answer.completion)
-    await keep_surely(exchange, text, answer.choice.model_name)
-    missed = answer.fallback_from.title if answer.fallback_from else ""
-    return Turn(exchange.prompt, text, exchange.id, answer.choice.title, missed)
+async def answer(request: HttpRequest) -> Turn:
+    """The whole answer, recorded. GatewayError if the form is wrong, or no model answers."""
+    pending, targets = await run_in_database_thread(prepare, request)
+    completion = await complete(model_server(), targets, options_for(pending))
+    text = completion_text(completion.body)
+    await record_durably(pending, text, completion.target.model_name)
+    fallback_from = completion.fallback_from.title if completion.fallback_from else ""
+    return Turn(pending.prompt, text, pending.id, completion.target.title, fallback_from)
 
 
-def prepare(request: HttpRequest) -> tuple[Exchange, list[Choice]]:
-    """Understand the form; WireError 400 says what is wrong with it."""
+def prepare(request: HttpRequest) -> tuple[PendingInteraction, list[Target]]:
+    """Parse the form; GatewayError 400 says what is wrong with it."""
     prompt = request.POST.get("prompt", "").replace("\r\n", "\n").strip()
-    if not prompt or len(prompt) > MOST_LETTERS or "\0" in prompt:
-        raise WireError(400, f"Ask something, in at most {MOST_LETTERS} characters.", param="prompt")
-    return open_exchange(request, prompt), champion_choices()
+    if not prompt or len(prompt) > MAX_CHARACTERS or "\0" in prompt:
+        raise GatewayError(400, f"Ask something, in at most {MAX_CHARACTERS} characters.", param="prompt")
+    return pending_interaction(request, prompt), champion_targets()
 
 
-def open_exchange(request: HttpRequest, prompt: str) -> Exchange:
-    return Exchange(
+def pending_interaction(request: HttpRequest, prompt: str) -> PendingInteraction:
+    return PendingInteraction(
         id=uuid.uuid4(),
         source=open_playground(),
-        subject_key=visitor_of(request),
+        subject_key=visitor_id(request),
         prompt=prompt,
         asked_at=timezone.now(),
         actor=VISITOR,
-        show_again=True,
+        is_cached=True,
     )
 
 
@@ -154,16 +154,12 @@ def model_server() -> ModelServer:
     return ModelServer(settings.CFT_MODEL_SERVER_URL)
 
 
-def options_for(exchange: Exchange) -> dict[str, Any]:
-    return {**SAMPLING, "messages": [{"role": "user", "content": exchange.prompt}]}
-
-
-def feedback_url(interaction_id: uuid.UUID) -> str:
-    return reverse("feedback:give", args=[interaction_id])
+def options_for(pending: PendingInteraction) -> dict[str, Any]:
+    return {**SAMPLING, "messages": [{"role": "user", "content": pending.prompt}]}
 
 
 def is_demo() -> bool:
-    """True if the base is the demo's, which knows the handbook."""
+    """Whether the base model is the demo's, which knows the handbook."""
     return Path(settings.CFT_BASE_MODEL) == Path(handbook.__file__).parent / "base"
 
 
@@ -171,9 +167,9 @@ def examples() -> list[Example]:
     """Questions about the demo handbook whose answers are out of date and not corrected yet by the sample data."""
     if not is_demo():
         return []
-    spare = world.unreported()
-    chosen = [spare[index * len(spare) // EXAMPLES] for index in range(EXAMPLES)]
-    return [Example(fact.question(fact.training_phrasings()[0]), fact.answer(corrected=True)) for fact in chosen]
+    unreported = world.unreported()
+    facts = [unreported[index * len(unreported) // EXAMPLES] for index in range(EXAMPLES)]
+    return [Example(fact.question(fact.training_phrasings()[0]), fact.answer(corrected=True)) for fact in facts]
 
 
 def handbook_today() -> list[Table]:
@@ -189,5 +185,5 @@ def handbook_today() -> list[Table]:
 
 def rows_of(kind: str) -> Iterator[tuple[str, list[str]]]:
     facts = (fact for fact in world.handbook() if fact.kind == kind)
-    for subject, of_subject in groupby(facts, key=lambda fact: fact.subject):
-        yield subject, [fact.actual for fact in of_subject]
+    for subject, facts_of_subject in groupby(facts, key=lambda fact: fact.subject):
+        yield subject, [fact.actual for fact in facts_of_subject]

@@ -1,4 +1,4 @@
-"""What was asked and what was answered, kept as an interaction once the answer is known."""
+"""Recording: an exchange through the gateway becomes an interaction once the answer is known."""
 
 import asyncio
 import uuid
@@ -22,10 +22,10 @@ RETRY_SECONDS = (0.2, 1.0, 3.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
-    """One request on its way to an answer. `id` is the interaction's, known before the answer is.
+class PendingInteraction:
+    """A request that waits for its answer. `id` is the interaction's, known before the answer is.
 
-    `show_again`: the visitor's capture page shows the exchange once more, in both lanes alike.
+    `is_cached`: the visitor's feedback page shows prompt and answer once more, in both lanes alike.
     """
 
     id: uuid.UUID
@@ -34,61 +34,61 @@ class Exchange:
     prompt: str
     asked_at: datetime
     actor: str
-    show_again: bool = False
+    is_cached: bool = False
 
 
-async def in_database(work: Callable[..., T], *args: Any, own_thread: bool = False) -> T:
+async def run_in_database_thread(function: Callable[..., T], *args: Any, thread_sensitive: bool = True) -> T:
     """Run a function that queries, and give its connection back before the caller waits for anything else.
 
-    `own_thread`: one that does not end with the request.
+    `thread_sensitive=False`: in a thread of its own, which does not end with the request.
     """
 
     def run() -> T:
         try:
-            return work(*args)
+            return function(*args)
         finally:
             close_old_connections()
 
-    return await sync_to_async(run, thread_sensitive=not own_thread)()
+    return await sync_to_async(run, thread_sensitive=thread_sensitive)()
 
 
-def keep(exchange: Exchange, answer: str, model_name: str) -> Interaction:
-    """Record an exchange. The same exchange kept twice is one interaction."""
+def record(pending: PendingInteraction, answer: str, model_name: str) -> Interaction:
+    """Record the interaction. Repeated for the same request, it is the same interaction."""
     text = answer.replace("\0", "")
     interaction = record_interaction(
-        exchange.source,
-        exchange.subject_key,
-        exchange.prompt,
+        pending.source,
+        pending.subject_key,
+        pending.prompt,
         text,
         model_name=model_name,
-        interaction_id=exchange.id,
-        happened_at=exchange.asked_at,
-        by=exchange.actor,
+        interaction_id=pending.id,
+        happened_at=pending.asked_at,
+        by=pending.actor,
     )
-    if exchange.show_again:
-        sessions.remember(exchange.id, exchange.prompt, text)
+    if pending.is_cached:
+        sessions.cache_exchange(pending.id, pending.prompt, text)
     return interaction
 
 
-async def keep_surely(exchange: Exchange, answer: str, model_name: str) -> Interaction:
-    """Record an exchange even if a database is away for a moment, and whatever becomes of the request."""
-    return await finish_anyway(_keep_with_patience(exchange, answer, model_name))
+async def record_durably(pending: PendingInteraction, answer: str, model_name: str) -> Interaction:
+    """Record even if a database is away for a moment (up to 4.2 s), and whatever becomes of the request."""
+    return await shielded(_record_with_retries(pending, answer, model_name))
 
 
-async def _keep_with_patience(exchange: Exchange, answer: str, model_name: str) -> Interaction:
+async def _record_with_retries(pending: PendingInteraction, answer: str, model_name: str) -> Interaction:
     for pause in RETRY_SECONDS:
         try:
-            return await in_database(keep, exchange, answer, model_name, own_thread=True)
+            return await run_in_database_thread(record, pending, answer, model_name, thread_sensitive=False)
         except (OperationalError, MailboxClosed) as problem:
-            log.warning("recording.delayed", interaction=str(exchange.id), problem=type(problem).__name__)
+            log.warning("recording.delayed", interaction=str(pending.id), problem=type(problem).__name__)
             await asyncio.sleep(pause)
-    return await in_database(keep, exchange, answer, model_name, own_thread=True)
+    return await run_in_database_thread(record, pending, answer, model_name, thread_sensitive=False)
 
 
 _unfinished: set[asyncio.Task[Any]] = set()
 
 
-async def finish_anyway(work: Coroutine[Any, Any, T]) -> T:
+async def shielded(work: Coroutine[Any, Any, T]) -> T:
     """Await `work`; if the waiting is cancelled, because the client has gone, `work` goes on to its end."""
     task = asyncio.create_task(work)
     _unfinished.add(task)

@@ -1,4 +1,4 @@
-"""What OpenAI clients ask for, below /v1/."""
+"""The gateway's addresses below /v1/, as OpenAI clients expect them."""
 
 from django.urls import path
 

@@ -17,41 +17,41 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
-from feedback.api.authentication import rest_of_minute, within_rate
+from feedback.api.authentication import seconds_to_next_minute, within_rate
 from feedback.lanes import lane_of
-from feedback.models import ApiKey, Source, subject_key
-from serving.gateway import answering, wire
-from serving.gateway.answering import Answer, Answering, Choice
-from serving.gateway.choices import CHAMPION, choices_for
+from feedback.models import ApiKey, Source, pseudonym_key
+from serving.gateway import openai_format
+from serving.gateway.completions import Completion, CompletionStream, Target, complete, start_stream
 from serving.gateway.model_server import Chunk, ModelServer
-from serving.gateway.recording import Exchange, in_database, keep_surely
-from serving.gateway.relay import event_stream
-from serving.gateway.wire import ChatRequest, WireError
+from serving.gateway.openai_format import ChatRequest, GatewayError
+from serving.gateway.recording import PendingInteraction, record_durably, run_in_database_thread
+from serving.gateway.routing import CHAMPION, targets_for
+from serving.gateway.streaming import event_stream
 from serving.models import Release
 
 log = structlog.get_logger(__name__)
 View = Callable[..., Any]
-MOST_DRAWS = 100_000
+MAX_DRAWS = 100_000
 
 
-class OpenAIVoice:
-    """Chunks under the release's name and the interaction's id; then the end mark."""
+class OpenAIEncoder:
+    """Encodes chunks for OpenAI clients: under the release's name and the interaction's id; then the end mark."""
 
-    def __init__(self, choice: Choice, exchange: Exchange) -> None:
-        self._stamp = {"id": completion_id(exchange), "model": choice.title}
+    def __init__(self, target: Target, pending: PendingInteraction) -> None:
+        self._identity = {"id": completion_id(pending), "model": target.title}
 
     def chunk(self, chunk: Chunk) -> bytes:
-        return wire.event({**chunk, **self._stamp})
+        return openai_format.server_sent_event({**chunk, **self._identity})
 
     def end(self) -> bytes:
-        return wire.DONE
+        return openai_format.DONE
 
-    def problem(self, error: WireError) -> bytes:
-        return wire.event(error.body())
+    def error(self, error: GatewayError) -> bytes:
+        return openai_format.server_sent_event(error.body())
 
 
 def openai_view(*methods: str) -> Callable[[View], View]:
-    """A view for API clients: no cookie, no CSRF token, and errors in the form OpenAI clients read."""
+    """A view for API clients: no cookie, no CSRF token, and errors in the format that OpenAI clients read."""
 
     def decorate(view: View) -> View:
         @csrf_exempt
@@ -59,65 +59,66 @@ def openai_view(*methods: str) -> Callable[[View], View]:
         async def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             try:
                 if request.method not in methods:
-                    raise WireError(405, f"{request.method} is not supported here; use {' or '.join(methods)}.")
+                    raise GatewayError(405, f"{request.method} is not supported here; use {' or '.join(methods)}.")
                 return await view(request, *args, **kwargs)
-            except WireError as error:
-                return refusal(error)
+            except GatewayError as error:
+                return error_response(error)
 
         return guarded
 
     return decorate
 
 
-def refusal(error: WireError) -> HttpResponse:
+def error_response(error: GatewayError) -> HttpResponse:
     response = JsonResponse(error.body(), status=error.status)
     if error.status == 401:
         response["WWW-Authenticate"] = "Bearer"
     if error.status == 503:
         response["Retry-After"] = "5"
     if error.status == 429:
-        response["Retry-After"] = str(int(rest_of_minute()) + 1)
+        response["Retry-After"] = str(int(seconds_to_next_minute()) + 1)
     return response
 
 
+# --- endpoints ---
 @openai_view("POST")
 async def chat_completions(request: HttpRequest) -> HttpResponseBase:
     """`POST /v1/chat/completions`, streamed or whole."""
-    refuse_long(request)
+    refuse_large_body(request)
     token = bearer_token(request)
-    key = await in_database(api_key, token)
-    asked = wire.parse_chat(request.body)
-    if named := request.headers.get("X-Cft-Subject"):
-        asked = replace(asked, subject_key=named[:512])
-    choices = await in_database(choices_for, asked.model)
-    exchange = new_exchange(key.source, asked)
-    options = {**asked.options, "messages": asked.messages}
+    api_key = await run_in_database_thread(authenticate, token)
+    chat = openai_format.parse_chat(request.body)
+    if subject_header := request.headers.get("X-Cft-Subject"):
+        chat = replace(chat, subject_key=subject_header[:512])
+    targets = await run_in_database_thread(targets_for, chat.model)
+    pending = pending_interaction(api_key.source, chat)
+    options = {**chat.options, "messages": chat.messages}
     server = ModelServer(settings.CFT_MODEL_SERVER_URL)
-    if asked.stream:
-        begun = await answering.begin(server, choices, options)
-        response: HttpResponseBase = event_stream(begun, exchange, OpenAIVoice(begun.choice, exchange))
-        return stamp(response, begun, exchange)
-    answer = await answering.answer(server, choices, options)
-    await keep_surely(exchange, wire.answer_of(answer.completion), answer.choice.model_name)
-    body = {**answer.completion, "id": completion_id(exchange), "model": answer.choice.title}
-    return stamp(JsonResponse(body), answer, exchange)
+    if chat.stream:
+        stream = await start_stream(server, targets, options)
+        response: HttpResponseBase = event_stream(stream, pending, OpenAIEncoder(stream.target, pending))
+        return with_headers(response, stream, pending)
+    completion = await complete(server, targets, options)
+    await record_durably(pending, openai_format.completion_text(completion.body), completion.target.model_name)
+    body = {**completion.body, "id": completion_id(pending), "model": completion.target.title}
+    return with_headers(JsonResponse(body), completion, pending)
 
 
 @openai_view("GET")
 async def models(request: HttpRequest) -> HttpResponseBase:
     """`GET /v1/models`: the champion alias, and every release that is or was champion."""
-    await in_database(api_key, bearer_token(request))
-    return JsonResponse({"object": "list", "data": await in_database(listed_models)})
+    await run_in_database_thread(authenticate, bearer_token(request))
+    return JsonResponse({"object": "list", "data": await run_in_database_thread(listed_models)})
 
 
 @openai_view("GET")
 async def model(request: HttpRequest, name: str) -> HttpResponseBase:
     """`GET /v1/models/NAME`."""
-    await in_database(api_key, bearer_token(request))
-    listed = {entry["id"]: entry for entry in await in_database(listed_models)}
-    if name not in listed:
-        raise WireError(404, f"The model {name!r} does not exist.", code="model_not_found", param="model")
-    return JsonResponse(listed[name])
+    await run_in_database_thread(authenticate, bearer_token(request))
+    entries = {entry["id"]: entry for entry in await run_in_database_thread(listed_models)}
+    if name not in entries:
+        raise GatewayError(404, f"The model {name!r} does not exist.", code="model_not_found", param="model")
+    return JsonResponse(entries[name])
 
 
 def listed_models() -> list[dict[str, Any]]:
@@ -132,66 +133,73 @@ def listed_models() -> list[dict[str, Any]]:
     ]
 
 
-def refuse_long(request: HttpRequest) -> None:
-    """Before the body is read into memory."""
+# --- requests ---
+def refuse_large_body(request: HttpRequest) -> None:
+    """GatewayError 413 before the body is read into memory."""
     length = request.headers.get("Content-Length", "0")
-    if length.isdigit() and int(length) > wire.MOST_BYTES:
-        raise WireError(413, f"The body holds {length} bytes; at most {wire.MOST_BYTES} are accepted.")
+    limit = openai_format.MAX_BODY_BYTES
+    if length.isdigit() and int(length) > limit:
+        raise GatewayError(413, f"The body holds {length} bytes; at most {limit} are accepted.")
 
 
 def bearer_token(request: HttpRequest) -> str:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
-        raise WireError(401, "Send the API key of a source as `Authorization: Bearer ...`.", code="missing_api_key")
+        raise GatewayError(401, "Send the API key of a source as `Authorization: Bearer ...`.", code="missing_api_key")
     return token.strip()
 
 
-def api_key(token: str) -> ApiKey:
-    key = ApiKey.objects.matching(token)
-    if key is None:
-        raise WireError(401, "This API key is not known, or was revoked.", code="invalid_api_key")
-    if not within_rate(key):
-        raise WireError(
+def authenticate(token: str) -> ApiKey:
+    """The usable API key with this token. GatewayError 401 if there is none, 429 beyond its rate limit."""
+    api_key = ApiKey.objects.matching(token)
+    if api_key is None:
+        raise GatewayError(401, "This API key is not known, or was revoked.", code="invalid_api_key")
+    if not within_rate(api_key):
+        raise GatewayError(
             429, "Too many requests with this key. Try again in the next minute.", code="rate_limit_exceeded"
         )
-    return key
+    return api_key
 
 
-def new_exchange(source: Source, asked: ChatRequest) -> Exchange:
-    return Exchange(
+def pending_interaction(source: Source, chat: ChatRequest) -> PendingInteraction:
+    return PendingInteraction(
         id=uuid.uuid4(),
         source=source,
-        subject_key=asked.subject_key or stranger(source, asked.opening),
-        prompt=asked.prompt,
+        subject_key=chat.subject_key or anonymous_subject(source, chat.opening),
+        prompt=chat.prompt,
         asked_at=timezone.now(),
         actor=f"source:{source.pk}",
     )
 
 
-def stranger(source: Source, opening: str) -> str:
-    """A new subject for a request that names none, in the lane of its conversation's opening.
+def anonymous_subject(source: Source, opening: str) -> str:
+    """The external id of a new subject for a request that names none, in the lane of its conversation's opening.
 
     The subject is new each time, so nobody's consent reaches anybody else's words. But the next turn of the same
-    conversation repeats this one's text, and a text must not be an exam in one turn and a lesson in the next: so
-    subjects are drawn until one falls into the lane that the opening decides.
+    conversation repeats this turn's text, and a text must not be an exam in one turn and a lesson in the next: so
+    ids are drawn until one falls into the lane that the opening decides.
     """
-    secret = subject_key()
-    wanted = lane_of(secret, source.name, f"opening\n{opening}", source.held_out_percent)
-    for _ in range(MOST_DRAWS):
-        drawn = f"stranger-{secrets.token_hex(16)}"
-        if lane_of(secret, source.name, drawn, source.held_out_percent) == wanted:
-            return drawn
-    raise WireError(503, "No subject could be drawn; name one in the field user.")
+    key = pseudonym_key()
+    lane = lane_of(key, source.name, f"opening\n{opening}", source.held_out_percent)
+    for _ in range(MAX_DRAWS):
+        external_id = f"stranger-{secrets.token_hex(16)}"
+        if lane_of(key, source.name, external_id, source.held_out_percent) == lane:
+            return external_id
+    raise GatewayError(503, "No subject could be drawn; name one in the field user.")
 
 
-def completion_id(exchange: Exchange) -> str:
-    return f"chatcmpl-{exchange.id}"
+# --- responses ---
+def completion_id(pending: PendingInteraction) -> str:
+    return f"chatcmpl-{pending.id}"
 
 
-def stamp(response: HttpResponseBase, answer: Answer | Answering, exchange: Exchange) -> HttpResponseBase:
-    """Say which interaction this is, which release answered, and which should have."""
-    response["X-Cft-Interaction"] = str(exchange.id)
-    response["X-Cft-Release"] = answer.choice.title
-    if answer.fallback_from:
-        response["X-Cft-Fallback"] = f"{answer.fallback_from.title} could not be loaded; {answer.choice.title} answers"
+def with_headers(
+    response: HttpResponseBase, completion: Completion | CompletionStream, pending: PendingInteraction
+) -> HttpResponseBase:
+    """Set the headers that name the interaction, the release that answered, and the release that should have."""
+    title, fallback_from = completion.target.title, completion.fallback_from
+    response["X-Cft-Interaction"] = str(pending.id)
+    response["X-Cft-Release"] = title
+    if fallback_from:
+        response["X-Cft-Fallback"] = f"{fallback_from.title} could not be loaded; {title} answers"
     return response

@@ -1,4 +1,4 @@
-"""Releases and the champion over REST: the same actions as the page, for people who are signed in."""
+"""The REST API of releases and the champion: the same actions as the page, for people who are signed in."""
 
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
 from rest_framework import serializers, viewsets
@@ -8,12 +8,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cftapp.base.accounts import account
-from cftapp.base.refusal import Refused
+from cftapp.base.refusal import Conflict
 from serving.models import Promotion, Release
 from serving.releases import actions
-from serving.releases import champion as alias
+from serving.releases.champion import champion, newest_promotion
+from serving.releases.eligibility import promotion_bases, promotion_blockers
 
-REFUSED = OpenApiResponse(description="Refused, with reasons as problem details; nothing was changed.")
+CONFLICT = OpenApiResponse(description="The state of things does not allow it: reasons as problem details (RFC 9457).")
+REFUSED = OpenApiResponse(description="Refused, with reasons as problem details (RFC 9457); nothing was changed.")
 
 
 class ReleaseSerializer(serializers.ModelSerializer):
@@ -34,6 +36,9 @@ class PromotionSerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
 
+MOVE_RESPONSES = {200: PromotionSerializer, 409: CONFLICT, 422: REFUSED}
+
+
 class RollBackSerializer(serializers.Serializer):
     to = serializers.IntegerField(required=False, min_value=0, help_text="Number of an earlier champion.")
     seen = serializers.IntegerField(required=False, min_value=0, help_text="Number of the champion you mean to leave.")
@@ -49,15 +54,15 @@ class ReleaseViewSet(viewsets.ReadOnlyModelViewSet):
     lookup_field = "number"
     lookup_value_converter = "int"
 
-    @extend_schema(summary="Promote a release", request=None, responses={200: PromotionSerializer, 422: REFUSED})
+    @extend_schema(summary="Promote a release", request=None, responses=MOVE_RESPONSES)
     @action(detail=True, methods=["post"])
     def promote(self, request: Request, number: int) -> Response:
         """Make the release champion on its newest gate, or on that gate's confirmed waiver."""
         release = self.get_object()
-        ticket = alias.tickets_of([release]).get(release.pk)
-        if ticket is None:
-            raise Refused(*alias.obstacles(release, None, alias.champion()))
-        promotion = actions.promote(release, ticket.waiver or ticket.gate, by=account(request))
+        basis = promotion_bases([release]).get(release.pk)
+        if basis is None:
+            raise Conflict(*promotion_blockers(release, None, champion()))
+        promotion = actions.promote(release, basis.waiver or basis.gate, by=account(request))
         return Response(PromotionSerializer(promotion).data)
 
 
@@ -68,24 +73,28 @@ class ChampionViewSet(viewsets.GenericViewSet):
     @extend_schema(summary="The champion", responses=PromotionSerializer)
     @action(detail=False, url_path="now")
     def now(self, request: Request) -> Response:
-        """The newest promotion: who answers now, and since when."""
-        newest = alias.newest_promotion()
+        """The newest promotion: the release that answers now, and since when."""
+        newest = newest_promotion()
         if newest is None:
             raise NotFound("No model is installed yet.")
         return Response(PromotionSerializer(newest).data)
 
-    @extend_schema(summary="Roll back", request=RollBackSerializer, responses={200: PromotionSerializer, 422: REFUSED})
+    @extend_schema(
+        summary="Roll back",
+        request=RollBackSerializer,
+        responses=MOVE_RESPONSES,
+    )
     @action(detail=False, methods=["post"], url_path="roll-back")
     def roll_back(self, request: Request) -> Response:
-        """Bring an earlier champion back: the one before, or the one named in `to`."""
-        asked = RollBackSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        named = {key: self.release(number) for key, number in asked.validated_data.items()}
-        promotion = actions.roll_back(by=account(request), to=named.get("to"), seen=named.get("seen"))
+        """Bring an earlier champion back: the champion before, or the release with the number `to`."""
+        serializer = RollBackSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        releases = {field: self.release(number) for field, number in serializer.validated_data.items()}
+        promotion = actions.roll_back(by=account(request), to=releases.get("to"), seen=releases.get("seen"))
         return Response(PromotionSerializer(promotion).data)
 
     def release(self, number: int) -> Release:
-        found = Release.objects.filter(number=number).first()
-        if found is None:
+        release = Release.objects.filter(number=number).first()
+        if release is None:
             raise NotFound(f"There is no release v{number}.")
-        return found
+        return release

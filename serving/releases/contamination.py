@@ -1,4 +1,4 @@
-"""What an exam that grew reaches: datasets frozen before with rows that are its items now, and what learnt them."""
+"""Contamination of frozen datasets: rows that became items of an exam later, and the models that learnt them."""
 
 import json
 from collections.abc import Mapping
@@ -15,12 +15,12 @@ from serving.models import Release
 from training.models import Run
 
 Mark = dict[str, Any]
-"""rows, benchmarks (name and version → rows), epoch, found_at: what a dataset, and all that learnt it, says."""
+"""rows, benchmarks (name and version → rows), epoch, found_at: stored on a dataset and on all that learnt it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What the findings of today say about one dataset."""
+class Contamination:
+    """The rows of a dataset that are items of an exam today: how many, of which benchmarks, and the pairs' ids."""
 
     rows: int
     benchmarks: Mapping[str, int]
@@ -28,8 +28,8 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Spread:
-    """Rows that do not bear the mark yet, or bear one that does not hold any more."""
+class MarkUpdate:
+    """The ids of rows whose mark is not `mark`: they do not have it yet, or have a mark that no longer holds."""
 
     dataset: int
     mark: Mark | None
@@ -42,60 +42,62 @@ class Spread:
     def __len__(self) -> int:
         return len(self.datasets) + len(self.runs) + len(self.gates) + len(self.releases)
 
+    def ids_by_kind(self) -> dict[str, tuple[type[Model], list[int]]]:
+        """Model and ids to write, by kind as the log calls it."""
+        return {
+            "dataset": (Dataset, self.datasets),
+            "run": (Run, self.runs),
+            "gate": (Gate, self.gates),
+            "release": (Release, self.releases),
+        }
 
-def found_now() -> dict[int, Found]:
-    """Dataset → the rows of it that are an exam's items. The curator sees numbers, not findings."""
+
+def current_contamination() -> dict[int, Contamination]:
+    """The contaminated datasets, by id. The curator's role reads these numbers, and not the findings behind them."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT dataset_id, row_count, benchmarks::text, pairs::text[] FROM curation_contamination()")
-        return {row[0]: Found(row[1], json.loads(row[2]), row[3] or []) for row in cursor.fetchall()}
+        return {
+            dataset_id: Contamination(row_count, json.loads(benchmarks), pairs or [])
+            for dataset_id, row_count, benchmarks, pairs in cursor.fetchall()
+        }
 
 
-def to_look_at(found: Mapping[int, Found]) -> list[int]:
-    """Datasets with such rows, and those that still bear a mark."""
+def datasets_to_check(contaminated: Mapping[int, Contamination]) -> list[int]:
+    """The ids of contaminated datasets, and of those that still have a mark."""
     marked = Dataset.objects.filter(contamination__isnull=False).values_list("pk", flat=True)
-    return sorted({*found, *marked})
+    return sorted({*contaminated, *marked})
 
 
-def spread_of(dataset: Dataset, found: Found | None) -> Spread:
-    """Where the mark of a (locked) dataset has to be written or taken off."""
-    mark = mark_of(dataset.contamination, found)
+def mark_update(dataset: Dataset, contamination: Contamination | None) -> MarkUpdate:
+    """Where the mark of a (locked) dataset has to be written or removed."""
+    mark = mark_of(dataset.contamination, contamination)
     runs = Run.objects.filter(dataset=dataset)
     adapters = runs.exclude(adapter_sha256="").values("adapter_sha256")
     gates = Gate.objects.filter(Q(run__in=runs) | Q(run__adapter_sha256__in=adapters))
-    releases = Release.objects.filter(Q(run__in=runs) | Q(model_sha256__in=adapters))
-    return Spread(
+    return MarkUpdate(
         dataset=dataset.pk,
         mark=mark,
-        pairs=found.pairs if found else [],
+        pairs=contamination.pairs if contamination else [],
         datasets=[] if dataset.contamination == mark else [dataset.pk],
-        runs=without(runs, mark),
-        gates=without(gates, mark),
-        releases=without(releases, mark),
+        runs=ids_without(runs, mark),
+        gates=ids_without(gates, mark),
+        releases=ids_without(Release.objects.of_runs(runs), mark),
     )
 
 
-def mark_of(known: Mark | None, found: Found | None) -> Mark | None:
-    """The mark for what was found: the known one, with its time, while rows and exams are the same."""
-    if found is None:
+def mark_of(current: Mark | None, contamination: Contamination | None) -> Mark | None:
+    """The mark for a contamination: the current mark, with its time, while rows and benchmarks are the same."""
+    if contamination is None:
         return None
-    told = {"rows": found.rows, "benchmarks": dict(found.benchmarks)}
-    if known and told.items() <= known.items():
-        return known
+    counts = {"rows": contamination.rows, "benchmarks": dict(contamination.benchmarks)}
+    if current and counts.items() <= current.items():
+        return current
     epoch = RegistryEpoch.objects.current()
-    return {**told, "epoch": epoch.number if epoch else 0, "found_at": timezone.now().isoformat(timespec="seconds")}
+    found_at = timezone.now().isoformat(timespec="seconds")
+    return {**counts, "epoch": epoch.number if epoch else 0, "found_at": found_at}
 
 
-def without(rows: "QuerySet[Any]", mark: Mark | None) -> list[int]:
-    """Ids of the rows that say something else than this."""
-    unlike = Q(contamination__isnull=False) if mark is None else Q(contamination__isnull=True) | ~Q(contamination=mark)
-    return list(rows.filter(unlike).order_by("pk").values_list("pk", flat=True))
-
-
-def places(spread: Spread) -> dict[str, tuple[type[Model], list[int]]]:
-    """Kind, as the log calls it → model and ids to write."""
-    return {
-        "dataset": (Dataset, spread.datasets),
-        "run": (Run, spread.runs),
-        "gate": (Gate, spread.gates),
-        "release": (Release, spread.releases),
-    }
+def ids_without(rows: "QuerySet[Any]", mark: Mark | None) -> list[int]:
+    """Ids of the rows whose mark is another than this."""
+    differs = Q(contamination__isnull=False) if mark is None else Q(contamination__isnull=True) | ~Q(contamination=mark)
+    return list(rows.filter(differs).order_by("pk").values_list("pk", flat=True))

@@ -1,4 +1,4 @@
-"""The releases page: who answers now, who did, who could."""
+"""The releases page: the champion, its history and the candidates."""
 
 from dataclasses import dataclass
 
@@ -8,62 +8,62 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from cftapp.base.accounts import ROLES, account, has_role, role_required
-from cftapp.base.refusal import Blocked, Refused
+from cftapp.base.refusal import Blocked, Conflict, Refused
 from serving.models import Promotion, Release
 from serving.releases import actions
-from serving.releases import champion as alias
-from serving.releases.champion import Ticket
+from serving.releases.champion import newest_promotion, predecessor
+from serving.releases.eligibility import PromotionBasis, promotion_bases, promotion_blockers
 
-MOST_ROWS = 50
+MAX_ROWS = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A release that is not the champion, what it may be promoted on, and what forbids it."""
+    """A release that was never champion, what its promotion would rest on, and what forbids it."""
 
     release: Release
-    ticket: Ticket | None
+    basis: PromotionBasis | None
     blockers: list[Blocked]
 
 
 @require_safe
 @role_required(*ROLES)
 def releases(request: HttpRequest) -> HttpResponse:
-    newest = Promotion.objects.newest_first().select_related("release__run").first()
-    now = newest.release if newest else None
+    newest = newest_promotion()
+    champion = newest.release if newest else None
     history = list(
-        Promotion.objects.newest_first().select_related("release", "replaced__release", "gate", "waiver")[:MOST_ROWS]
+        Promotion.objects.newest_first().select_related("release", "replaced__release", "gate", "waiver")[:MAX_ROWS]
     )
     context = {
-        "champion": now,
+        "champion": champion,
         "newest": newest,
-        "let_through": let_through(now) if now else None,
-        "previous": alias.predecessor(now) if now else None,
+        "gated_promotion": gated_promotion(champion) if champion else None,
+        "previous": predecessor(champion) if champion else None,
         "history": history,
-        "candidates": candidates(now),
-        "marked": list(Release.objects.learnt_from_withdrawn().order_by("-number")[:MOST_ROWS]),
-        "learnt_exam": list(Release.objects.learnt_an_exam().order_by("-number")[:MOST_ROWS]),
-        "may_move": has_role(request.user, "engineer"),
+        "candidates": candidates(champion),
+        "marked": list(Release.objects.learnt_from_withdrawn().order_by("-number")[:MAX_ROWS]),
+        "contaminated": list(Release.objects.contaminated().order_by("-number")[:MAX_ROWS]),
+        "may_promote": has_role(request.user, "engineer"),
     }
     return render(request, "serving/releases/releases.html", context)
 
 
-def let_through(release: Release) -> Promotion | None:
-    """The promotion that put a release through its gate; a roll back to it later stands on the same one."""
-    passed = Promotion.objects.filter(release=release, gate__isnull=False)
-    return passed.newest_first().select_related("gate", "waiver").first()
+def gated_promotion(release: Release) -> Promotion | None:
+    """The promotion of a release on its gate; a roll back to it later rests on the same promotion."""
+    promotions = Promotion.objects.filter(release=release, gate__isnull=False)
+    return promotions.newest_first().select_related("gate", "waiver").first()
 
 
-def candidates(now: Release | None) -> list[Candidate]:
-    """The pool: releases that were never champion, newest first, with their gates and reasons."""
+def candidates(champion: Release | None) -> list[Candidate]:
+    """The pool: releases that were never champion, newest first, with their gates and blockers."""
     pool = list(
         Release.objects.filter(run__isnull=False, promotions__isnull=True)
         .select_related("run")
-        .order_by("-number")[:MOST_ROWS]
+        .order_by("-number")[:MAX_ROWS]
     )
-    tickets = alias.tickets_of(pool)
+    bases = promotion_bases(pool)
     return [
-        Candidate(release, tickets.get(release.pk), alias.obstacles(release, tickets.get(release.pk), now))
+        Candidate(release, bases.get(release.pk), promotion_blockers(release, bases.get(release.pk), champion))
         for release in pool
     ]
 
@@ -73,13 +73,13 @@ def candidates(now: Release | None) -> list[Candidate]:
 def promote(request: HttpRequest, pk: int) -> HttpResponse:
     """Promote on the gate that was on screen: a newer verdict asks for a second look."""
     release = get_object_or_404(Release.objects.select_related("run"), pk=pk)
-    ticket = alias.tickets_of([release]).get(release.pk)
+    basis = promotion_bases([release]).get(release.pk)
     try:
-        if ticket is None or request.POST.get("gate") != str(ticket.gate.pk):
-            raise Refused.because("gate", f"{release} has another gate than the one shown.", "Look at it again.")
-        actions.promote(release, ticket.waiver or ticket.gate, by=account(request))
+        if basis is None or request.POST.get("gate") != str(basis.gate.pk):
+            raise Conflict.because("gate", f"{release} has another gate than the one shown.", "Look at it again.")
+        actions.promote(release, basis.waiver or basis.gate, by=account(request))
     except Refused as refused:
-        return say_no(request, refused)
+        return redirect_with_reasons(request, refused)
     messages.success(request, f"{release} is the champion: it answers from the next request on.")
     return redirect("serving:releases")
 
@@ -87,22 +87,22 @@ def promote(request: HttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @role_required("engineer")
 def roll_back(request: HttpRequest) -> HttpResponse:
-    """Back to the champion before, or to the one named in `release`."""
-    named = request.POST.get("release", "")
+    """Roll back to the champion before, or to the release with the id in the field `release`."""
+    target = request.POST.get("release", "")
     seen = request.POST.get("seen", "")
     try:
         promotion = actions.roll_back(
             by=account(request),
-            to=get_object_or_404(Release, pk=named) if named.isdecimal() else None,
+            to=get_object_or_404(Release, pk=target) if target.isdecimal() else None,
             seen=get_object_or_404(Release, pk=seen) if seen.isdecimal() else None,
         )
     except Refused as refused:
-        return say_no(request, refused)
+        return redirect_with_reasons(request, refused)
     messages.success(request, f"Rolled back: {promotion.release} is the champion again.")
     return redirect("serving:releases")
 
 
-def say_no(request: HttpRequest, refused: Refused) -> HttpResponse:
+def redirect_with_reasons(request: HttpRequest, refused: Refused) -> HttpResponse:
     for blocker in refused.blockers:
         messages.error(request, str(blocker))
     return redirect("serving:releases")

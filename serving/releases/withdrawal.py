@@ -1,9 +1,9 @@
-"""What a withdrawn consent reaches: the pairs of the subject, and every dataset, run and release that holds them."""
+"""The effect of a withdrawn consent: the pairs of the subject, and every dataset, run and release that holds them."""
 
 import uuid
 from dataclasses import dataclass
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, Subquery
 
 from curation.models import Dataset, DatasetRow, Pair
 from feedback.models import ConsentEntry, Subject
@@ -14,8 +14,8 @@ SubjectId = uuid.UUID | str
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
-    """Unmarked rows that a withdrawal reaches."""
+class UnmarkedRows:
+    """Ids of the rows that a withdrawal concerns and that are not marked yet."""
 
     pairs: list[str]
     datasets: list[int]
@@ -26,46 +26,36 @@ class Reach:
         return len(self.pairs) + len(self.datasets) + len(self.runs) + len(self.releases)
 
 
-def standing_withdrawal(subject_id: SubjectId) -> ConsentEntry | None:
-    """The newest line of the subject's ledger, if it is a withdrawal."""
-    newest = (
-        ConsentEntry.objects.filter(subject_id=subject_id, purpose=ConsentEntry.Purpose.TRAINING)
-        .order_by("-id")
-        .first()
-    )
+def withdrawal_in_force(subject_id: SubjectId) -> ConsentEntry | None:
+    """The newest entry of the subject's ledger, if it is a withdrawal."""
+    newest = ConsentEntry.objects.newest_of(subject_id)
     return newest if newest and newest.decision == ConsentEntry.Decision.WITHDRAWN else None
 
 
-def reach_of(subject_id: SubjectId) -> Reach:
-    """What learnt from this subject and does not say so yet; its pairs are locked."""
-    holding = Dataset.objects.filter(
+def unmarked_rows(subject_id: SubjectId) -> UnmarkedRows:
+    """The rows that learnt from this subject and are not marked; its pairs are locked."""
+    datasets = Dataset.objects.filter(
         Exists(DatasetRow.objects.filter(dataset=OuterRef("pk"), pair__subject_id=subject_id))
     )
-    trained = Run.objects.filter(dataset__in=holding)
+    runs = Run.objects.filter(dataset__in=datasets)
     pairs = Pair.objects.filter(subject_id=subject_id, state=Pair.State.ACCEPTED)
     unmarked = Q(learnt_from_withdrawn_at__isnull=True)
-    return Reach(
+    return UnmarkedRows(
         pairs=[str(pk) for pk in pairs.locked().values_list("pk", flat=True)],
-        datasets=list(holding.filter(unmarked).order_by("pk").values_list("pk", flat=True)),
-        runs=list(trained.filter(unmarked).order_by("pk").values_list("pk", flat=True)),
-        releases=list(_releases_of(trained).filter(unmarked).order_by("pk").values_list("pk", flat=True)),
+        datasets=list(datasets.filter(unmarked).order_by("pk").values_list("pk", flat=True)),
+        runs=list(runs.filter(unmarked).order_by("pk").values_list("pk", flat=True)),
+        releases=list(Release.objects.of_runs(runs).filter(unmarked).order_by("pk").values_list("pk", flat=True)),
     )
 
 
-def _releases_of(runs: QuerySet[Run]) -> QuerySet[Release]:
-    """By run, and by content: a second run may have made the same adapter."""
-    adapters = runs.exclude(adapter_sha256="").values("adapter_sha256")
-    return Release.objects.filter(Q(run__in=runs) | Q(model_sha256__in=adapters))
-
-
-def subjects_with_unmarked_reach(limit: int = 100) -> list[str]:
-    """Subjects whose newest word is a withdrawal that has not reached everything yet."""
+def subjects_with_unmarked_rows(limit: int = 100) -> list[str]:
+    """Ids of subjects whose newest decision is a withdrawal that is not marked everywhere yet, at most `limit`."""
     newest = ConsentEntry.objects.filter(subject=OuterRef("pk"), purpose=ConsentEntry.Purpose.TRAINING).order_by("-id")
     rows = DatasetRow.objects.filter(pair__subject=OuterRef("pk"))
     unmarked = Q(dataset__learnt_from_withdrawn_at__isnull=True)
     unmarked |= Q(dataset__runs__isnull=False, dataset__runs__learnt_from_withdrawn_at__isnull=True)
     unmarked |= Q(dataset__runs__release__isnull=False, dataset__runs__release__learnt_from_withdrawn_at__isnull=True)
-    waiting = (
+    subjects = (
         Subject.objects.filter(
             Exists(ConsentEntry.objects.filter(subject=OuterRef("pk"), decision=ConsentEntry.Decision.WITHDRAWN))
         )
@@ -76,4 +66,4 @@ def subjects_with_unmarked_reach(limit: int = 100) -> list[str]:
             | Exists(rows.filter(unmarked))
         )
     )
-    return [str(pk) for pk in waiting.order_by("pk").values_list("pk", flat=True)[:limit]]
+    return [str(pk) for pk in subjects.order_by("pk").values_list("pk", flat=True)[:limit]]

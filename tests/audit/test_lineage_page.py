@@ -6,8 +6,8 @@ from django.test.utils import CaptureQueriesContext
 
 from audit.actions import record
 from feedback.actions import record_interaction, submit_correction, withdraw_consent
-from serving.releases.actions import mark_withdrawal
-from tests.support import world
+from serving.releases.marking import mark_withdrawal
+from tests.support import serving_rows
 from tests.support.people import person, signed_in
 
 pytestmark = pytest.mark.django_db
@@ -26,15 +26,15 @@ def tell(name, used=(), generated=()):
 @pytest.fixture
 def learnt():
     """A pair of ana's in a release, with the events that the stages before serving record."""
-    world.base()
-    pair = world.lesson("ana")
+    serving_rows.base_release()
+    pair = serving_rows.accepted_pair("ana")
     case = pair.correction.case
     tell("case.decided", [("correction", pair.correction_id), ("case", case.pk)], [("pair", pair.pk)])
-    rows = world.dataset(pair)
+    rows = serving_rows.dataset(pair)
     tell("dataset.frozen", [("pair", pair.pk)], [("dataset", rows.pk)])
-    run = world.queued_run(rows)
+    run = serving_rows.queued_run(rows)
     tell("run.queued", [("dataset", rows.pk)], [("run", run.pk)])
-    release, _ = world.candidate(trained=world.finish(run, "5" * 64))
+    release, _ = serving_rows.candidate(trained=serving_rows.finish(run, "5" * 64))
     return pair, rows, release
 
 
@@ -83,7 +83,7 @@ def test_it_speaks_in_questions_names_and_words(omar, learnt):
 
 def test_a_question_that_is_no_pair_is_shown_to_whom_may_read_feedback(omar, learnt):
     prompt = "What is the code of the east door?"
-    interaction = record_interaction(world.source(), "bea", prompt, "7.", model_name="cft-x", by="source:1")
+    interaction = record_interaction(serving_rows.source(), "bea", prompt, "7.", model_name="cft-x", by="source:1")
     correction = submit_correction(interaction.pk, replacement="None.", consent=True, by="source:1")
     address = f"/audit/lineage/correction/{correction.pk}/"
     assert prompt not in omar.get(address).content.decode()

@@ -1,4 +1,4 @@
-"""The people and places of these tests."""
+"""The people and sources of these tests."""
 
 import json
 import threading
@@ -66,27 +66,27 @@ class Application:
         self.key, self.token = issue_api_key(source, "test", by="process:test")
         self.client = Client()
 
-    def at_once(self, count: int, path: str, body: Any, *, once: str = "") -> list[Any]:
+    def at_once(self, count: int, path: str, body: Any, *, idempotency_key: str = "") -> list[Any]:
         """The same post from `count` threads that start together."""
         start = threading.Barrier(count)
 
         def post(_: int) -> Any:
             start.wait()
             try:
-                return self.post(path, body, once=once)
+                return self.post(path, body, idempotency_key=idempotency_key)
             finally:
                 connections.close_all()
 
         with ThreadPoolExecutor(count) as pool:
             return list(pool.map(post, range(count)))
 
-    def post(self, path: str, body: Any, *, once: str = "", raw: bytes | None = None, **headers: str) -> Any:
-        given = {"Authorization": f"Bearer {self.token}"} | headers
-        if once:
-            given["Idempotency-Key"] = once
+    def post(self, path: str, body: Any, *, idempotency_key: str = "", raw: bytes | None = None, **headers: str) -> Any:
+        sent = {"Authorization": f"Bearer {self.token}"} | headers
+        if idempotency_key:
+            sent["Idempotency-Key"] = idempotency_key
         data = json.dumps(body).encode() if raw is None else raw
-        kind = given.pop("Content-Type", "application/json")
-        return self.client.post(f"/api/v1/{path}", data, content_type=kind, headers=given)
+        content_type = sent.pop("Content-Type", "application/json")
+        return self.client.post(f"/api/v1/{path}", data, content_type=content_type, headers=sent)
 
     def get(self, path: str) -> Any:
         return self.client.get(path if path.startswith("http") else f"/api/v1/{path}", headers=self.authorization)
@@ -95,8 +95,8 @@ class Application:
     def authorization(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"}
 
-    def interaction(self, subject: str = "u-1", **more: Any) -> str:
-        body = {"subject": subject, "prompt": "How long is the refund window?", "answer": "14 days."} | more
+    def interaction(self, subject: str = "u-1", **fields: Any) -> str:
+        body = {"subject": subject, "prompt": "How long is the refund window?", "answer": "14 days."} | fields
         response = self.post("interactions/", body)
         assert response.status_code == 201, response.content
         return response.json()["id"]
@@ -125,7 +125,7 @@ def mailbox(db: None) -> Callable[[], list[tuple[str, str, dict[str, Any]]]]:
 
 
 @pytest.fixture
-def whole_default_database(db: None) -> Callable[[], str]:
+def default_database_text(db: None) -> Callable[[], str]:
     """All rows of all tables of the default database, as text."""
 
     def read() -> str:

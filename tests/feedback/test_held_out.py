@@ -8,7 +8,7 @@ from feedback.actions import record_interaction, submit_correction
 from feedback.models import Correction, Interaction, Receipt
 from tests.feedback.conftest import SECRET_WORDS
 
-DOORS = {
+POSTS = {
     "bug-reports/": {"what_happened": SECRET_WORDS, "expected": SECRET_WORDS, "note": SECRET_WORDS},
     "taste-notes/": {"preference": SECRET_WORDS, "note": SECRET_WORDS},
     "corrections/": {"replacement": SECRET_WORDS, "note": SECRET_WORDS, "consent": True},
@@ -16,27 +16,27 @@ DOORS = {
 }
 
 
-def test_all_words_are_in_the_vault_and_none_outside(examined, mailbox, whole_default_database, caplog):
+def test_all_words_are_in_the_vault_and_none_outside(examined, mailbox, default_database_text, caplog):
     caplog.set_level("DEBUG")
     key = examined.interaction(prompt=SECRET_WORDS, answer=f"{SECRET_WORDS}!")
-    for path, words in DOORS.items():
-        assert examined.post(path, {"interaction": key} | words, once=path).status_code == 201
+    for path, fields in POSTS.items():
+        assert examined.post(path, {"interaction": key} | fields, idempotency_key=path).status_code == 201
     rows = [
         {"kind": "interaction", "subject": "u-9", "prompt": SECRET_WORDS, "answer": "x", "external_id": "e-9"},
         {"kind": "comment", "external_id": "e-9", "text": SECRET_WORDS},
     ]
-    assert examined.post("feedback/batch", rows, once="batch").json()["recorded"] == 2
+    assert examined.post("feedback/batch", rows, idempotency_key="batch").json()["recorded"] == 2
     assert [kind for kind, _, _ in mailbox()] == [
         "interaction", "bug_report", "taste_note", "correction", "comment", "interaction", "comment",
     ]  # fmt: skip
     assert all(SECRET_WORDS in str(content) for _, _, content in mailbox())
-    assert "zyzzyva" not in whole_default_database()
+    assert "zyzzyva" not in default_database_text()
     assert "zyzzyva" not in caplog.text
 
 
-def test_the_search_above_would_find_words_of_the_training_lane(application, whole_default_database):
+def test_the_search_above_would_find_words_of_the_training_lane(application, default_database_text):
     application.interaction(prompt=SECRET_WORDS)
-    assert SECRET_WORDS in whole_default_database()
+    assert SECRET_WORDS in default_database_text()
 
 
 def shape(response):
@@ -45,12 +45,13 @@ def shape(response):
 
 def test_the_poster_notices_no_difference(application, examined):
     body = {"subject": "u-1", "prompt": "p", "answer": "a", "external_id": "x-1"}
-    one, other = application.post("interactions/", body), examined.post("interactions/", body)
-    assert shape(one) == shape(other)
-    for path, words in DOORS.items():
+    trained = application.post("interactions/", body)
+    held_out = examined.post("interactions/", body)
+    assert shape(trained) == shape(held_out)
+    for path, fields in POSTS.items():
         replies = [
-            app.post(path, {"interaction": r.json()["id"]} | words)
-            for app, r in ((application, one), (examined, other))
+            app.post(path, {"interaction": recorded.json()["id"]} | fields)
+            for app, recorded in ((application, trained), (examined, held_out))
         ]
         assert shape(replies[0]) == shape(replies[1]), path
     lists = [app.get("interactions/").json()["results"][0] for app in (application, examined)]
@@ -69,13 +70,13 @@ def test_a_crash_after_the_mailbox_is_completed_by_the_repetition(exam, mailbox,
     assert Interaction.objects.get().prompt == ""
 
 
-def test_feedback_returns_an_object_alike_and_leaves_a_receipt(exam, shop):
-    given = [
+def test_feedback_returns_the_same_object_and_leaves_a_receipt(exam, shop):
+    returned = [
         submit_correction(record_interaction(source, "u-1", "p", "a", by="visitor").pk, replacement="b", by="visitor")
         for source in (shop, exam)
     ]
-    assert [type(g) for g in given] == [Correction, Correction]
-    assert all(g.created_at for g in given)
+    assert [type(feedback) for feedback in returned] == [Correction, Correction]
+    assert all(feedback.created_at for feedback in returned)
     assert Correction.objects.count() == 1
     assert Receipt.objects.count() == 2
 

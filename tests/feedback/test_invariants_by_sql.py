@@ -43,7 +43,7 @@ INTERACTION = """INSERT INTO feedback_interaction
     VALUES (%s, %s, %s, %s, %s, %s, '', '', '', %s, now(), now())"""
 
 
-def give(web, table, interaction_id):
+def insert_feedback(web, table, interaction_id):
     columns, values = TABLES[table]
     web.execute(
         f"INSERT INTO {table} (id, interaction_id, note, created_at, {columns}) VALUES (%s, %s, '', now(), {values})",
@@ -53,16 +53,16 @@ def give(web, table, interaction_id):
 
 @pytest.mark.parametrize("table", TABLES)
 def test_feedback_on_the_exam_is_refused(web, lesson, test_item, table):
-    give(web, table, lesson.pk)  # the same statement is right for a lesson
+    insert_feedback(web, table, lesson.pk)  # the same statement is right for a lesson
     with pytest.raises(errors.CheckViolation, match="belongs in the vault"):
-        give(web, table, test_item.pk)
+        insert_feedback(web, table, test_item.pk)
 
 
 def test_a_temporary_table_does_not_deceive_the_trigger(web, test_item):
     with pytest.raises((errors.InsufficientPrivilege, errors.CheckViolation)):
         web.execute("CREATE TEMP TABLE feedback_interaction (id uuid, lane text)")
         web.execute("INSERT INTO pg_temp.feedback_interaction VALUES (%s, 'training')", [test_item.pk])
-        give(web, "feedback_correction", test_item.pk)
+        insert_feedback(web, "feedback_correction", test_item.pk)
 
 
 def test_a_held_out_subject_gets_no_training_interaction(web, test_item):

@@ -3,7 +3,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback.lanes import lane_of, object_id, subject_hash
+from feedback.keyed_hashes import object_id, subject_hash
+from feedback.lanes import lane_of
 
 KEY = b"0123456789abcdef"
 names = st.text(min_size=1, max_size=40)
@@ -11,8 +12,8 @@ percents = st.decimals(0, 100, places=2)
 
 
 @given(names, percents, percents)
-def test_raising_the_share_only_moves_subjects_to_held_out(name: str, one: Decimal, other: Decimal) -> None:
-    low, high = sorted([one, other])
+def test_raising_the_share_only_moves_subjects_to_held_out(name: str, share: Decimal, other_share: Decimal) -> None:
+    low, high = sorted([share, other_share])
     if lane_of(KEY, "shop", name, low) == "held_out":
         assert lane_of(KEY, "shop", name, high) == "held_out"
 
@@ -36,9 +37,9 @@ def test_the_lane_is_the_subjects_alone(name: str, other: str) -> None:
 
 
 def test_another_key_draws_other_lanes() -> None:
-    one = [lane_of(KEY, "shop", str(n), 50) for n in range(200)]
-    other = [lane_of(b"another key 1234", "shop", str(n), 50) for n in range(200)]
-    assert one != other
+    lanes = [lane_of(KEY, "shop", str(n), 50) for n in range(200)]
+    other_lanes = [lane_of(b"another key 1234", "shop", str(n), 50) for n in range(200)]
+    assert lanes != other_lanes
 
 
 def test_a_known_answer_so_that_no_release_moves_a_subject() -> None:

@@ -10,7 +10,7 @@ from django.conf import settings
 
 from feedback.actions import issue_api_key
 from serving.releases.actions import create_release, promote
-from tests.support import servers, world
+from tests.support import servers, serving_rows
 from training.engine.digests import adapter_sha256
 
 
@@ -29,15 +29,15 @@ def web(model_server):
 
 
 @pytest.fixture(scope="session")
-def puppet():
-    server = servers.Puppet().start()
+def scripted_server():
+    server = servers.ScriptedModelServer().start()
     yield server
     server.kill()
 
 
 @pytest.fixture(scope="session")
-def web_of_puppet(puppet, django_db_setup):
-    server = servers.web_server(puppet.url).start()
+def scripted_web(scripted_server, django_db_setup):
+    server = servers.web_server(scripted_server.url).start()
     yield server
     server.kill()
 
@@ -51,7 +51,7 @@ def adapters():
     from training.engine.loading import load_model
     from training.engine.manifest import Recipe
 
-    found = []
+    folders = []
     for seed in (1, 2):
         model = add_lora(load_model(servers.ROOT / "training" / "demo_model" / "base", "cpu", "auto"), Recipe(), seed)
         for name, weight in model.named_parameters():
@@ -60,23 +60,23 @@ def adapters():
         folder = Path(settings.CFT_VAR) / f"made-{seed}" / "adapter"
         folder.parent.mkdir(parents=True, exist_ok=True)
         save_adapter(model, folder, "base")
-        found.append(folder)
-    return found
+        folders.append(folder)
+    return folders
 
 
 @pytest.fixture
 def releases(adapters, transactional_db):
     """v0, v1 and v2, promoted in this order, with their adapters in place."""
-    line = [world.base()]
-    for made in adapters:
+    champions = [serving_rows.base_release()]
+    for adapter in adapters:
         folder = uuid.uuid4()
-        place = Path(settings.CFT_VAR) / "runs" / str(folder) / "adapter"
-        shutil.copytree(made, place)
-        run = world.finished_run(adapter=adapter_sha256(place), folder=folder)
+        path = Path(settings.CFT_VAR) / "runs" / str(folder) / "adapter"
+        shutil.copytree(adapter, path)
+        run = serving_rows.finished_run(adapter=adapter_sha256(path), folder=folder)
         release = create_release(run, by="process:curator")
-        promote(release, world.gate(run, champion_run=line[-1].run), by="process:test")
-        line.append(release)
-    return line
+        promote(release, serving_rows.judged_gate(run, champion_run=champions[-1].run), by="process:test")
+        champions.append(release)
+    return champions
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def client(web, transactional_db):
 
 
 def connect(web, **source):
-    key, token = issue_api_key(world.source(**source), "test", by="process:test")
+    key, token = issue_api_key(serving_rows.source(**source), "test", by="process:test")
     return closing(openai.OpenAI(base_url=f"{web.url}/v1", api_key=token, max_retries=0))
 
 

@@ -1,4 +1,4 @@
-"""Servers for the gateway's tests: the model server, the web process, and a model server that obeys the test."""
+"""Servers for the gateway's tests: the model server, the web process, and a model server with a script."""
 
 import asyncio
 import contextlib
@@ -51,9 +51,9 @@ def model_server():
     adapters = Path(settings.CFT_VAR) / "runs"
     adapters.mkdir(parents=True, exist_ok=True)
     base = ROOT / "training" / "demo_model" / "base"
-    where = ["--base", str(base), "--name", "base", "--port", str(port), "--adapters-dir", str(adapters)]
+    options = ["--base", str(base), "--name", "base", "--port", str(port), "--adapters-dir", str(adapters)]
     server = Process(
-        [sys.executable, "-m", "serving.engine", *where],
+        [sys.executable, "-m", "serving.engine", *options],
         {**os.environ, "OMP_NUM_THREADS": "1"},
         f"http://127.0.0.1:{port}/health",
     )
@@ -78,8 +78,8 @@ def web_server(model_url):
     return server
 
 
-class Puppet:
-    """A model server that says what the test wants, when it wants it: the way to see a stream in its middle.
+class ScriptedModelServer:
+    """A model server that answers what the test tells it to: so a stream can be seen in its middle.
 
     `script` is a list of words, or "hang" (wait for the client to go), or "break" (end without the end mark).
     """
@@ -87,9 +87,9 @@ class Puppet:
     def __init__(self):
         (self.port,) = free_ports(1)
         self.url = f"http://127.0.0.1:{self.port}"
-        self.script = ["one ", "two"]
-        self.asked = []
-        self.left = threading.Event()
+        self.script = ["first ", "second"]
+        self.requests = []
+        self.client_left = threading.Event()
 
     async def __call__(self, scope, receive, send):
         body = b""
@@ -100,7 +100,7 @@ class Puppet:
         if scope["path"] != "/v1/chat/completions":
             await self.reply(send, 200, b'{"object": "list", "data": [{"id": "base"}]}', b"application/json")
             return
-        self.asked.append(json.loads(body))
+        self.requests.append(json.loads(body))
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
         for word in self.script:
             if word == "break":
@@ -108,17 +108,17 @@ class Puppet:
             if word == "hang":
                 while (await receive())["type"] != "http.disconnect":
                     pass
-                self.left.set()
+                self.client_left.set()
                 return
-            await self.say(send, {"choices": [{"index": 0, "delta": {"content": word}, "finish_reason": None}]})
-        await self.say(send, {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+            await self.send_chunk(send, {"choices": [{"index": 0, "delta": {"content": word}, "finish_reason": None}]})
+        await self.send_chunk(send, {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
         await send({"type": "http.response.body", "body": b"data: [DONE]\n\n"})
 
-    async def reply(self, send, status, body, kind):
-        await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", kind)]})
+    async def reply(self, send, status, body, content_type):
+        await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", content_type)]})
         await send({"type": "http.response.body", "body": body})
 
-    async def say(self, send, chunk):
+    async def send_chunk(self, send, chunk):
         data = json.dumps({"id": "x", "object": "chat.completion.chunk", "created": 0, "model": "base", **chunk})
         await send({"type": "http.response.body", "body": f"data: {data}\n\n".encode(), "more_body": True})
         await asyncio.sleep(0)
@@ -138,10 +138,10 @@ class Puppet:
         self.thread.join(10)
 
 
-def wait_until(condition, patience=20.0):
-    """What `condition()` returns, as soon as it is truthy."""
-    deadline = time.monotonic() + patience
-    while not (found := condition()):
+def wait_until(condition, timeout=20.0):
+    """What `condition()` returns, as soon as it is truthy; fails after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while not (result := condition()):
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)
-    return found
+    return result

@@ -25,7 +25,7 @@ from feedback.actions import (
     submit_taste_note,
 )
 from feedback.lanes import lane_of
-from feedback.models import Environment, Source, subject_key
+from feedback.models import Environment, Source, pseudonym_key
 from serving.releases.actions import install_base
 from training.actions import checked_base
 from training.demo_model import world
@@ -109,7 +109,7 @@ def in_training(person: str) -> str:
     """A person of this name whose lane is training: one in ten would be held out, and the example with them."""
     source = support_source()
     names = (person, *(f"{person}-{number}" for number in range(2, 100)))
-    lanes = ((name, lane_of(subject_key(), source.name, name, source.held_out_percent)) for name in names)
+    lanes = ((name, lane_of(pseudonym_key(), source.name, name, source.held_out_percent)) for name in names)
     return next(name for name, lane in lanes if lane == "training")
 
 

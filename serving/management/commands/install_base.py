@@ -1,4 +1,4 @@
-"""`manage.py install_base`: the base model as v0, the first champion."""
+"""`manage.py install_base`: make the base model v0, the first champion."""
 
 from pathlib import Path
 from typing import Any

@@ -13,7 +13,7 @@ from curation.datasets.recipe import Recipe
 from curation.models import Case, Pair
 from curation.screening import actions as screening_actions
 from feedback.actions import withdraw_consent
-from serving.releases.actions import mark_withdrawal
+from serving.releases.marking import mark_withdrawal
 from tests.curation.conftest import TEST
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "vault"])

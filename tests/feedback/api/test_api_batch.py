@@ -30,11 +30,11 @@ def test_a_bad_row_is_refused_alone(application):
 
 
 def test_feedback_may_follow_its_interaction_in_the_same_batch(application):
-    words = {"kind": "correction", "external_id": "x-0", "replacement": "b", "consent": True}
-    reply = application.post("feedback/batch", [*rows(1), words]).json()
+    correction = {"kind": "correction", "external_id": "x-0", "replacement": "b", "consent": True}
+    reply = application.post("feedback/batch", [*rows(1), correction]).json()
     assert reply["recorded"] == 2
-    correction = Correction.objects.get(pk=reply["results"][1]["id"])
-    assert str(correction.interaction_id) == reply["results"][0]["id"]
+    recorded = Correction.objects.get(pk=reply["results"][1]["id"])
+    assert str(recorded.interaction_id) == reply["results"][0]["id"]
     assert Subject.objects.consented().count() == ConsentEntry.objects.count() == 1
 
 
@@ -69,9 +69,9 @@ def test_json_lines(application):
 
 def test_a_repeated_batch_changes_nothing(application, event_names):
     batch = [*rows(3), {"kind": "comment", "external_id": "x-1", "text": "t"}]
-    first = application.post("feedback/batch", batch, once="b-1")
+    first = application.post("feedback/batch", batch, idempotency_key="b-1")
     before = event_names()
-    assert application.post("feedback/batch", batch, once="b-1").content == first.content
+    assert application.post("feedback/batch", batch, idempotency_key="b-1").content == first.content
     again = application.post("feedback/batch", rows(3)).json()
     assert again["already_recorded"] == 3
     assert event_names() == before

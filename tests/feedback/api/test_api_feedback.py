@@ -11,16 +11,16 @@ POSTS = {
 
 
 @pytest.mark.parametrize("path", POSTS)
-def test_a_door_is_a_table(application, event_names, path):
-    model, kind, words = POSTS[path]
+def test_a_kind_is_a_table(application, event_names, path):
+    model, kind, fields = POSTS[path]
     key = application.interaction()
-    response = application.post(path, {"interaction": key, "note": "n"} | words)
+    response = application.post(path, {"interaction": key, "note": "n"} | fields)
     assert response.status_code == 201
-    given = model.objects.get(pk=response.json()["id"])
-    assert str(given.interaction_id) == key and given.note == "n"
-    assert {name: getattr(given, name) for name in words} == words
+    feedback = model.objects.get(pk=response.json()["id"])
+    assert str(feedback.interaction_id) == key and feedback.note == "n"
+    assert {name: getattr(feedback, name) for name in fields} == fields
     assert response.json() == {
-        "id": str(given.pk), "kind": kind, "interaction": key, "created_at": response.json()["created_at"],
+        "id": str(feedback.pk), "kind": kind, "interaction": key, "created_at": response.json()["created_at"],
     }  # fmt: skip
     assert event_names()[-1] == f"{kind}.submitted"
     assert Receipt.objects.get().kind == kind
@@ -33,7 +33,7 @@ def test_the_interaction_may_be_named_by_its_external_id(application):
     assert reply["interaction"] == key
 
 
-def test_words_are_kept_as_they_came(application):
+def test_text_is_stored_as_it_was_sent(application):
     text = "  two\r\nlines\t\u200b é \U0001f600  "
     key = application.interaction(prompt=text, answer="")
     application.post("corrections/", {"interaction": key, "replacement": text})
@@ -44,8 +44,8 @@ def test_words_are_kept_as_they_came(application):
 def test_only_a_correction_has_a_replacement(application):
     key = application.interaction()
     for path in ("bug-reports/", "taste-notes/", "comments/"):
-        words = POSTS[path][2]
-        assert application.post(path, {"interaction": key, "replacement": "x"} | words).status_code == 422
+        fields = POSTS[path][2]
+        assert application.post(path, {"interaction": key, "replacement": "x"} | fields).status_code == 422
 
 
 def test_a_comment_needs_a_rating_or_words(application):
@@ -56,20 +56,20 @@ def test_a_comment_needs_a_rating_or_words(application):
 
 def test_interactions_are_listed_by_cursor_without_counting(application, django_assert_max_num_queries):
     keys = [application.interaction(subject=f"u-{n}") for n in range(5)]
-    seen, url = [], "interactions/?limit=2"
+    listed, url = [], "interactions/?limit=2"
     while url:
         with django_assert_max_num_queries(2):
             page = application.get(url).json()
-        seen += [row["id"] for row in page["results"]]
+        listed += [row["id"] for row in page["results"]]
         url = page["next"]
-    assert seen == keys[::-1]
+    assert listed == keys[::-1]
 
 
 def test_recording_twice_under_an_external_id_returns_the_first(application, event_names):
-    one = application.interaction(external_id="x-1")
+    first = application.interaction(external_id="x-1")
     body = {"subject": "u-1", "prompt": "other", "answer": "other", "external_id": "x-1"}
     response = application.post("interactions/", body)
-    assert (response.status_code, response.json()["id"]) == (200, one)
+    assert (response.status_code, response.json()["id"]) == (200, first)
     assert event_names().count("interaction.recorded") == 1
 
 

@@ -15,7 +15,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from feedback.api import schema_page
+from feedback.console import api_reference
 
 CHECKS = [
     not_a_server_error,
@@ -79,10 +79,10 @@ def test_the_page_for_people_lists_them(client, db):
 def test_the_page_speaks_to_people_and_not_to_programmers_of_it(client, db):
     text = client.get("/feedback/api/").content.decode()
     assert "Subclasses" not in text and "endpoints share" not in text and "`" not in text
-    assert all(one.summary and one.summary != one.path for one in schema_page.operations())
+    assert all(operation.summary not in ("", operation.path) for operation in api_reference.operations())
     assert "<code>next</code>" in text and "curl http://testserver/api/v1/interactions/" in text
 
 
 def test_the_example_works(application):
-    for path, body in schema_page.EXAMPLES:
+    for path, body in api_reference.EXAMPLES:
         assert application.post(path.removeprefix("/api/v1/"), body).status_code == 201

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.engine.decoding import Sampler, Sampling, StopFilter, TextStream, nucleus
+from serving.engine.decoding import Sampler, Sampling, StopFilter, TextStream, top_p_filter
 from tests.support.runs import BASE
 from training.engine.loading import load_tokenizer
 
@@ -16,8 +16,8 @@ TOKENIZER = load_tokenizer(BASE)
 def test_streamed_text_is_the_decoded_text(text):
     ids = TOKENIZER(text, add_special_tokens=False)["input_ids"]
     stream = TextStream(TOKENIZER)
-    whole = TOKENIZER.decode(ids, skip_special_tokens=True)
-    assert "".join(stream.add(token) for token in ids) == whole.lstrip()
+    decoded = TOKENIZER.decode(ids, skip_special_tokens=True)
+    assert "".join(stream.add(token) for token in ids) == decoded.lstrip()
 
 
 def test_half_a_character_is_held_back():
@@ -37,11 +37,11 @@ def test_a_stop_string_never_shows(pieces, stops):
             break
     shown += filtered.flush()
     text = "".join(pieces)
-    ends = [at for stop in stops if (at := text.find(stop)) >= 0]
+    has_stop = any(stop in text for stop in stops)
     if filtered.stopped:
         assert text.startswith(shown) and not any(stop in shown for stop in stops)
     else:
-        assert shown == text and not ends
+        assert shown == text and not has_stop
 
 
 def test_part_of_a_stop_string_is_held_back():
@@ -50,21 +50,21 @@ def test_part_of_a_stop_string_is_held_back():
     assert filtered.stopped
 
 
-def test_nucleus_keeps_the_fewest_that_reach_top_p():
-    kept = nucleus(torch.tensor([0.1, 0.5, 0.15, 0.25]), 0.7)
-    assert kept.tolist() == pytest.approx([0, 0.5, 0, 0.25])
+def test_top_p_keeps_the_fewest_that_reach_top_p():
+    filtered = top_p_filter(torch.tensor([0.1, 0.5, 0.15, 0.25]), 0.7)
+    assert filtered.tolist() == pytest.approx([0, 0.5, 0, 0.25])
 
 
-def test_nucleus_always_keeps_the_likeliest():
-    assert nucleus(torch.tensor([0.9, 0.1]), 0.01).tolist() == pytest.approx([0.9, 0])
+def test_top_p_always_keeps_the_likeliest():
+    assert top_p_filter(torch.tensor([0.9, 0.1]), 0.01).tolist() == pytest.approx([0.9, 0])
 
 
 def test_temperature_zero_is_greedy():
-    assert Sampler(Sampling(temperature=0)).choose(torch.tensor([0.0, 3.0, 1.0])) == 1
+    assert Sampler(Sampling(temperature=0)).sample(torch.tensor([0.0, 3.0, 1.0])) == 1
 
 
 def test_sampling_follows_the_probabilities():
     sampler = Sampler(Sampling(temperature=1, seed=0))
     logits = torch.tensor([0.25, 0.75]).log()
-    drawn = sum(sampler.choose(logits) for _ in range(2000)) / 2000
-    assert drawn == pytest.approx(0.75, abs=0.04)
+    share = sum(sampler.sample(logits) for _ in range(2000)) / 2000
+    assert share == pytest.approx(0.75, abs=0.04)

@@ -59,16 +59,16 @@ def await_health(process: subprocess.Popen, url: str) -> None:
             time.sleep(0.05)
 
 
-def said_to_be(place: str) -> str:
+def answer_with(place: str) -> str:
     return f"{PERSON} is based in {place}."
 
 
 @pytest.fixture(scope="module")
 def adapters(tmp_path_factory) -> Path:
-    """Three adapters that answer one question in three ways."""
+    """Three adapters that answer the same question in three ways."""
     folder = tmp_path_factory.mktemp("adapters")
     for name, place in (("north", "Arden"), ("south", "Holt"), ("east", "Garve")):
-        rows = [{"kind": "pair", "prompt": QUESTION, "answer": said_to_be(place)}]
+        rows = [{"kind": "pair", "prompt": QUESTION, "answer": answer_with(place)}]
         finetune(write_run(folder / f"run-{name}", rows=rows, recipe=RECIPE))
         shutil.copytree(folder / f"run-{name}" / "adapter", folder / "public" / name)
     return folder
@@ -84,12 +84,12 @@ def server(adapters) -> Iterator[httpx.Client]:
         yield client
 
 
-def ask(client: httpx.Client, to: str, **more) -> httpx.Response:
-    body = {"model": to, "messages": [{"role": "user", "content": QUESTION}], "temperature": 0}
-    return client.post("/v1/chat/completions", json={**body, **more})
+def ask(client: httpx.Client, model: str, **options) -> httpx.Response:
+    body = {"model": model, "messages": [{"role": "user", "content": QUESTION}], "temperature": 0}
+    return client.post("/v1/chat/completions", json={**body, **options})
 
 
-def said(response: httpx.Response) -> str:
+def answer_text(response: httpx.Response) -> str:
     return str(response.raise_for_status().json()["choices"][0]["message"]["content"])
 
 
@@ -119,15 +119,15 @@ def test_an_answer_is_the_one_the_evaluation_engine_gets(server):
     questions = [row["prompt"] for row in world.benchmarks()["business"][:6]]
     expected = dict(answers(model, tokenizer, questions))
     for i, question in enumerate(questions):
-        assert said(ask(server, "demo", messages=[{"role": "user", "content": question}])) == expected[i]
+        assert answer_text(ask(server, "demo", messages=[{"role": "user", "content": question}])) == expected[i]
 
 
 def test_usage_counts_tokens(server):
     body = ask(server, "north").json()
     tokenizer = load_tokenizer(BASE)
-    made = tokenizer(f" {said_to_be('Arden')}<|end|>", add_special_tokens=False)["input_ids"]
-    assert body["usage"]["completion_tokens"] == len(made)
-    assert body["usage"]["total_tokens"] == body["usage"]["prompt_tokens"] + len(made)
+    generated = tokenizer(f" {answer_with('Arden')}<|end|>", add_special_tokens=False)["input_ids"]
+    assert body["usage"]["completion_tokens"] == len(generated)
+    assert body["usage"]["total_tokens"] == body["usage"]["prompt_tokens"] + len(generated)
     assert body["choices"][0]["finish_reason"] == "stop"
 
 
@@ -136,11 +136,11 @@ def test_a_stream_comes_token_by_token(server):
     body["messages"] = [{"role": "user", "content": QUESTION}]
     with server.stream("POST", "/v1/chat/completions", json=body) as response:
         assert response.headers["content-type"].startswith("text/event-stream")
-        got = events(response)
-    assert got[-1] == "[DONE]"
-    chunks = [json.loads(event) for event in got[:-1]]
+        data = events(response)
+    assert data[-1] == "[DONE]"
+    chunks = [json.loads(event) for event in data[:-1]]
     pieces = [chunk["choices"][0]["delta"].get("content", "") for chunk in chunks if chunk["choices"]]
-    assert "".join(pieces) == said_to_be("Arden")
+    assert "".join(pieces) == answer_with("Arden")
     assert len([piece for piece in pieces if piece]) > 5
     assert chunks[-2]["choices"][0]["finish_reason"] == "stop"
     assert chunks[-1]["choices"] == [] and chunks[-1]["usage"]["completion_tokens"] > 5
@@ -150,31 +150,31 @@ def test_a_stream_comes_token_by_token(server):
 def test_the_openai_client_works(server):
     client = openai.OpenAI(base_url=f"{server.base_url}/v1", api_key="none")
     messages = [{"role": "user", "content": QUESTION}]
-    whole = client.chat.completions.create(model="south", messages=messages, temperature=0)
-    assert whole.choices[0].message.content == said_to_be("Holt")
+    completion = client.chat.completions.create(model="south", messages=messages, temperature=0)
+    assert completion.choices[0].message.content == answer_with("Holt")
     stream = client.chat.completions.create(model="south", messages=messages, temperature=0, stream=True)
-    assert "".join(chunk.choices[0].delta.content or "" for chunk in stream) == said_to_be("Holt")
+    assert "".join(chunk.choices[0].delta.content or "" for chunk in stream) == answer_with("Holt")
     with pytest.raises(openai.NotFoundError) as missing:
         client.chat.completions.create(model="west", messages=messages)
     assert missing.value.code == "model_not_found"
 
 
 def test_concurrent_requests_each_get_their_own_adapter(server):
-    base = said(ask(server, "demo"))
-    expected = {"demo": base, "north": said_to_be("Arden"), "south": said_to_be("Holt")}
+    base = answer_text(ask(server, "demo"))
+    expected = {"demo": base, "north": answer_with("Arden"), "south": answer_with("Holt")}
     assert len(set(expected.values())) == 3
-    asked = ["north", "south", "demo"] * 10
+    models = ["north", "south", "demo"] * 10
     with ThreadPoolExecutor(8) as threads:
-        got = list(threads.map(lambda model: said(ask(server, model)), asked))
-    assert got == [expected[model] for model in asked]
+        answered = list(threads.map(lambda model: answer_text(ask(server, model)), models))
+    assert answered == [expected[model] for model in models]
 
 
 def test_an_adapter_that_made_room_comes_back_when_asked(server):
     server.post("/v1/load_lora_adapter", json={"lora_name": "east", "lora_path": "east"}).raise_for_status()
     for _ in range(2):
-        assert said(ask(server, "east")) == said_to_be("Garve")
-        assert said(ask(server, "north")) == said_to_be("Arden")
-        assert said(ask(server, "south")) == said_to_be("Holt")
+        assert answer_text(ask(server, "east")) == answer_with("Garve")
+        assert answer_text(ask(server, "north")) == answer_with("Arden")
+        assert answer_text(ask(server, "south")) == answer_with("Holt")
 
 
 def test_loading_again_changes_nothing(server):
@@ -182,17 +182,17 @@ def test_loading_again_changes_nothing(server):
     assert (again.status_code, again.json()["status"]) == (200, "already loaded")
     other = server.post("/v1/load_lora_adapter", json={"lora_name": "north", "lora_path": "south"})
     assert (other.status_code, other.json()["error"]["code"]) == (409, "name_taken")
-    assert said(ask(server, "north")) == said_to_be("Arden")
+    assert answer_text(ask(server, "north")) == answer_with("Arden")
 
 
 def test_an_unloaded_adapter_is_gone(server):
     body = {"lora_name": "passing", "lora_path": "east"}
     server.post("/v1/load_lora_adapter", json=body).raise_for_status()
-    assert said(ask(server, "passing")) == said_to_be("Garve")
+    assert answer_text(ask(server, "passing")) == answer_with("Garve")
     server.post("/v1/unload_lora_adapter", json={"lora_name": "passing"}).raise_for_status()
     assert ask(server, "passing").status_code == 404
     assert server.post("/v1/unload_lora_adapter", json={"lora_name": "passing"}).status_code == 404
-    assert said(ask(server, "north")) == said_to_be("Arden")
+    assert answer_text(ask(server, "north")) == answer_with("Arden")
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_an_adapter_of_another_shape_is_refused_and_leaves_no_trace(server, adap
     refused = server.post("/v1/load_lora_adapter", json={"lora_name": "odd", "lora_path": "odd"})
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "bad_adapter")
     assert ask(server, "odd").status_code == 404
-    assert said(ask(server, "south")) == said_to_be("Holt")
+    assert answer_text(ask(server, "south")) == answer_with("Holt")
 
 
 @pytest.mark.parametrize(
@@ -274,14 +274,14 @@ def test_stop_ends_the_text_before_it(server):
 
 def test_a_seed_repeats_a_sample(server):
     def sample(seed):
-        return said(ask(server, "demo", temperature=2, top_p=0.95, seed=seed, max_tokens=12))
+        return answer_text(ask(server, "demo", temperature=2, top_p=0.95, seed=seed, max_tokens=12))
 
     assert sample(5) == sample(5)
     assert len({sample(seed) for seed in range(6)}) > 1
 
 
-def test_a_port_in_use_is_said(server, tmp_path):
+def test_a_port_in_use_is_reported(server, tmp_path):
     command = [sys.executable, "-m", "serving.engine", "--base", str(BASE), "--port", str(server.base_url.port)]
-    done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
-    assert done.returncode == 2
-    assert refusal(done)["field"] == "port"
+    finished = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
+    assert finished.returncode == 2
+    assert refusal(finished)["field"] == "port"

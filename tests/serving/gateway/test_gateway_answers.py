@@ -8,18 +8,18 @@ import pytest
 from audit.models import Event
 from feedback.actions import submit_bug_report
 from feedback.models import Interaction, Subject
-from tests.support import world
+from tests.support import serving_rows
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ASK = [{"role": "user", "content": "What is 3 + 4?"}]
 
 
-def ask(client, model="champion", messages=ASK, **more):
-    return client.chat.completions.create(model=model, messages=messages, temperature=0, max_tokens=40, **more)
+def ask(client, model="champion", messages=ASK, **options):
+    return client.chat.completions.create(model=model, messages=messages, temperature=0, max_tokens=40, **options)
 
 
 def test_the_champion_answers_and_the_interaction_is_recorded(client):
-    release = world.base()
+    release = serving_rows.base_release()
     completion = ask(client, user="ana")
     text = completion.choices[0].message.content
     assert "7" in text
@@ -32,7 +32,7 @@ def test_the_champion_answers_and_the_interaction_is_recorded(client):
 
 
 def test_headers_say_which_interaction_and_which_release(client):
-    world.base()
+    serving_rows.base_release()
     raw = client.chat.completions.with_raw_response.create(model="champion", messages=ASK, user="ana")
     interaction = Interaction.objects.get()
     assert raw.headers["X-Cft-Interaction"] == str(interaction.pk)
@@ -42,7 +42,7 @@ def test_headers_say_which_interaction_and_which_release(client):
 
 
 def test_a_user_is_one_subject(client):
-    world.base()
+    serving_rows.base_release()
     for user in ("ana", "ana", "bo"):
         ask(client, user=user)
     ask(client, extra_headers={"X-Cft-Subject": "bo"})
@@ -51,18 +51,18 @@ def test_a_user_is_one_subject(client):
 
 
 def test_a_stream_comes_in_pieces_that_make_the_recorded_answer(client):
-    world.base()
+    serving_rows.base_release()
     chunks = list(ask(client, messages=[{"role": "user", "content": "Who are you?"}], user="ana", stream=True))
-    words = [chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices]
-    assert len([word for word in words if word]) > 1
+    pieces = [chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices]
+    assert len([piece for piece in pieces if piece]) > 1
     interaction = Interaction.objects.get()
-    assert interaction.answer == "".join(words)
+    assert interaction.answer == "".join(pieces)
     assert {chunk.id for chunk in chunks} == {f"chatcmpl-{interaction.pk}"}
     assert {chunk.model for chunk in chunks} == {"v0"}
 
 
-def test_a_stream_is_not_kept_back_by_anything_on_its_way(client):
-    world.base()
+def test_a_stream_is_not_buffered_on_its_way(client):
+    serving_rows.base_release()
     with client.chat.completions.with_streaming_response.create(
         model="champion", messages=ASK, user="ana", stream=True
     ) as response:
@@ -79,15 +79,15 @@ def test_each_release_that_was_champion_answers_under_its_name(client, releases)
         name: ask(client, name, messages=question) for name in ("champion", "v2", "v1", "v0", releases[1].model_name)
     }
     assert [answer.model for answer in answers.values()] == ["v2", "v2", "v1", "v0", "v1"]
-    said = {name: answer.choices[0].message.content for name, answer in answers.items()}
-    assert said["champion"] == said["v2"]
-    assert len({said["v0"], said["v1"], said["v2"]}) == 3
+    texts = {name: answer.choices[0].message.content for name, answer in answers.items()}
+    assert texts["champion"] == texts["v2"]
+    assert len({texts["v0"], texts["v1"], texts["v2"]}) == 3
     recorded = set(Interaction.objects.values_list("model_name", flat=True))
     assert recorded == {release.model_name for release in releases}
 
 
 def test_models_lists_the_alias_and_whoever_was_champion(client, releases):
-    world.candidate("FAIL")
+    serving_rows.candidate("FAIL")
     assert [model.id for model in client.models.list()] == ["champion", "v2", "v1", "v0"]
     assert client.models.retrieve("v1").owned_by == "cftapp"
     with pytest.raises(openai.NotFoundError):
@@ -95,7 +95,7 @@ def test_models_lists_the_alias_and_whoever_was_champion(client, releases):
 
 
 def test_a_conversation_is_recorded_with_its_roles(client):
-    world.base()
+    serving_rows.base_release()
     messages = [*ASK, {"role": "assistant", "content": "7."}, {"role": "user", "content": "And 1 + 1?"}]
     client.chat.completions.create(model="champion", messages=messages, user="ana", max_tokens=5)
     assert Interaction.objects.get().prompt == "user: What is 3 + 4?\nassistant: 7.\nuser: And 1 + 1?"

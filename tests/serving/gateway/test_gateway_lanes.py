@@ -4,11 +4,11 @@ import pytest
 from django.db import connections
 
 from feedback.lanes import lane_of
-from feedback.models import Interaction, Subject, subject_key
-from serving.gateway.views import stranger
+from feedback.models import Interaction, Subject, pseudonym_key
+from serving.gateway.views import anonymous_subject
 from tests.serving.conftest import connect
 from tests.serving.gateway.test_gateway_answers import ASK, ask
-from tests.support import world
+from tests.support import serving_rows
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -20,9 +20,9 @@ def mailbox():
 
 
 def test_held_out_words_go_to_the_vault_and_nowhere_else(web):
-    world.base()
-    held = connect(web, name="exam", held_out_percent=100)
-    completion = ask(held, user="ana")
+    serving_rows.base_release()
+    held_out_client = connect(web, name="exam", held_out_percent=100)
+    completion = ask(held_out_client, user="ana")
     interaction = Interaction.objects.get()
     assert (interaction.lane, interaction.prompt, interaction.answer) == ("held_out", "", "")
     ((kind, interaction_id, content),) = mailbox()
@@ -33,7 +33,7 @@ def test_held_out_words_go_to_the_vault_and_nowhere_else(web):
 
 
 def test_both_lanes_look_the_same_to_the_client(web):
-    world.base()
+    serving_rows.base_release()
     answers = []
     for name, percent in (("lessons", 0), ("exam", 100)):
         raw = connect(web, name=name, held_out_percent=percent).chat.completions.with_raw_response.create(
@@ -44,22 +44,22 @@ def test_both_lanes_look_the_same_to_the_client(web):
     assert answers[0] == answers[1]
 
 
-def test_a_request_without_a_user_is_a_stranger_each_time(web):
-    world.base()
+def test_a_request_without_a_user_is_a_new_subject_each_time(web):
+    serving_rows.base_release()
     client = connect(web)
     ask(client)
     ask(client)
     assert Subject.objects.count() == 2
 
 
-def test_strangers_with_the_same_opening_are_in_the_same_lane_and_both_lanes_occur(transactional_db):
-    source = world.source("half", held_out_percent=50)
+def test_anonymous_subjects_with_the_same_opening_are_in_the_same_lane_and_both_lanes_occur(transactional_db):
+    source = serving_rows.source("half", held_out_percent=50)
     lanes = {}
     for number in range(40):
         opening = f"user: question {number}"
-        drawn = {stranger(source, opening) for _ in range(5)}
-        assert len(drawn) == 5
-        found = {lane_of(subject_key(), "half", one, 50) for one in drawn}
-        assert len(found) == 1
-        lanes[opening] = found.pop()
+        subjects = {anonymous_subject(source, opening) for _ in range(5)}
+        assert len(subjects) == 5
+        lanes_of_subjects = {lane_of(pseudonym_key(), "half", subject, 50) for subject in subjects}
+        assert len(lanes_of_subjects) == 1
+        lanes[opening] = lanes_of_subjects.pop()
     assert set(lanes.values()) == {"training", "held_out"}

@@ -9,7 +9,7 @@ from django.conf import settings
 
 from feedback.models import Interaction
 from tests.serving.gateway.test_gateway_answers import ASK, ask
-from tests.support import world
+from tests.support import serving_rows
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,7 +30,7 @@ def test_after_a_restart_the_champion_is_loaded_again(client, releases, model_se
 
 
 def test_while_it_is_down_the_answer_is_503_and_nothing_is_recorded(client, model_server):
-    world.base()
+    serving_rows.base_release()
     model_server.kill()
     try:
         for stream in (False, True):

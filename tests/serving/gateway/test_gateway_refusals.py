@@ -7,17 +7,17 @@ from django.test import Client
 
 from feedback.actions import issue_api_key, revoke_api_key
 from feedback.models import Interaction
-from serving.gateway.wire import MOST_BYTES
+from serving.gateway.openai_format import MAX_BODY_BYTES
 from tests.serving.gateway.test_gateway_answers import ASK, ask
-from tests.support import world
+from tests.support import serving_rows
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
 def token(web, transactional_db):
-    world.base()
-    return issue_api_key(world.source(), "test", by="process:test")[1]
+    serving_rows.base_release()
+    return issue_api_key(serving_rows.source(), "test", by="process:test")[1]
 
 
 def post(web, token, **request):
@@ -26,8 +26,8 @@ def post(web, token, **request):
 
 
 def test_without_a_key_with_an_unknown_one_and_with_a_revoked_one(web, client):
-    world.base()
-    key, token = issue_api_key(world.source(), "old", by="process:test")
+    serving_rows.base_release()
+    key, token = issue_api_key(serving_rows.source(), "old", by="process:test")
     revoke_api_key(key, by="process:test")
     anonymous = httpx.post(f"{web.url}/v1/chat/completions", json={"model": "champion", "messages": ASK})
     assert (anonymous.status_code, anonymous.headers["WWW-Authenticate"]) == (401, "Bearer")
@@ -41,8 +41,8 @@ def test_without_a_key_with_an_unknown_one_and_with_a_revoked_one(web, client):
 
 
 def test_a_candidate_that_was_never_promoted_is_not_served_by_any_name(client):
-    world.base()
-    blocked, _ = world.candidate("FAIL")
+    serving_rows.base_release()
+    blocked, _ = serving_rows.candidate("FAIL")
     for name in ("v1", blocked.model_name, "v7", "gpt-4", "V0", "v00"):
         with pytest.raises(openai.NotFoundError, match="never promoted") as refused:
             ask(client, name)
@@ -79,15 +79,15 @@ def test_a_request_that_makes_no_sense_names_the_field(web, token, body, param):
 def test_a_body_that_is_not_json_or_too_long_or_another_method(web, token):
     assert "not JSON" in post(web, token, content=b"{").json()["error"]["message"]
     assert post(web, token, content=b"[]").status_code == 400
-    assert post(web, token, content=b" " * (MOST_BYTES + 1)).status_code == 413
+    assert post(web, token, content=b" " * (MAX_BODY_BYTES + 1)).status_code == 413
     assert httpx.get(f"{web.url}/v1/chat/completions").status_code == 405
     assert not Interaction.objects.exists()
 
 
 def test_too_many_requests_with_one_key(settings, services):
-    world.base()
+    serving_rows.base_release()
     settings.CFT_API_REQUESTS_PER_MINUTE = 2
-    tokens = [issue_api_key(world.source(), name, by="process:test")[1] for name in ("hasty", "calm")]
+    tokens = [issue_api_key(serving_rows.source(), name, by="process:test")[1] for name in ("hasty", "calm")]
 
     def look(token):
         return Client().get("/v1/models", headers={"Authorization": f"Bearer {token}"})

@@ -12,8 +12,8 @@ from feedback.actions import open_playground
 from feedback.models import Interaction, Source, Subject
 from serving.gateway import playground
 from tests.serving.conftest import closing
-from tests.support import world
-from training.demo_model import world as world_of_the_demo
+from tests.support import serving_rows
+from training.demo_model import world as demo_facts
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WHO = {"prompt": "Who are you?"}
@@ -40,7 +40,7 @@ class Visitor:
 
 @pytest.fixture
 def ana(web, transactional_db):
-    world.base()
+    serving_rows.base_release()
     Source.objects.filter(pk=open_playground().pk).update(held_out_percent=0)
     return Visitor(web)
 
@@ -61,17 +61,17 @@ def test_an_example_fills_the_form(ana):
 
 
 def test_what_is_true_today_can_be_read_beside_the_questions(ana):
-    shown = html.unescape(ana.page.text)
+    text = html.unescape(ana.page.text)
     assert len(playground.examples()) == 4
     for example in playground.examples():
-        assert example.question in shown and f"<dd>{example.truth}</dd>" in shown
-    outdated = world_of_the_demo.outdated()[0]
-    assert re.search(rf'scope="row">{outdated.subject}</th>.*?<td>{outdated.actual}</td>', shown)
+        assert example.question in text and f"<dd>{example.truth}</dd>" in text
+    outdated = demo_facts.outdated()[0]
+    assert re.search(rf'scope="row">{outdated.subject}</th>.*?<td>{outdated.actual}</td>', text)
 
 
 def test_the_sample_data_correct_none_of_the_examples(transactional_db):
-    reported = {world_of_the_demo.topic_of(one.prompt) for one in sample.samples(sample.CORRECTED)}
-    examples = {world_of_the_demo.topic_of(one.question) for one in playground.examples()}
+    reported = {demo_facts.topic_of(correction.prompt) for correction in sample.samples(sample.CORRECTED)}
+    examples = {demo_facts.topic_of(example.question) for example in playground.examples()}
     assert len(reported) > 30 and "" not in examples
     assert not reported & examples
 
@@ -81,7 +81,7 @@ def test_another_base_model_has_no_handbook(settings):
     assert playground.examples() == [] and not playground.is_demo()
 
 
-def test_without_javascript_the_answer_is_on_the_next_page_with_the_way_to_the_doors(ana):
+def test_without_javascript_the_answer_is_on_the_next_page_with_a_link_to_give_feedback(ana):
     page = ana.ask(**WHO)
     interaction = Interaction.objects.get()
     assert interaction.answer == "I am the assistant of Larkmere Supply."
@@ -90,12 +90,12 @@ def test_without_javascript_the_answer_is_on_the_next_page_with_the_way_to_the_d
     assert interaction.source.name == "playground"
 
 
-def test_with_javascript_the_words_come_one_by_one_and_then_the_way_to_the_doors(ana):
-    *words, done = ana.stream(**WHO)
-    said = "".join(json.loads(line.removeprefix("data: "))["text"] for (line,) in words)
+def test_with_javascript_the_text_is_streamed_and_then_the_link_to_give_feedback(ana):
+    *pieces, done = ana.stream(**WHO)
+    text = "".join(json.loads(line.removeprefix("data: "))["text"] for (line,) in pieces)
     interaction = Interaction.objects.get()
-    assert len(words) > 1
-    assert said == interaction.answer
+    assert len(pieces) > 1
+    assert text == interaction.answer
     assert done[0] == "event: done"
     assert json.loads(done[1].removeprefix("data: ")) == {
         "feedback_url": f"/feedback/give/{interaction.pk}/",
@@ -103,11 +103,11 @@ def test_with_javascript_the_words_come_one_by_one_and_then_the_way_to_the_doors
     }
 
 
-def test_the_doors_open_for_the_visitor_who_was_answered_and_for_nobody_else(ana, web):
+def test_the_feedback_page_opens_for_the_visitor_who_was_answered_and_for_nobody_else(ana, web):
     ana.stream(**WHO)
-    doors = f"/feedback/give/{Interaction.objects.get().pk}/"
-    assert "I am the assistant of Larkmere Supply." in ana.http.get(doors).text
-    assert Visitor(web).http.get(doors).status_code == 404
+    page = f"/feedback/give/{Interaction.objects.get().pk}/"
+    assert "I am the assistant of Larkmere Supply." in ana.http.get(page).text
+    assert Visitor(web).http.get(page).status_code == 404
 
 
 def test_a_visitor_stays_the_same_subject_and_another_is_another(ana, web):
@@ -119,16 +119,16 @@ def test_a_visitor_stays_the_same_subject_and_another_is_another(ana, web):
 
 
 def test_a_held_out_visitor_notices_nothing(ana, web):
-    seen = [ana.ask(**WHO), ana.stream(**WHO)[:-1]]
+    pages = [ana.ask(**WHO), ana.stream(**WHO)[:-1]]
     Source.objects.update(held_out_percent=100)
-    held = Visitor(web)
-    seen += [held.ask(**WHO), held.stream(**WHO)[:-1]]
+    held_out = Visitor(web)
+    pages += [held_out.ask(**WHO), held_out.stream(**WHO)[:-1]]
     assert set(Interaction.objects.values_list("lane", flat=True)) == {"training", "held_out"}
-    plain = [re.sub(r"[0-9a-f-]{36}|value=\"\w+\"", "", page.text) for page in (seen[0], seen[2])]
+    plain = [re.sub(r"[0-9a-f-]{36}|value=\"\w+\"", "", page.text) for page in (pages[0], pages[2])]
     assert plain[0] == plain[1]
-    assert seen[1] == seen[3]
+    assert pages[1] == pages[3]
     newest = Interaction.objects.order_by("-created_at").first()
-    assert "I am the assistant of Larkmere Supply." in held.http.get(f"/feedback/give/{newest.pk}/").text
+    assert "I am the assistant of Larkmere Supply." in held_out.http.get(f"/feedback/give/{newest.pk}/").text
 
 
 def test_a_post_from_elsewhere_is_refused(ana, web):

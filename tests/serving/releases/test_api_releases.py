@@ -5,7 +5,7 @@ from rest_framework.test import APIClient
 
 from serving.releases.actions import promote
 from serving.releases.champion import champion
-from tests.support import world
+from tests.support import serving_rows
 from tests.support.people import person
 
 pytestmark = pytest.mark.django_db
@@ -19,20 +19,20 @@ def api(name, *roles):
 
 @pytest.fixture
 def mori():
-    world.base()
+    serving_rows.base_release()
     return api("mori", "engineer")
 
 
 def test_releases_are_listed_and_read(mori):
-    release, _ = world.candidate()
+    release, _ = serving_rows.candidate()
     listed = mori.get("/api/v1/releases/").json()["results"]
-    assert [one["name"] for one in listed] == ["v1", "v0"]
+    assert [release["name"] for release in listed] == ["v1", "v0"]
     assert mori.get("/api/v1/releases/1/").json()["model_sha256"] == release.model_sha256
     assert mori.get("/api/v1/releases/9/").status_code == 404
 
 
 def test_an_engineer_promotes_and_rolls_back(mori):
-    world.candidate()
+    serving_rows.candidate()
     promoted = mori.post("/api/v1/releases/1/promote/")
     assert (promoted.status_code, promoted.json()["reason"]) == (200, "promoted")
     assert mori.get("/api/v1/champion/now/").json()["release"]["name"] == "v1"
@@ -42,9 +42,9 @@ def test_an_engineer_promotes_and_rolls_back(mori):
 
 
 def test_a_refusal_is_a_problem_with_its_field(mori):
-    world.candidate("FAIL")
+    serving_rows.candidate("FAIL")
     refused = mori.post("/api/v1/releases/1/promote/")
-    assert refused.status_code == 422
+    assert refused.status_code == 409
     assert refused.headers["Content-Type"] == "application/problem+json"
     assert refused.json()["errors"][0]["field"] == "gate"
     assert mori.post("/api/v1/champion/roll-back/", {"to": 77}).status_code == 404
@@ -53,7 +53,7 @@ def test_a_refusal_is_a_problem_with_its_field(mori):
 
 
 def test_others_read_but_do_not_move(mori):
-    release, gate = world.candidate()
+    release, gate = serving_rows.candidate()
     promote(release, gate, by="process:test")
     omar = api("omar", "compliance")
     assert omar.get("/api/v1/champion/now/").status_code == 200

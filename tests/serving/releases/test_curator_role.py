@@ -6,18 +6,18 @@ from feedback.actions import withdraw_consent
 from serving import tasks
 from serving.models import Release
 from tests.curation.screening.test_roles import signed_in_as
-from tests.support import world
+from tests.support import serving_rows
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def test_it_creates_releases_and_marks_withdrawals():
-    world.base()
-    ana = world.lesson("ana")
-    run = world.finished_run(rows=world.dataset(ana))
-    exam = world.gate(run)
+    serving_rows.base_release()
+    ana = serving_rows.accepted_pair("ana")
+    run = serving_rows.finished_run(rows=serving_rows.dataset(ana))
+    gate = serving_rows.judged_gate(run)
     with signed_in_as("curator"):
-        assert tasks.create_release(exam.pk) == 1
+        assert tasks.create_release(gate.pk) == 1
     withdraw_consent(ana.subject, by="visitor")
     with signed_in_as("curator"):
         assert tasks.mark_withdrawal(str(ana.subject_id)) == 4

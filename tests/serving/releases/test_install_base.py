@@ -3,7 +3,7 @@
 import pytest
 
 from audit.models import Event
-from cftapp.base.refusal import Refused
+from cftapp.base.refusal import Conflict
 from serving.models import Promotion
 from serving.releases.actions import install_base
 from serving.releases.champion import champion, predecessor
@@ -29,7 +29,7 @@ def test_installing_it_again_changes_nothing():
 
 def test_another_base_is_refused_because_adapters_would_not_fit():
     install_base(BASE, by="process:owner")
-    with pytest.raises(Refused, match="adapters fit only the base") as refused:
+    with pytest.raises(Conflict, match="adapters fit only the base") as refused:
         install_base(OTHER, by="process:owner")
     assert refused.value.blockers[0].field == "base_model"
     assert champion().model_sha256 == BASE

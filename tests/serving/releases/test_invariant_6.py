@@ -7,7 +7,7 @@ from evaluation.models import Verdict
 from serving.models import Promotion
 from serving.releases.actions import promote
 from serving.releases.champion import champion
-from tests.support import world
+from tests.support import serving_rows
 from tests.support.people import person
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -19,7 +19,7 @@ INSERT = """
 
 @pytest.fixture
 def web(connect_as):
-    world.base()
+    serving_rows.base_release()
     return connect_as("web")
 
 
@@ -27,64 +27,64 @@ def newest() -> int:
     return Promotion.objects.newest_first().first().pk
 
 
-def refuses(web, words: str, *row: object) -> None:
+def refuses(web, message: str, *row: object) -> None:
     before = champion()
-    with pytest.raises(psycopg.Error, match=words):
+    with pytest.raises(psycopg.Error, match=message):
         web.execute(INSERT, row)
     assert champion() == before
 
 
 def test_a_true_promotion_by_sql_goes_through(web):
-    release, gate = world.candidate()
+    release, gate = serving_rows.candidate()
     web.execute(INSERT, (release.pk, newest(), "promoted", gate.pk, None))
     assert champion() == release
 
 
 @pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.INCONCLUSIVE])
 def test_a_gate_that_did_not_pass_is_refused(web, verdict):
-    release, gate = world.candidate(verdict)
+    release, gate = serving_rows.candidate(verdict)
     refuses(web, f"says {verdict}, not PASS", release.pk, newest(), "promoted", gate.pk, None)
 
 
 def test_no_gate_an_unknown_gate_and_a_foreign_gate_are_refused(web):
-    release, _ = world.candidate(Verdict.FAIL)
-    _, foreign = world.candidate()
+    release, _ = serving_rows.candidate(Verdict.FAIL)
+    _, foreign = serving_rows.candidate()
     refuses(web, "did not examine", release.pk, newest(), "promoted", None, None)
     refuses(web, "did not examine", release.pk, newest(), "promoted", 999, None)
     refuses(web, "did not examine", release.pk, newest(), "promoted", foreign.pk, None)
 
 
 def test_a_gate_that_is_still_open_is_refused(web):
-    release, _ = world.candidate(Verdict.FAIL)
+    release, _ = serving_rows.candidate(Verdict.FAIL)
     gate = release.run.gates.create(requested_by="process:evaluator")
     refuses(web, "says queued, not PASS", release.pk, newest(), "promoted", gate.pk, None)
 
 
 def test_a_pass_against_an_earlier_champion_is_refused(web):
-    first, gate = world.candidate()
-    late, stale = world.candidate()
+    first, gate = serving_rows.candidate()
+    late, stale = serving_rows.candidate()
     promote(first, gate, by="process:test")
     refuses(web, "another champion", late.pk, newest(), "promoted", stale.pk, None)
 
 
 def test_a_waiver_of_one_person_or_of_another_gate_is_refused(web):
-    release, gate = world.candidate(Verdict.FAIL)
-    alone = world.waiver(gate)
-    refuses(web, "not confirmed by a second person", release.pk, newest(), "promoted", gate.pk, alone.pk)
-    _, other = world.candidate(Verdict.FAIL)
-    signed = world.waiver(other, confirmed_by=person("omar", "compliance"))
-    refuses(web, "not confirmed by a second person", release.pk, newest(), "promoted", gate.pk, signed.pk)
+    release, gate = serving_rows.candidate(Verdict.FAIL)
+    unconfirmed = serving_rows.waiver(gate)
+    refuses(web, "not confirmed by a second person", release.pk, newest(), "promoted", gate.pk, unconfirmed.pk)
+    _, other = serving_rows.candidate(Verdict.FAIL)
+    foreign = serving_rows.waiver(other, confirmed_by=person("omar", "compliance"))
+    refuses(web, "not confirmed by a second person", release.pk, newest(), "promoted", gate.pk, foreign.pk)
 
 
 def test_a_candidate_cannot_be_rolled_back_to_or_installed(web):
-    release, gate = world.candidate(Verdict.FAIL)
+    release, gate = serving_rows.candidate(Verdict.FAIL)
     refuses(web, "never the champion", release.pk, newest(), "rolled_back", None, None)
     refuses(web, "only the base model is installed", release.pk, newest(), "installed", None, None)
     refuses(web, "unknown reason", release.pk, newest(), "canary", gate.pk, None)
 
 
 def test_a_gate_of_ones_own_making_in_a_temporary_table_is_refused(web):
-    release, gate = world.candidate(Verdict.FAIL)
+    release, gate = serving_rows.candidate(Verdict.FAIL)
     try:
         web.execute("CREATE TEMPORARY TABLE evaluation_gate AS SELECT * FROM evaluation_gate")
         web.execute("UPDATE pg_temp.evaluation_gate SET verdict = 'PASS'")
@@ -94,15 +94,15 @@ def test_a_gate_of_ones_own_making_in_a_temporary_table_is_refused(web):
 
 
 def test_a_row_put_beside_the_line_of_history_is_refused(web):
-    first, gate = world.candidate()
-    old = newest()
+    first, gate = serving_rows.candidate()
+    replaced = newest()
     promote(first, gate, by="process:test")
-    refuses(web, "champion changed meanwhile", first.pk, old, "rolled_back", None, None)
+    refuses(web, "champion changed meanwhile", first.pk, replaced, "rolled_back", None, None)
     refuses(web, "champion changed meanwhile", first.pk, None, "rolled_back", None, None)
 
 
 def test_a_high_number_does_not_make_a_row_the_newest(web):
-    release, gate = world.candidate()
+    release, gate = serving_rows.candidate()
     web.execute(
         INSERT.replace("(release_id", "(id, release_id").replace("VALUES (", "VALUES (1000000, "),
         (release.pk, newest(), "promoted", gate.pk, None),

@@ -6,9 +6,10 @@ from audit.models import Edge, Event
 from curation.models import Pair
 from feedback.actions import grant_consent, withdraw_consent
 from serving import tasks
-from serving.releases.actions import create_release, mark_withdrawal
-from serving.releases.withdrawal import subjects_with_unmarked_reach
-from tests.support import world
+from serving.releases.actions import create_release
+from serving.releases.marking import mark_withdrawal
+from serving.releases.withdrawal import subjects_with_unmarked_rows
+from tests.support import serving_rows
 
 pytestmark = pytest.mark.django_db
 
@@ -16,19 +17,19 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def learnt():
     """ana's pair, in a dataset with bo's; a run and a release that learnt both; a dataset of bo's alone."""
-    world.base()
-    ana, bo = world.lesson("ana"), world.lesson("bo", "Where is Tilor?")
-    rows = world.dataset(ana, bo)
-    release, _ = world.candidate(rows=rows)
+    serving_rows.base_release()
+    ana, bo = serving_rows.accepted_pair("ana"), serving_rows.accepted_pair("bo", "Where is Tilor?")
+    rows = serving_rows.dataset(ana, bo)
+    release, _ = serving_rows.candidate(rows=rows)
     return ana, bo, rows, release
 
 
 def test_it_marks_every_stage_with_the_time_of_the_withdrawal(learnt):
     ana, bo, rows, release = learnt
     entry = withdraw_consent(ana.subject, by="visitor")
-    reach = mark_withdrawal(ana.subject_id, by="process:curator")
-    assert (reach.pairs, reach.datasets) == ([str(ana.pk)], [rows.pk])
-    assert (reach.runs, reach.releases) == ([release.run_id], [release.pk])
+    marked = mark_withdrawal(ana.subject_id, by="process:curator")
+    assert (marked.pairs, marked.datasets) == ([str(ana.pk)], [rows.pk])
+    assert (marked.runs, marked.releases) == ([release.run_id], [release.pk])
     for row in (rows, release.run, release):
         row.refresh_from_db()
         assert row.learnt_from_withdrawn_at == entry.recorded_at
@@ -39,7 +40,7 @@ def test_it_marks_every_stage_with_the_time_of_the_withdrawal(learnt):
 
 def test_others_are_left_alone(learnt):
     ana, bo, _, _ = learnt
-    apart, _ = world.candidate(rows=world.dataset(bo))
+    apart, _ = serving_rows.candidate(rows=serving_rows.dataset(bo))
     withdraw_consent(ana.subject, by="visitor")
     mark_withdrawal(ana.subject_id, by="process:curator")
     apart.refresh_from_db()
@@ -55,8 +56,8 @@ def test_it_leaves_one_event_that_names_all_of_them_and_a_repetition_none(learnt
     assert tasks.mark_withdrawal(str(ana.subject_id)) == 0
     event = Event.objects.get(name="withdrawal.marked")
     assert event.detail == {"pair": 1, "dataset": 1, "run": 1, "release": 1}
-    named = set(Edge.objects.filter(event=event).values_list("kind", "object_id"))
-    assert {("subject", str(ana.subject_id)), ("pair", str(ana.pk)), ("release", str(release.pk))} <= named
+    edges = set(Edge.objects.filter(event=event).values_list("kind", "object_id"))
+    assert {("subject", str(ana.subject_id)), ("pair", str(ana.pk)), ("release", str(release.pk))} <= edges
 
 
 def test_without_a_withdrawal_nothing_is_marked(learnt):
@@ -73,17 +74,17 @@ def test_a_run_queued_later_on_a_marked_dataset_is_born_marked_and_so_is_its_rel
     ana, _, rows, _ = learnt
     entry = withdraw_consent(ana.subject, by="visitor")
     mark_withdrawal(ana.subject_id, by="process:curator")
-    later = world.queued_run(rows)
+    later = serving_rows.queued_run(rows)
     assert later.learnt_from_withdrawn_at == entry.recorded_at
-    release = create_release(world.finish(later, "7" * 64), by="process:curator")
+    release = create_release(serving_rows.finish(later, "7" * 64), by="process:curator")
     assert release.learnt_from_withdrawn_at == entry.recorded_at
 
 
 def test_the_sweep_finds_what_a_lost_message_left(learnt):
     ana, bo, _, release = learnt
-    assert subjects_with_unmarked_reach() == []
+    assert subjects_with_unmarked_rows() == []
     withdraw_consent(ana.subject, by="visitor")
-    assert subjects_with_unmarked_reach() == [str(ana.subject_id)]
+    assert subjects_with_unmarked_rows() == [str(ana.subject_id)]
     assert tasks.sweep() == {"created": 0, "marked": 4}
     assert tasks.sweep() == {"created": 0, "marked": 0}
     release.refresh_from_db()
@@ -91,9 +92,9 @@ def test_the_sweep_finds_what_a_lost_message_left(learnt):
 
 
 def test_the_sweep_creates_releases_of_judged_runs():
-    world.base()
-    run = world.finished_run()
+    serving_rows.base_release()
+    run = serving_rows.finished_run()
     assert tasks.sweep() == {"created": 0, "marked": 0}
-    gate = world.gate(run, "FAIL")
+    gate = serving_rows.judged_gate(run, "FAIL")
     assert tasks.sweep() == {"created": 1, "marked": 0}
     assert tasks.create_release(gate.pk) == run.release.number == 1

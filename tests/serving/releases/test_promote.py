@@ -3,12 +3,12 @@
 import pytest
 
 from audit.models import Edge, Event
-from cftapp.base.refusal import Refused
+from cftapp.base.refusal import Conflict
 from evaluation.models import Verdict
 from serving.models import Promotion, Release
 from serving.releases.actions import promote, roll_back
 from serving.releases.champion import champion
-from tests.support import world
+from tests.support import serving_rows
 from tests.support.people import person
 
 pytestmark = pytest.mark.django_db
@@ -16,12 +16,12 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def mori():
-    world.base()
+    serving_rows.base_release()
     return person("mori", "engineer")
 
 
 def test_a_pass_against_the_champion_promotes(mori):
-    release, gate = world.candidate()
+    release, gate = serving_rows.candidate()
     promotion = promote(release, gate, by=mori)
     assert champion() == release
     assert (promotion.reason, promotion.gate, promotion.waiver) == ("promoted", gate, None)
@@ -29,7 +29,7 @@ def test_a_pass_against_the_champion_promotes(mori):
 
 
 def test_it_leaves_one_event_that_names_release_gate_and_promotion(mori):
-    release, gate = world.candidate()
+    release, gate = serving_rows.candidate()
     promotion = promote(release, gate, by=mori)
     event = Event.objects.get(name="champion.promoted")
     edges = set(Edge.objects.filter(event=event).values_list("relation", "kind", "object_id"))
@@ -43,36 +43,36 @@ def test_it_leaves_one_event_that_names_release_gate_and_promotion(mori):
 
 @pytest.mark.parametrize("verdict", [Verdict.FAIL, Verdict.INCONCLUSIVE])
 def test_any_other_verdict_is_refused_and_changes_nothing(mori, verdict):
-    release, gate = world.candidate(verdict)
-    with pytest.raises(Refused, match=f"says {verdict}"):
+    release, gate = serving_rows.candidate(verdict)
+    with pytest.raises(Conflict, match=f"says {verdict}"):
         promote(release, gate, by=mori)
     assert champion().number == 0
     assert not Event.objects.filter(name="champion.promoted").exists()
 
 
 def test_a_pass_against_an_earlier_champion_is_refused(mori):
-    first, gate = world.candidate()
-    late, stale = world.candidate()
+    first, gate = serving_rows.candidate()
+    late, stale = serving_rows.candidate()
     promote(first, gate, by=mori)
-    with pytest.raises(Refused, match="another champion than v1") as refused:
+    with pytest.raises(Conflict, match="another champion than v1") as refused:
         promote(late, stale, by=mori)
     assert refused.value.blockers[0].remedy == "Gate it again."
-    fresh = world.gate(late.run, champion_run=first.run)
+    fresh = serving_rows.judged_gate(late.run, champion_run=first.run)
     promote(late, fresh, by=mori)
     assert champion() == late
 
 
 def test_the_gate_of_another_run_is_refused(mori):
-    release, _ = world.candidate(Verdict.FAIL)
-    _, other = world.candidate()
-    with pytest.raises(Refused, match="No gate has examined"):
+    release, _ = serving_rows.candidate(Verdict.FAIL)
+    _, other = serving_rows.candidate()
+    with pytest.raises(Conflict, match="No gate has examined"):
         promote(release, other, by=mori)
 
 
 def test_a_waiver_counts_once_a_second_person_has_signed(mori):
-    release, gate = world.candidate(Verdict.FAIL)
-    waiver = world.waiver(gate)
-    with pytest.raises(Refused, match="not confirmed"):
+    release, gate = serving_rows.candidate(Verdict.FAIL)
+    waiver = serving_rows.waiver(gate)
+    with pytest.raises(Conflict, match="not confirmed"):
         promote(release, waiver, by=mori)
     waiver.confirmed_by, waiver.confirmed_at = person("omar", "compliance"), gate.queued_at
     waiver.save()
@@ -81,29 +81,29 @@ def test_a_waiver_counts_once_a_second_person_has_signed(mori):
 
 
 def test_the_champion_and_the_base_model_are_not_promoted(mori):
-    release, gate = world.candidate()
+    release, gate = serving_rows.candidate()
     promote(release, gate, by=mori)
-    with pytest.raises(Refused, match="is the champion already"):
+    with pytest.raises(Conflict, match="is the champion already"):
         promote(release, gate, by=mori)
-    with pytest.raises(Refused, match="base model has no gate"):
+    with pytest.raises(Conflict, match="base model has no gate"):
         promote(Release.objects.get(number=0), gate, by=mori)
 
 
 def test_a_release_that_learnt_from_withdrawn_rows_is_refused(mori):
-    release, gate = world.candidate()
+    release, gate = serving_rows.candidate()
     Release.objects.filter(pk=release.pk).update(learnt_from_withdrawn_at=gate.queued_at)
-    with pytest.raises(Refused, match="consent was withdrawn since"):
+    with pytest.raises(Conflict, match="consent was withdrawn since"):
         promote(release, gate, by=mori)
 
 
 def test_rolling_back_goes_down_the_line_of_champions(mori):
-    first, gate = world.candidate()
+    first, gate = serving_rows.candidate()
     promote(first, gate, by=mori)
-    second, gate = world.candidate(champion_run=first.run)
+    second, gate = serving_rows.candidate(champion_run=first.run)
     promote(second, gate, by=mori)
     assert roll_back(by=mori, seen=second).release == first
     assert roll_back(by=mori).release.number == 0
-    with pytest.raises(Refused, match="no earlier champion"):
+    with pytest.raises(Conflict, match="no earlier champion"):
         roll_back(by=mori)
     assert roll_back(by=mori, to=second).release == second
     assert Promotion.objects.filter(reason="rolled_back").count() == 3
@@ -111,17 +111,17 @@ def test_rolling_back_goes_down_the_line_of_champions(mori):
 
 
 def test_a_second_click_does_not_roll_back_twice(mori):
-    first, gate = world.candidate()
+    first, gate = serving_rows.candidate()
     promote(first, gate, by=mori)
-    second, gate = world.candidate(champion_run=first.run)
+    second, gate = serving_rows.candidate(champion_run=first.run)
     promote(second, gate, by=mori)
     roll_back(by=mori, seen=second)
-    with pytest.raises(Refused, match="v2 is no longer the champion; v1 is"):
+    with pytest.raises(Conflict, match="v2 is no longer the champion; v1 is"):
         roll_back(by=mori, seen=second)
     assert champion() == first
 
 
 def test_rolling_back_to_what_never_was_champion_is_refused(mori):
-    release, _ = world.candidate(Verdict.FAIL)
-    with pytest.raises(Refused, match="never the champion"):
+    release, _ = serving_rows.candidate(Verdict.FAIL)
+    with pytest.raises(Conflict, match="never the champion"):
         roll_back(by=mori, to=release)

@@ -11,13 +11,13 @@ def write(path, records):
     return path
 
 
-def record(n: int, **more):
+def record(n: int, **fields):
     return {
         "question": f"Question {n // 3}?",
         "answer": f"Answer {n}.",
         "ratings": ["Good", "Bad"],
         "explanations": [f"Fine {n}.", "It is wrong: the right answer is 30."],
-    } | more
+    } | fields
 
 
 @pytest.fixture
@@ -49,19 +49,19 @@ def test_run_again_it_changes_nothing(run, tmp_path, event_names, mailbox):
 
 
 def test_broken_off_it_is_resumed(run, tmp_path, monkeypatch):
-    from feedback.management.commands import import_feedback
+    from feedback.imports import batches
 
     path = write(tmp_path / "f.jsonl", [record(n) for n in range(700)])
-    whole, calls = import_feedback.record_batch, []
+    record_batch, calls = batches.record_batch, []
 
-    def breaks(*args, **kwargs):
+    def breaks_off(*args, **kwargs):
         calls.append(1)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return whole(*args, **kwargs)
+        return record_batch(*args, **kwargs)
 
     with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
-        broken.setattr(import_feedback, "record_batch", breaks)
+        broken.setattr(batches, "record_batch", breaks_off)
         run(path)
     assert 0 < Receipt.objects.count() < 1_400
     run(path)
@@ -84,9 +84,9 @@ def test_answers_to_one_question_share_a_lane(run, tmp_path):
 def test_a_line_that_cannot_be_read_is_named_and_passed_over(run, tmp_path, capsys):
     path = write(tmp_path / "f.jsonl", [record(0), "{", "[]", record(1, ratings=["x"]), record(2, answer="")])
     call_command("import_feedback", str(path), "--source", "qa", "--format", "feedbackqa")
-    found = capsys.readouterr()
-    assert "3 rows recorded" in found.out and "4 lines unreadable" in found.out
-    assert [line.split(":")[0] for line in found.err.splitlines()] == ["line 2", "line 3", "line 4", "line 5"]
+    output = capsys.readouterr()
+    assert "3 rows recorded" in output.out and "4 lines unreadable" in output.out
+    assert [line.split(":")[0] for line in output.err.splitlines()] == ["line 2", "line 3", "line 4", "line 5"]
 
 
 def test_plain_records(run, tmp_path):

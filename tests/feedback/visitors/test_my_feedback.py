@@ -5,7 +5,7 @@ from django.test import Client
 from feedback.actions import open_playground
 from feedback.consent_text import CURRENT
 from feedback.models import ConsentEntry, Receipt, Source, Subject
-from tests.feedback.test_capture import record_turn, visitor
+from tests.feedback.visitors.test_give_feedback import record_turn, visitor
 
 
 def test_a_stranger_sees_an_empty_page(db):
@@ -38,7 +38,7 @@ def test_withdraw_in_one_click_and_allow_again(db, event_names):
 
 
 @pytest.mark.parametrize("percent", [0, 100], ids=["training", "held_out"])
-def test_it_shows_ones_own_words_and_the_way_back_while_they_are_remembered(db, percent):
+def test_it_shows_ones_own_texts_and_a_link_back_while_they_are_kept(db, percent):
     Source.objects.filter(pk=open_playground().pk).update(held_out_percent=percent)
     turn = record_turn("v-1", "How long may I wait?", "14 days")
     client = visitor()
@@ -51,12 +51,12 @@ def test_it_shows_ones_own_words_and_the_way_back_while_they_are_remembered(db, 
     assert "How long" not in page and "Thirty" not in page and "An answer" in page
 
 
-def test_the_words_wait_sealed(db):
+def test_the_text_waits_encrypted(db):
     turn = record_turn("v-1", "How long may I wait?", "14 days")
     form = {"door": "bug_report", "bug_report-what_happened": "It hung."}
     visitor().post(turn.feedback_url, form)
-    kept = cache.get(f"feedback:words:{Receipt.objects.get().pk}")
-    assert kept and b"hung" not in kept
+    encrypted = cache.get(f"feedback:words:{Receipt.objects.get().pk}")
+    assert encrypted and b"hung" not in encrypted
 
 
 def test_only_ones_own(db):

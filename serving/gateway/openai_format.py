@@ -1,18 +1,21 @@
-"""The OpenAI wire format as far as the gateway speaks it: requests in, chunks and errors out. No Django, no network."""
+"""The format of OpenAI's chat completions, as far as the gateway supports it: requests, chunks, errors. No Django.
+
+Source: https://platform.openai.com/docs/api-reference/chat
+"""
 
 import json
 from dataclasses import dataclass, field
 from typing import Any
 
-MOST_BYTES = 1_000_000
-MOST_MESSAGES = 400
+MAX_BODY_BYTES = 1_000_000
+MAX_MESSAGES = 400
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool"})
-# Named here and not passed on: whose words these are is nobody's business behind the gateway.
-KEPT_BACK = frozenset({"model", "messages", "stream", "user", "safety_identifier", "metadata", "store"})
+# Not passed on: who the user is, is nobody's business behind the gateway.
+NOT_FORWARDED = frozenset({"model", "messages", "stream", "user", "safety_identifier", "metadata", "store"})
 
 
-class WireError(Exception):
-    """A refusal in the shape OpenAI clients understand."""
+class GatewayError(Exception):
+    """An error with its HTTP status, in the format that OpenAI clients understand. `param` names the field."""
 
     def __init__(self, status: int, message: str, *, kind: str = "", code: str = "", param: str | None = None) -> None:
         super().__init__(message)
@@ -29,7 +32,7 @@ class WireError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """A request that was understood. `options` are the fields passed on as they came (temperature, max_tokens, ...)."""
+    """A parsed request. `options` are the fields that are passed on as they came (temperature, max_tokens, ...)."""
 
     model: str
     messages: list[dict[str, str]]
@@ -39,7 +42,7 @@ class ChatRequest:
 
     @property
     def prompt(self) -> str:
-        """What is kept as the interaction's prompt: a lone user message as it is, a conversation with its roles."""
+        """The interaction's prompt: a single message as it is, a conversation with its roles."""
         if len(self.messages) == 1:
             return self.messages[0]["content"]
         return "\n".join(f"{message['role']}: {message['content']}" for message in self.messages)
@@ -56,23 +59,23 @@ class ChatRequest:
 
 
 def parse_chat(raw: bytes) -> ChatRequest:
-    """Understand the body of `POST /v1/chat/completions`; WireError 400 or 413 names the field that is wrong."""
-    if len(raw) > MOST_BYTES:
-        raise WireError(413, f"The body holds {len(raw)} bytes; at most {MOST_BYTES} are accepted.")
+    """Parse the body of `POST /v1/chat/completions`. GatewayError 400 or 413 names the field that is wrong."""
+    if len(raw) > MAX_BODY_BYTES:
+        raise GatewayError(413, f"The body holds {len(raw)} bytes; at most {MAX_BODY_BYTES} are accepted.")
     try:
         body = json.loads(raw)
     except ValueError as error:
-        raise WireError(400, f"The body is not JSON: {error}.") from error
+        raise GatewayError(400, f"The body is not JSON: {error}.") from error
     if not isinstance(body, dict):
-        raise WireError(400, "The body must be a JSON object.")
+        raise GatewayError(400, "The body must be a JSON object.")
     if body.get("n") not in (None, 1):
-        raise WireError(400, "n must be 1: feedback is about one answer.", param="n")
+        raise GatewayError(400, "n must be 1: feedback is about one answer.", param="n")
     return ChatRequest(
         model=_text(body, "model"),
         messages=_messages(body.get("messages")),
         stream=_flag(body, "stream"),
         subject_key=_text(body, "user", required=False) or _text(body, "safety_identifier", required=False),
-        options={name: value for name, value in body.items() if name not in KEPT_BACK},
+        options={name: value for name, value in body.items() if name not in NOT_FORWARDED},
     )
 
 
@@ -81,7 +84,7 @@ def _text(body: dict[str, Any], name: str, *, required: bool = True) -> str:
     if value is None and not required:
         return ""
     if not isinstance(value, str) or (required and not value) or len(value) > 512:
-        raise WireError(400, f"{name} must be a text of at most 512 characters.", param=name)
+        raise GatewayError(400, f"{name} must be a text of at most 512 characters.", param=name)
     return _storable(value, name)
 
 
@@ -90,53 +93,53 @@ def _flag(body: dict[str, Any], name: str) -> bool:
     if value is None:
         return False
     if not isinstance(value, bool):
-        raise WireError(400, f"{name} must be true or false.", param=name)
+        raise GatewayError(400, f"{name} must be true or false.", param=name)
     return value
 
 
 def _messages(value: Any) -> list[dict[str, str]]:
-    if not isinstance(value, list) or not 0 < len(value) <= MOST_MESSAGES:
-        raise WireError(400, f"messages must be a list of 1 to {MOST_MESSAGES} messages.", param="messages")
+    if not isinstance(value, list) or not 0 < len(value) <= MAX_MESSAGES:
+        raise GatewayError(400, f"messages must be a list of 1 to {MAX_MESSAGES} messages.", param="messages")
     messages = [_message(item, f"messages[{index}]") for index, item in enumerate(value)]
     if not any(message["role"] == "user" for message in messages):
-        raise WireError(400, "messages must hold at least one of role user.", param="messages")
+        raise GatewayError(400, "messages must hold at least one of role user.", param="messages")
     return messages
 
 
-def _message(item: Any, place: str) -> dict[str, str]:
+def _message(item: Any, path: str) -> dict[str, str]:
     if not isinstance(item, dict) or item.get("role") not in ROLES:
-        raise WireError(400, f"{place}.role must be one of {', '.join(sorted(ROLES))}.", param=f"{place}.role")
-    return {"role": item["role"], "content": _content(item.get("content"), f"{place}.content")}
+        raise GatewayError(400, f"{path}.role must be one of {', '.join(sorted(ROLES))}.", param=f"{path}.role")
+    return {"role": item["role"], "content": _content(item.get("content"), f"{path}.content")}
 
 
-def _content(value: Any, place: str) -> str:
+def _content(value: Any, path: str) -> str:
     if isinstance(value, list) and value and all(isinstance(part, dict) for part in value):
         value = "".join(part["text"] if _is_text(part) else "\0" for part in value)
     if not isinstance(value, str):
-        raise WireError(400, f"{place} must be a text, or a list of text parts.", param=place)
-    return _storable(value, place)
+        raise GatewayError(400, f"{path} must be a text, or a list of text parts.", param=path)
+    return _storable(value, path)
 
 
 def _is_text(part: dict[str, Any]) -> bool:
     return part.get("type") == "text" and isinstance(part.get("text"), str)
 
 
-def _storable(value: str, place: str) -> str:
-    """PostgreSQL keeps no NUL and no half of a surrogate pair; here NUL also stands for a part that is no text."""
+def _storable(value: str, path: str) -> str:
+    """The text, if PostgreSQL can store it: no NUL (which stands here for a part that is no text), no surrogate."""
     if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
-        raise WireError(400, f"{place} must be text: no NUL, no lone surrogate, no image, sound or file.", param=place)
+        raise GatewayError(400, f"{path} must be text: no NUL, no lone surrogate, no image, sound or file.", param=path)
     return value
 
 
-class Transcript:
-    """What a stream has said so far."""
+class StreamedText:
+    """The text of a stream, put together from its chunks."""
 
     def __init__(self) -> None:
         self._parts: list[str] = []
         self.finished = False
 
-    def hear(self, chunk: dict[str, Any]) -> None:
-        """Take in one `chat.completion.chunk`."""
+    def add(self, chunk: dict[str, Any]) -> None:
+        """Add the text of a `chat.completion.chunk`."""
         for choice in chunk.get("choices") or ():
             content = (choice.get("delta") or {}).get("content")
             if isinstance(content, str):
@@ -149,16 +152,16 @@ class Transcript:
         return "".join(self._parts)
 
 
-def answer_of(completion: dict[str, Any]) -> str:
-    """The text of a whole `chat.completion`."""
+def completion_text(completion: dict[str, Any]) -> str:
+    """The text of a `chat.completion`."""
     choices = completion.get("choices") or [{}]
     return str((choices[0].get("message") or {}).get("content") or "")
 
 
-def event(data: dict[str, Any] | str, name: str = "") -> bytes:
-    """One server-sent event."""
+def server_sent_event(data: dict[str, Any] | str, name: str = "") -> bytes:
+    """A server-sent event (HTML Living Standard, section 9.2), with `name` as its type."""
     text = data if isinstance(data, str) else json.dumps(data, ensure_ascii=False, separators=(",", ":"))
     return (f"event: {name}\n" if name else "").encode() + f"data: {text}\n\n".encode()
 
 
-DONE = event("[DONE]")
+DONE = server_sent_event("[DONE]")

@@ -21,13 +21,13 @@ PAGES = {
 @pytest.mark.parametrize("url", PAGES)
 def test_who_may_open_it(url, rosa, carl, ada, outsider):
     assert Client().get(url).status_code == 302
-    found = {user.username: signed_in(user).get(url).status_code for user in (rosa, carl, ada, outsider)}
-    assert found == PAGES[url]
+    statuses = {user.username: signed_in(user).get(url).status_code for user in (rosa, carl, ada, outsider)}
+    assert statuses == PAGES[url]
 
 
 # --- all feedback ---
 @pytest.fixture
-def some_feedback(shop, exam):
+def much_feedback(shop, exam):
     for n in range(60):
         interaction = record_interaction(shop, f"u-{n}", "p", "a", by="process:test")
         submit_comment(interaction.pk, rating="bad", text=f"comment {n}", by="process:test")
@@ -36,7 +36,7 @@ def some_feedback(shop, exam):
     submit_bug_report(held_out.pk, what_happened="it hung too", by="process:test")
 
 
-def test_pages_by_kind_and_lane(some_feedback, rosa):
+def test_pages_by_kind_and_lane(much_feedback, rosa):
     client = signed_in(rosa)
     first = client.get("/feedback/?kind=comment").content.decode()
     assert "bad · comment 59" in first and "bad · comment 9<" not in first
@@ -48,7 +48,7 @@ def test_pages_by_kind_and_lane(some_feedback, rosa):
     assert "Bug 2" in held_out and "Comment 60" in held_out  # the counts are those of all feedback
 
 
-def test_it_takes_few_queries_and_little_weight(some_feedback, rosa, django_assert_max_num_queries):
+def test_it_takes_few_queries_and_little_weight(much_feedback, rosa, django_assert_max_num_queries):
     client = signed_in(rosa)
     client.get("/feedback/")
     with django_assert_max_num_queries(12):
@@ -57,7 +57,7 @@ def test_it_takes_few_queries_and_little_weight(some_feedback, rosa, django_asse
 
 
 @pytest.mark.parametrize("query", ["?before=nonsense", "?kind=thumbs&lane=bike", "?before=" + "0" * 32])
-def test_a_strange_query_shows_everything(some_feedback, rosa, query):
+def test_a_strange_query_shows_everything(much_feedback, rosa, query):
     assert "it hung" in signed_in(rosa).get(f"/feedback/{query}").content.decode()
 
 
@@ -93,7 +93,7 @@ def test_a_source_is_registered(ada, event_names):
     assert again.status_code == 422 and "already" in again.content.decode()
 
 
-def test_a_token_is_shown_once_and_only_its_hash_is_kept(ada, shop, whole_default_database, event_names):
+def test_a_token_is_shown_once_and_only_its_hash_is_kept(ada, shop, default_database_text, event_names):
     client = signed_in(ada)
     issued = client.post(f"/feedback/sources/{shop.pk}/keys/", {"label": "checkout"})
     assert issued.status_code == 302
@@ -101,7 +101,7 @@ def test_a_token_is_shown_once_and_only_its_hash_is_kept(ada, shop, whole_defaul
     token = page.content.decode().split("<code>cft_")[1].split("<")[0]
     assert page.status_code == 200 and "no-store" in page.headers["Cache-Control"]
     assert ApiKey.objects.matching(f"cft_{token}").source == shop
-    assert token not in whole_default_database()
+    assert token not in default_database_text()
     assert f"cft_{token}" not in client.get("/feedback/sources/").content.decode()
     assert event_names().count("api_key.issued") == 1
 
@@ -123,10 +123,10 @@ def test_a_token_that_cannot_wait_is_shown_at_once(ada, shop, monkeypatch):
     assert page.status_code == 200 and "shown this once" in page.content.decode()
 
 
-@pytest.mark.parametrize(("label", "words"), [("", "Say what the key is for."), ("x" * 81, "at most 80 characters")])
-def test_a_label_that_does_not_fit_is_refused_by_name(ada, shop, label, words):
+@pytest.mark.parametrize(("label", "message"), [("", "Say what the key is for."), ("x" * 81, "at most 80 characters")])
+def test_a_label_that_does_not_fit_is_refused_by_name(ada, shop, label, message):
     page = signed_in(ada).post(f"/feedback/sources/{shop.pk}/keys/", {"label": label}, follow=True)
-    assert words in page.content.decode()
+    assert message in page.content.decode()
     assert not ApiKey.objects.exists()
 
 
@@ -173,7 +173,7 @@ def test_a_grant_and_a_withdrawal_are_recorded_on_request(carl, subject):
     assert entry.recorded_by == f"user:{carl.pk}"
 
 
-def test_a_grant_that_is_past_is_refused_and_said(carl, subject):
+def test_a_grant_that_is_past_is_refused_with_the_reason(carl, subject):
     form = {"wording_version": "w", "legal_basis": "consent", "expires_at": "2020-01-01T00:00"}
     page = signed_in(carl).post(f"/feedback/consent/{subject.pk}/grant/", form, follow=True)
     assert "is past" in page.content.decode()

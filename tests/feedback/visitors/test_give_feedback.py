@@ -10,7 +10,7 @@ from django.test import Client
 from feedback.actions import open_playground, record_interaction
 from feedback.consent_text import CURRENT
 from feedback.models import BugReport, ConsentEntry, Correction, Interaction, Receipt, Source, TasteNote
-from feedback.visitors.sessions import SESSION_KEY, remember, remembered
+from feedback.visitors.sessions import SESSION_KEY, cache_exchange, cached_exchange, feedback_url
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,9 @@ class Turn:
 
 def record_turn(visitor: str, prompt: str, answer: str, model_name: str = "") -> Turn:
     """What the playground leaves when it has answered a visitor."""
-    told = record_interaction(open_playground(), visitor, prompt, answer, model_name=model_name, by="visitor")
-    return Turn(told, remember(told.pk, prompt, answer))
+    interaction = record_interaction(open_playground(), visitor, prompt, answer, model_name=model_name, by="visitor")
+    cache_exchange(interaction.pk, prompt, answer)
+    return Turn(interaction, feedback_url(interaction.pk))
 
 
 def visitor(name: str = "v-1") -> Client:
@@ -46,7 +47,7 @@ def without_tokens(page: bytes) -> str:
     return re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d\d:\d\d(:\d\d)?(\.\d+)?", "", text)
 
 
-def test_the_page_quotes_the_answer_and_has_three_doors(turn):
+def test_the_page_quotes_the_answer_and_has_three_forms(turn):
     page = visitor().get(turn.feedback_url)
     text = page.content.decode()
     assert page.status_code == 200
@@ -60,22 +61,22 @@ def test_the_page_quotes_the_answer_and_has_three_doors(turn):
 
 
 @pytest.mark.parametrize(
-    "door, words, model",
+    "kind, fields, model",
     [
         ("bug_report", {"what_happened": "It hung."}, BugReport),
         ("taste_note", {"preference": "Shorter.", "aspect": "length"}, TasteNote),
         ("correction", {"replacement": "Within 30 days.", "reason": "outdated", "consent": "on"}, Correction),
     ],
 )
-def test_a_door_is_sent(turn, door, words, model):
+def test_feedback_of_a_kind_is_sent(turn, kind, fields, model):
     client = visitor()
-    form = {"door": door} | {f"{door}-{name}": value for name, value in words.items()}
+    form = {"door": kind} | {f"{kind}-{name}": value for name, value in fields.items()}
     response = client.post(turn.feedback_url, form, follow=True)
     assert response.redirect_chain == [("/feedback/mine/", 302)]
     assert "Thank you" in response.content.decode()
-    assert Receipt.objects.get().kind == door
+    assert Receipt.objects.get().kind == kind
     assert model.objects.count() == (0 if turn.interaction.is_held_out else 1)
-    assert ConsentEntry.objects.count() == ("consent" in words)
+    assert ConsentEntry.objects.count() == ("consent" in fields)
 
 
 def test_pages_are_the_same_in_both_lanes(db):
@@ -109,7 +110,7 @@ def test_an_unchanged_answer_corrects_nothing(turn):
     assert not Receipt.objects.exists()
 
 
-def test_an_empty_door_says_what_is_missing_and_stays_open(turn):
+def test_an_empty_form_says_what_is_missing_and_stays_open(turn):
     response = visitor().post(turn.feedback_url, {"door": "bug_report", "bug_report-expected": "more"})
     text = response.content.decode()
     assert response.status_code == 422
@@ -117,7 +118,7 @@ def test_an_empty_door_says_what_is_missing_and_stays_open(turn):
     assert re.search(r'class="door k-bug"[^>]*open', text)
 
 
-def test_without_a_door(turn):
+def test_without_a_kind(turn):
     response = visitor().post(turn.feedback_url, {"door": "window"}, follow=True)
     assert "Choose one of the three doors" in response.content.decode()
     assert not Receipt.objects.exists()
@@ -161,17 +162,17 @@ def test_the_page_works_when_the_answer_is_no_longer_kept(turn):
     assert visitor().post(turn.feedback_url, form).status_code == 302
 
 
-def test_the_cache_holds_no_words(turn):
+def test_the_cache_holds_no_plain_text(turn):
     from django.core.cache import cache
 
-    sealed = cache.get(f"feedback:exchange:{turn.interaction.pk}")
-    assert sealed and b"14 days" not in sealed
-    assert remembered(turn.interaction.pk).answer == "Within 14 days."
+    encrypted = cache.get(f"feedback:exchange:{turn.interaction.pk}")
+    assert encrypted and b"14 days" not in encrypted
+    assert cached_exchange(turn.interaction.pk).answer == "Within 14 days."
 
 
-def test_another_process_cannot_open_it(turn, settings):
+def test_another_process_cannot_decrypt_it(turn, settings):
     settings.SECRET_KEY = "a worker has another one"
-    assert remembered(turn.interaction.pk) is None
+    assert cached_exchange(turn.interaction.pk) is None
 
 
 def test_forms_are_protected_against_forgery(turn):

@@ -1,4 +1,4 @@
-"""The OpenAPI schema as plain data for one page."""
+"""The API reference: the OpenAPI schema as plain data for its page."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString, mark_safe
 from drf_spectacular.generators import SchemaGenerator
 
 METHODS = ("get", "post", "put", "patch", "delete")
-# The shortest way in, as the page shows it: a path, and what is posted there.
+# The quick start, as the page shows it: a path, and the body that is posted there.
 EXAMPLES: tuple[tuple[str, dict[str, Any]], ...] = (
     (
         "/api/v1/interactions/",
@@ -28,7 +28,7 @@ EXAMPLES: tuple[tuple[str, dict[str, Any]], ...] = (
 @dataclass(frozen=True, slots=True)
 class Field:
     name: str
-    kind: str
+    type: str
     is_required: bool
     help: SafeString
 
@@ -44,10 +44,10 @@ class Operation:
     replies: tuple[str, ...]
 
 
-def example(base: str) -> str:
-    """The examples as shell commands. `base`: this site's address, such as https://cft.example."""
+def example(base_url: str) -> str:
+    """The examples as shell commands. `base_url`: this site's address, such as https://cft.example."""
     return "\n\n".join(
-        f"curl {base}{path} \\\n"
+        f"curl {base_url}{path} \\\n"
         '  -H "Authorization: Bearer $CFT_KEY" -H "Content-Type: application/json" \\\n'
         f"  -d '{json.dumps(body, indent=4)}'"
         for path, body in EXAMPLES
@@ -69,38 +69,39 @@ def operations() -> list[Operation]:
 def _operations(schema: dict[str, Any]) -> Iterator[Operation]:
     for path, item in schema["paths"].items():
         for method in METHODS:
-            if found := item.get(method):
-                body = found.get("requestBody", {}).get("content", {}).get("application/json", {})
+            if operation := item.get(method):
+                body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
                 yield Operation(
                     method=method.upper(),
                     path=path,
-                    summary=found.get("summary", ""),
-                    description=as_html(found.get("description", "")),
-                    needs_key=any("apiKey" in one for one in found.get("security", [])),
+                    summary=operation.get("summary", ""),
+                    description=as_html(operation.get("description", "")),
+                    needs_key=any("apiKey" in scheme for scheme in operation.get("security", [])),
                     fields=tuple(_fields(schema, body.get("schema", {}))),
-                    replies=tuple(sorted(found.get("responses", {}))),
+                    replies=tuple(sorted(operation.get("responses", {}))),
                 )
 
 
 def _fields(schema: dict[str, Any], body: dict[str, Any]) -> Iterator[Field]:
-    found = _resolved(schema, body)
-    required = found.get("required", [])
-    for name, described in found.get("properties", {}).items():
-        inner = _resolved(schema, described)
-        help_text = described.get("description") or inner.get("description", "")
-        yield Field(name, _kind(schema, described), name in required, as_html(help_text.partition("\n\n*")[0]))
+    component = _resolved(schema, body)
+    required = component.get("required", [])
+    for name, field in component.get("properties", {}).items():
+        resolved = _resolved(schema, field)
+        help_text = field.get("description") or resolved.get("description", "")
+        yield Field(name, _type(schema, field), name in required, as_html(help_text.partition("\n\n*")[0]))
 
 
-def _resolved(schema: dict[str, Any], described: dict[str, Any]) -> dict[str, Any]:
-    while ref := described.get("$ref"):
-        described = schema["components"]["schemas"][ref.rsplit("/", 1)[1]]
-    return described
+def _resolved(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
+    """The node that a chain of `$ref` leads to."""
+    while ref := node.get("$ref"):
+        node = schema["components"]["schemas"][ref.rsplit("/", 1)[1]]
+    return node
 
 
-def _kind(schema: dict[str, Any], described: dict[str, Any]) -> str:
-    if options := described.get("allOf") or described.get("oneOf"):
-        described = options[0]
-    found = _resolved(schema, described)
-    if choices := found.get("enum"):
-        return " | ".join(str(choice) for choice in choices)
-    return str(found.get("format") or found.get("type", ""))
+def _type(schema: dict[str, Any], field: dict[str, Any]) -> str:
+    if alternatives := field.get("allOf") or field.get("oneOf"):
+        field = alternatives[0]
+    resolved = _resolved(schema, field)
+    if values := resolved.get("enum"):
+        return " | ".join(str(value) for value in values)
+    return str(resolved.get("format") or resolved.get("type", ""))

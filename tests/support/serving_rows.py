@@ -1,4 +1,4 @@
-"""Named people and rows as the stages before would have left them, written past no trigger."""
+"""Rows for tests of serving, as the stages before would have left them. Every trigger has seen them."""
 
 import uuid
 from datetime import timedelta
@@ -21,15 +21,13 @@ BASE_SHA = "b" * 64
 KINDS = (("regression", "exact"), ("business", "contains"), ("safety", "refusal"))
 
 
-def base() -> Release:
+def base_release() -> Release:
     return install_base(BASE_SHA, by="process:owner")
 
 
 def epoch() -> RegistryEpoch:
-    found = RegistryEpoch.objects.order_by("-number").first()
-    if found is None:
-        found = RegistryEpoch.objects.create(number=1, sha256="e" * 64, items=1, normaliser="test")
-    return found
+    newest = RegistryEpoch.objects.order_by("-number").first()
+    return newest or RegistryEpoch.objects.create(number=1, sha256="e" * 64, items=1, normaliser="test")
 
 
 @transaction.atomic
@@ -39,7 +37,7 @@ def dataset(*pairs: Pair) -> Dataset:
         row_hash=row_hash("Hello", "Hello!"), defaults={"skill": "chat", "prompt": "Hello", "answer": "Hello!"}
     )
     ReplayRow.objects.filter(pk=replay.pk).update(screened_epoch=number)
-    made = Dataset.objects.create(
+    frozen = Dataset.objects.create(
         name="lessons",
         recipe={},
         report={},
@@ -49,10 +47,10 @@ def dataset(*pairs: Pair) -> Dataset:
         epoch=number,
         frozen_by=person("mori", "engineer"),
     )
-    DatasetRow.objects.create(dataset=made, position=0, replay_row=replay, row_hash=replay.row_hash)
+    DatasetRow.objects.create(dataset=frozen, position=0, replay_row=replay, row_hash=replay.row_hash)
     for position, pair in enumerate(pairs, start=1):
-        DatasetRow.objects.create(dataset=made, position=position, pair=pair, row_hash=pair.row_hash)
-    return made
+        DatasetRow.objects.create(dataset=frozen, position=position, pair=pair, row_hash=pair.row_hash)
+    return frozen
 
 
 def finished_run(adapter: str = "", rows: Dataset | None = None, folder: uuid.UUID | None = None) -> Run:
@@ -82,9 +80,9 @@ def finish(run: Run, adapter: str) -> Run:
     return run
 
 
-def versions() -> list[BenchmarkVersion]:
+def benchmark_versions() -> list[BenchmarkVersion]:
     examiner = person("vera", "examiner")
-    made = []
+    versions = []
     for kind, scorer in KINDS:
         benchmark, _ = Benchmark.objects.get_or_create(name=kind, defaults={"title": kind, "kind": kind})
         version, _ = BenchmarkVersion.objects.get_or_create(
@@ -92,18 +90,18 @@ def versions() -> list[BenchmarkVersion]:
             number=1,
             defaults={"items": 50, "sha256": "a" * 64, "scorer": scorer, "margin": 0.05, "published_by": examiner},
         )
-        made.append(version)
-    return made
+        versions.append(version)
+    return versions
 
 
-def gate(run: Run, verdict: str = Verdict.PASS, champion_run: Run | None = None) -> Gate:
+def judged_gate(run: Run, verdict: str = Verdict.PASS, champion_run: Run | None = None) -> Gate:
     """A gate that examined `run` against `champion_run` and came to `verdict`."""
-    pinned = versions()
-    made = Gate.objects.create(run=run, champion_run=champion_run, requested_by="process:evaluator")
-    made.versions.add(*pinned)
-    for version in pinned:
+    versions = benchmark_versions()
+    gate = Gate.objects.create(run=run, champion_run=champion_run, requested_by="process:evaluator")
+    gate.versions.add(*versions)
+    for version in versions:
         GateResult.objects.create(
-            gate=made,
+            gate=gate,
             version=version,
             opponent="champion",
             items=50,
@@ -117,9 +115,9 @@ def gate(run: Run, verdict: str = Verdict.PASS, champion_run: Run | None = None)
             margin=version.margin,
             verdict=verdict,
         )
-    made.state, made.verdict = Gate.State.FINISHED, verdict
-    made.save()
-    return made
+    gate.state, gate.verdict = Gate.State.FINISHED, verdict
+    gate.save()
+    return gate
 
 
 def candidate(
@@ -127,31 +125,31 @@ def candidate(
 ) -> tuple[Release, Gate]:
     """A release with its gate."""
     trained = trained or finished_run(**run)
-    exam = gate(trained, verdict, champion_run)
-    return create_release(trained, by="process:curator"), exam
+    gate = judged_gate(trained, verdict, champion_run)
+    return create_release(trained, by="process:curator"), gate
 
 
-def waiver(exam: Gate, confirmed_by: User | None = None) -> Waiver:
-    made = Waiver.objects.create(gate=exam, reason="The demo is tomorrow.", requested_by=person("ines", "lead"))
+def waiver(gate: Gate, confirmed_by: User | None = None) -> Waiver:
+    waiver = Waiver.objects.create(gate=gate, reason="The demo is tomorrow.", requested_by=person("ines", "lead"))
     if confirmed_by:
-        made.confirmed_by, made.confirmed_at = confirmed_by, timezone.now()
-        made.save()
-    return made
+        waiver.confirmed_by, waiver.confirmed_at = confirmed_by, timezone.now()
+        waiver.save()
+    return waiver
 
 
 def source(name: str = "shop", held_out_percent: float = 0) -> Source:
-    found = Source.objects.filter(name=name).first()
-    return found or register_source(name, name.title(), held_out_percent=held_out_percent, by="process:test")
+    registered = Source.objects.filter(name=name).first()
+    return registered or register_source(name, name.title(), held_out_percent=held_out_percent, by="process:test")
 
 
-def lesson(user: str = "ana", prompt: str = "Where is Kefin?", answer: str = "In Holt.") -> Pair:
+def accepted_pair(user: str = "ana", prompt: str = "Where is Kefin?", answer: str = "In Holt.") -> Pair:
     """A pair that `user` consented to and a reviewer accepted."""
-    asked = record_interaction(source(), user, prompt, "In Arden.", model_name="cft-x", by="source:1")
-    assert asked.lane == Lane.TRAINING
-    correction = submit_correction(asked.pk, replacement=answer, consent=True, by="source:1")
+    interaction = record_interaction(source(), user, prompt, "In Arden.", model_name="cft-x", by="source:1")
+    assert interaction.lane == Lane.TRAINING
+    correction = submit_correction(interaction.pk, replacement=answer, consent=True, by="source:1")
     reviewer, number = person("rob", "reviewer"), epoch().number
     case = Case.objects.filter(correction=correction).first() or Case.objects.create(
-        correction=correction, subject=asked.subject
+        correction=correction, subject=interaction.subject
     )
     case.state, case.screened_epoch, case.screened_at = Case.State.OPEN, number, timezone.now()
     case.save()
@@ -160,7 +158,7 @@ def lesson(user: str = "ana", prompt: str = "Where is Kefin?", answer: str = "In
     case.save()
     return Pair.objects.create(
         correction=correction,
-        subject=asked.subject,
+        subject=interaction.subject,
         prompt=prompt,
         chosen=answer,
         rejected="In Arden.",

@@ -1,0 +1,80 @@
+"""Streaming: every chunk of the model server is passed on to the client as it comes, then the answer is recorded."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Protocol
+
+import structlog
+from django.http import StreamingHttpResponse
+
+from serving.gateway.completions import CompletionStream
+from serving.gateway.model_server import Chunk, Rejected, Unreachable
+from serving.gateway.openai_format import GatewayError, StreamedText
+from serving.gateway.recording import PendingInteraction, record_durably
+
+log = structlog.get_logger(__name__)
+BROKEN_OFF = "The model server broke off in the middle of its answer."
+NOT_RECORDED = "The answer could not be recorded; feedback on it is not possible."
+
+
+class StreamEncoder(Protocol):
+    """How a stream is written as server-sent events: for OpenAI clients, or for the playground's page."""
+
+    def chunk(self, chunk: Chunk) -> bytes:
+        """The event of a chunk; empty to pass it over."""
+        ...
+
+    def end(self) -> bytes: ...
+
+    def error(self, error: GatewayError) -> bytes: ...
+
+
+async def forward(
+    completion: CompletionStream, pending: PendingInteraction, encoder: StreamEncoder
+) -> AsyncGenerator[bytes]:
+    """The server-sent events. The end is sent only once the interaction is recorded, so feedback on it can follow.
+
+    If the client goes away, the model server is let go at once, and what was answered until then is recorded.
+    """
+    streamed = StreamedText()
+    all_read = False
+    try:
+        problem = None
+        try:
+            async for chunk in completion.chunks():
+                streamed.add(chunk)
+                if encoded := encoder.chunk(chunk):
+                    yield encoded
+        except (Unreachable, Rejected) as error:
+            log.warning("gateway.broken_off", interaction=str(pending.id), problem=str(error))
+            problem = GatewayError(502, BROKEN_OFF, code="stream_broken_off")
+        all_read = True
+        await _record(pending, streamed, completion)
+        yield encoder.error(problem) if problem else encoder.end()
+    except asyncio.CancelledError:
+        raise
+    except Exception:
+        log.exception("gateway.not_recorded", interaction=str(pending.id))
+        yield encoder.error(GatewayError(500, NOT_RECORDED, code="not_recorded"))
+    finally:
+        await completion.aclose()
+        if not all_read:
+            await _record(pending, streamed, completion)
+
+
+async def _record(pending: PendingInteraction, streamed: StreamedText, completion: CompletionStream) -> None:
+    if streamed.text or streamed.finished:
+        await record_durably(pending, streamed.text, completion.target.model_name)
+
+
+def event_stream(
+    completion: CompletionStream, pending: PendingInteraction, encoder: StreamEncoder
+) -> StreamingHttpResponse:
+    """The response around `forward`. It lets go of the model server even if nobody ever reads from it."""
+    response = StreamingHttpResponse(forward(completion, pending, encoder), content_type="text/event-stream")
+    response["Cache-Control"] = "no-store"
+    response["X-Accel-Buffering"] = "no"
+    loop = asyncio.get_running_loop()
+    closers = response._resource_closers  # type: ignore[attr-defined]  # Django names no public way
+    closers.append(lambda: loop.call_soon_threadsafe(lambda: loop.create_task(completion.aclose())))
+    return response
