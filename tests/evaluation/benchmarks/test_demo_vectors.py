@@ -5,7 +5,7 @@ import pytest
 
 from curation.decontamination.engine import encoder as engine
 from curation.decontamination.engine import vector_file
-from curation.decontamination.engine.encoder import Encoder, key_of, bundled_weights
+from curation.decontamination.engine.encoder import Encoder, bundled_weights, key_of
 from curation.models import RegistryEpoch
 from evaluation.benchmarks import registry_snapshot
 from evaluation.benchmarks.demo import VECTORS, embedded_texts, publish_demo
