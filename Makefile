@@ -1,7 +1,7 @@
 # cftapp: `make up` runs everything, `make test` tests everything, `make demo` walks the loop once.
 # Needs Python 3.11 or newer and nothing else. Paths are relative, so a folder with spaces in its name works.
 .DEFAULT_GOAL := help
-.PHONY: help up demo test lint types boundaries check install manage format
+.PHONY: help up dev demo test lint types boundaries check install manage format
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/sh
@@ -41,6 +41,9 @@ install: $(DEV) ## the virtual environment, as constraints.txt pins it
 
 up: $(STAMP) ## every process on this machine; prints the address and the demo accounts
 	@exec "$(PY)" -m cftapp.local.up --with-parent
+
+dev: $(DEV) ## `make up` that reloads web and workers whenever a file of Python or a template changes
+	@exec "$(PY)" -m cftapp.local.up --with-parent --reload
 
 demo: $(STAMP) ## the whole loop once without a browser, to a verdict
 	@exec "$(PY)" -m cftapp.local.demo

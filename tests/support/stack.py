@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +57,8 @@ def wait_for(condition: Callable[[], Any], patience: float, what: str) -> Any:
 class Stack:
     """`make up` in a folder of its own. `log` is everything that it printed."""
 
-    def __init__(self, var: Path, root: Path = ROOT, **environment: str):
-        self.var, self.root = var, root
+    def __init__(self, var: Path, root: Path = ROOT, options: Sequence[str] = (), **environment: str):
+        self.var, self.root, self.options = var, root, options
         self.port, self.model_port = free_ports(2)
         self.log = var.parent / f"{var.name}.log"
         self.extra = {"CFT_LABELLED_ITEMS": "5", **environment}  # few: the rest would take two minutes of CPU
@@ -73,7 +73,7 @@ class Stack:
         environment |= {"CFT_VAR": str(self.var), "CFT_PORT": str(self.port), "CFT_MODEL_PORT": str(self.model_port)}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "cftapp.local.up", "--with-parent"],
+                [sys.executable, "-m", "cftapp.local.up", "--with-parent", *self.options],
                 cwd=self.root,
                 env=environment | self.extra,
                 stdout=log,

@@ -15,9 +15,14 @@ def main() -> int:
     """Run it; 0 if every stage and every invariant held."""
     var = default_var(os.environ) / "demo"
     started = time.monotonic()
+    os.environ.setdefault("CFT_LABELLED_ITEMS", "10")  # nobody tunes thresholds here, and 100 cost a minute or two
     stack = start(var)
+    print(f"A stack of its own under {var}; what its processes say: {var / 'logs'}", flush=True)
     try:
-        os.environ.update(owner(var, stack) | {"DJANGO_SETTINGS_MODULE": "cftapp.settings"})
+        os.environ.update(
+            owner(var, stack, report=lambda stage: print(f"  {stage}", flush=True))
+            | {"DJANGO_SETTINGS_MODULE": "cftapp.settings"}
+        )
         import django
 
         django.setup()
@@ -25,7 +30,10 @@ def main() -> int:
 
         walk(f"http://127.0.0.1:{os.environ['CFT_PORT']}")
     except (Broken, Unusable) as problem:
-        print(f"\nThe demo failed: {problem}\nThe log of its processes: {var}.log", file=sys.stderr)
+        print(
+            f"\nThe demo failed: {problem}\nIts start: {var}.log; the logs of its processes: {var / 'logs'}",
+            file=sys.stderr,
+        )
         return 1
     finally:
         stack.terminate()

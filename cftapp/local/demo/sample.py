@@ -13,6 +13,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 from cftapp.base.actors import LOADER
+from cftapp.local import stages
 from curation.datasets.actions import import_replay_rows
 from evaluation.benchmarks.demo import publish_demo, replay_rows
 from feedback.actions import (
@@ -48,9 +49,14 @@ class Sample:
     environment: str = Environment.PRODUCTION
 
 
-def load(*, corrections: int = CORRECTED) -> None:
-    """Benchmarks, base release, replay rows and sample feedback. Needs the owner's access to both databases."""
+def load(*, corrections: int = CORRECTED, begin: Callable[[str], None] = lambda title: None) -> None:
+    """Benchmarks, base release, replay rows and sample feedback. Needs the owner's access to both databases.
+
+    `begin` is told each stage.
+    """
+    begin(stages.EXAMS)
     publish_demo(by=User.objects.get(username="examiner"))
+    begin(stages.SAMPLE)
     install_base(checked_base(settings.CFT_BASE_MODEL), by=LOADER)
     import_replay_rows(replay_rows(), by=LOADER)
     open_playground()

@@ -40,11 +40,18 @@ def free_port() -> str:
         return str(probe.getsockname()[1])
 
 
-def owner(var: Path, stack: subprocess.Popen[bytes]) -> dict[str, str]:
-    """Wait until every process is ready; returns what the owner of the stack holds."""
+def owner(
+    var: Path, stack: subprocess.Popen[bytes], report: Callable[[str], None] = lambda stage: None
+) -> dict[str, str]:
+    """Wait until every process is ready; returns what the owner of the stack holds. `report` is told each stage."""
     from cftapp.local.embedded import owner_environment
 
+    told: list[str] = []
+
     def ready() -> bool:
+        for stage in finished_stages(Path(f"{var}.log"))[len(told) :]:
+            report(stage)
+            told.append(stage)
         if stack.poll() is not None:
             raise Broken("the processes did not start.")
         record = var / "stack.json"
@@ -52,6 +59,13 @@ def owner(var: Path, stack: subprocess.Popen[bytes]) -> dict[str, str]:
 
     wait_for(ready, "the processes to start")
     return owner_environment(os.environ)
+
+
+def finished_stages(log: Path) -> list[str]:
+    """`[2/7] migrating both databases … 1.2 s`, of each stage that a start has behind it."""
+    return [
+        line for line in log.read_text(errors="replace").splitlines() if line.startswith("[") and line.endswith(" s")
+    ]
 
 
 def wait_for(condition: Callable[[], T | None], what: str, pause: float = 0.3) -> T:

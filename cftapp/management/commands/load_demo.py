@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from cftapp.local import stages
 from cftapp.local.demo import sample
 
 
@@ -11,4 +12,8 @@ class Command(BaseCommand):
     help = __doc__
 
     def handle(self, *args: Any, **options: Any) -> None:
-        sample.load()
+        sample.load(begin=self.begin)
+
+    def begin(self, title: str) -> None:
+        self.stdout.write(f"{stages.MARK}{title}")
+        self.stdout.flush()

@@ -8,6 +8,8 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import OperationalError, connections
 from psycopg import sql
 
+from cftapp.local import stages
+
 
 class Command(BaseCommand):
     help = "Migrate both databases, create roles and grants, keys and static files; demo accounts and data."
@@ -18,16 +20,23 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         demo = not options["production"]
+        self.begin(stages.MIGRATING)
         for alias in settings.DATABASES:
             ensure_database(alias)
-            self.stdout.write(f"migrating the database {alias}")
             call_command("migrate", database=alias, verbosity=0, interactive=False)
+        self.begin(stages.PROVISIONING)
         call_command("provision", demo_accounts=demo, stdout=self.stdout)
         if settings.CFT_SIGNING_KEY_FILE and not settings.CFT_SIGNING_KEY_FILE.exists():
             call_command("seal", create_key=True, stdout=self.stdout)
+        self.begin(stages.STATIC_FILES)
         call_command("collectstatic", verbosity=0, interactive=False)
         if demo and "load_demo" in get_commands():
             call_command("load_demo", stdout=self.stdout)
+
+    def begin(self, title: str) -> None:
+        """Say where we are: the supervisor of `make up` listens."""
+        self.stdout.write(f"{stages.MARK}{title}")
+        self.stdout.flush()
 
 
 def ensure_database(alias: str) -> None:

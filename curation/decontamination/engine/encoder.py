@@ -8,7 +8,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,22 +29,54 @@ class Encoder:
     """
 
     def __init__(self, source: str) -> None:
-        from sentence_transformers import SentenceTransformer
-        from transformers.utils.logging import disable_progress_bar
-
-        disable_progress_bar()  # type: ignore[no-untyped-call]
-        self._model: Any = SentenceTransformer(source, device=os.environ.get("CFT_EMBEDDING_DEVICE") or "cpu")
-        self._model.eval()
+        self._source, self._loaded, self._loading = source, None, threading.Lock()
         self._half = os.environ.get("CFT_EMBEDDING_DTYPE") == "bfloat16"
         self._cache = VectorCache(CACHED_TEXTS)
         self.name = BUNDLED_MODEL if source == bundled_weights() else Path(source).name
-        self.revision = revision_of(self._model)
-        self.dimensions = len(self.encode([""])[0])
+
+    @property
+    def _model(self) -> Any:
+        """The model itself, loaded when the first text has to be read."""
+        with self._loading:
+            if self._loaded is None:
+                self._loaded = open_model(self._source)
+            return self._loaded
+
+    @property
+    def is_loaded(self) -> bool:
+        return self._loaded is not None
+
+    @cached_property
+    def revision(self) -> str:
+        return revision_of(self._model)
+
+    @cached_property
+    def dimensions(self) -> int:
+        return len(self.encode([""])[0])
 
     @property
     def identity(self) -> dict[str, str | int]:
         """What a file of vectors says about its model."""
         return {"name": self.name, "revision": self.revision, "dimensions": self.dimensions}
+
+    def weights_sha256(self) -> str:
+        """The SHA-256 of the file of weights, which says the same as `revision` before anything is loaded.
+
+        Empty for a model that is not a folder with such a file.
+        """
+        file = Path(self._source) / "model.safetensors"
+        if not file.is_file():
+            return ""
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+
+    def preload(self, identity: Mapping[str, Any], vectors: Mapping[bytes, NDArray[np.float32]]) -> None:
+        """Cache vectors that this very model made earlier, by `key_of` their text; it need not be loaded for them.
+
+        `identity` is that of the encoder that made them: the caller has compared the weights.
+        """
+        self.revision, self.dimensions = identity["revision"], identity["dimensions"]
+        self._cache.add(vectors)
 
     @classmethod
     def default(cls, source: str | None = None) -> "Encoder | None":
@@ -73,8 +105,9 @@ class Encoder:
         import torch
 
         clean = [text.encode("utf-8", "replace").decode() for text in texts]
-        with torch.autocast(self._model.device.type, torch.bfloat16, enabled=self._half):
-            vectors: NDArray[np.float32] = self._model.encode(
+        model = self._model
+        with torch.autocast(model.device.type, torch.bfloat16, enabled=self._half):
+            vectors: NDArray[np.float32] = model.encode(
                 clean, batch_size=BATCH, normalize_embeddings=True, convert_to_numpy=True, show_progress_bar=False
             )
         return vectors.astype(np.float32, copy=False)
@@ -111,6 +144,14 @@ def key_of(text: str) -> bytes:
 @cache
 def load(source: str) -> Encoder:
     return Encoder(source)
+
+
+def open_model(source: str) -> Any:
+    from sentence_transformers import SentenceTransformer
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()  # type: ignore[no-untyped-call]
+    return SentenceTransformer(source, device=os.environ.get("CFT_EMBEDDING_DEVICE") or "cpu").eval()
 
 
 def bundled_weights() -> str:

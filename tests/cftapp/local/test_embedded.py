@@ -59,6 +59,15 @@ def test_as_root_it_starts_below_a_folder_closed_to_others(start, tmp_path):
     assert services.postgres.data.stat().st_uid != 0
 
 
+def test_it_has_what_meaning_and_search_need(start, tmp_path):
+    services = start(tmp_path / "var")
+    services.postgres.create_databases()
+    with psycopg.connect(services.postgres.url("cft")) as connection:
+        connection.execute("CREATE EXTENSION pg_trgm")  # a trusted one: the owner may
+        assert connection.execute("SELECT similarity('kettle', 'kettles') > .5").fetchone() == (True,)
+        assert connection.execute("SELECT '[1,0]'::vector <=> '[0,1]'").fetchone() == (1,)
+
+
 def test_its_folders_are_closed_to_others(start, tmp_path):
     services = start(tmp_path / "var")
     assert services.postgres.data.stat().st_mode & 0o077 == 0

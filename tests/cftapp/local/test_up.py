@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import stat
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +18,7 @@ import psutil
 import pytest
 import redis
 
-from cftapp.local import secrets
+from cftapp.local import secrets, stages
 from cftapp.local.embedded import Postgres, Redis
 from tests.conftest import Services
 from tests.support.stack import ROOT, Stack, wait_for
@@ -48,6 +50,32 @@ def test_every_process_runs_under_the_supervisor(stack):
     assert set(stack.pids) == EVERYBODY
     supervisor = stack.record["supervisor"]
     assert {psutil.Process(pid).ppid() for pid in stack.pids.values()} == {supervisor}
+
+
+def test_the_start_says_its_stages_and_last_of_all_who_may_sign_in_and_where(stack):
+    said = [line for line in stack.log.read_text().splitlines() if line.strip()]
+    count = len(stages.ALL)
+    expected = [f"[{number}/{count}] {title} …" for number, title in enumerate(stages.ALL, 1)]
+    assert [re.sub(r" \d+\.\d s$", "", line) for line in said[:count]] == expected
+    assert said[count].startswith("cftapp is ready after")
+    assert all(f"{role} " in " ".join(said[count:]) for role in stack.accounts)
+    assert [line.split()[0] for line in said[-2:]] == ["logs", "address"] and said[-1].endswith(stack.url)
+
+
+def test_nothing_on_the_terminal_is_a_warning_or_a_request(stack):
+    with urllib.request.urlopen(f"{stack.url}/accounts/login/", timeout=20) as answer:
+        assert answer.status == 200
+    wait_for(
+        lambda: "GET accounts/login/ 200" in (stack.var / "logs" / "web.log").read_text(), 20, "the request's line"
+    )
+    said = stack.log.read_text()
+    assert not re.search("warning|GET|Redis|oO0Oo", said, re.IGNORECASE), said
+
+
+def test_every_process_has_a_log_that_is_closed_to_others(stack):
+    logs = stack.var / "logs"
+    assert stat.S_IMODE(logs.stat().st_mode) == 0o700
+    assert {"prepare.log", "web.log", "curator.log", "screener.log"} <= {file.name for file in logs.iterdir()}
 
 
 def test_everything_listens_on_loopback_only(stack):
