@@ -42,7 +42,7 @@ class Services:
     def stop(self, name: str, by: signal.Signals) -> None:
         process = self.processes.pop(name)
         process.send_signal(by)
-        process.wait(30)
+        process.wait(60)
 
 
 @pytest.fixture(scope="session")

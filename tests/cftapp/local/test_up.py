@@ -138,7 +138,7 @@ def test_a_kill_leaves_no_orphan_and_the_next_start_resumes(own_stack, victim):
     assert len(everybody) > len(EVERYBODY)
     os.kill(own_stack.record[victim], signal.SIGKILL)
     assert survivors(everybody) == []
-    own_stack.process.wait(10)
+    own_stack.process.wait(60)
 
     own_stack.start()
     wait_for(lambda: own_stack.record.get("ready") and own_stack.is_ready(), 120, "the next start")

@@ -155,7 +155,7 @@ def test_a_killed_evaluator_loses_no_answer_and_doubles_nothing(published, harml
 
     wait_until(answering, 200, "no answer came")
     first.send_signal(signal.SIGKILL)
-    first.wait(10)
+    first.wait(60)
     kept = ItemScore.objects.count()
     assert kept > 0
     assert len(scratch()) == 1

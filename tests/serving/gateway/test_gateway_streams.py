@@ -33,7 +33,7 @@ def test_when_the_client_goes_the_model_server_is_let_go_and_what_was_said_is_re
     assert next(coming).choices[0].delta.content == "an "
     assert not Interaction.objects.exists()
     coming.close()
-    assert puppet.left.wait(10)
+    assert puppet.left.wait(60)
     kept = wait_until(lambda: Interaction.objects.first())
     assert kept.answer == "Half an "
 
@@ -42,7 +42,7 @@ def test_when_the_client_goes_before_the_first_word_nothing_is_recorded(told, pu
     puppet.script = ["hang"]
     with pytest.raises(openai.APITimeoutError):
         stream(told, timeout=0.5)
-    assert puppet.left.wait(10)
+    assert puppet.left.wait(60)
     assert not Interaction.objects.exists()
 
 
