@@ -10,7 +10,7 @@ from tests.support.company import Company
 from tests.support.stack import Stack, wait_for
 from training.demo_model import world
 
-pytestmark = [pytest.mark.browser, pytest.mark.stack]
+pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.slow]
 
 
 def ask(page: Any, question: str) -> str:

@@ -6,7 +6,7 @@ from tests.support.company import Company
 from tests.support.stack import wait_for
 from training.demo_model import world
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,7 @@
 """What a test needs decides when and where it runs.
 
-A test that asks for no database, no service, no stack and no browser, and starts no program, is `pure`. The whole stack
-and the browser are one group: one worker of pytest-xdist runs it, first, and closes both behind it, because Playwright's
+A test is `pure` that asks for no database, no service, no stack, no browser, and starts no program. The whole stack and
+the browser are one group: one worker of pytest-xdist runs it, first, and closes both behind it, because Playwright's
 event loop stays in the thread.
 """
 

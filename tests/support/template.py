@@ -1,7 +1,7 @@
 """A migrated cluster that is made once and copied by every process of the tests.
 
-It is kept under `var/test/`, in a folder named by a hash of all that decides what is in it, so a changed migration makes
-a new one. In CI (`CI` is set) it lives as long as the run: its workers share it. Nothing runs in the folder: a run that
+It is kept under `var/test/`, in a folder named by a hash of all that decides what is in it: a changed migration makes a
+new one. In CI (`CI` is set) it lives as long as the run: its workers share it. Nothing runs in the folder: a run that
 is killed, or two at once, cannot spoil it. Remove `var/test/` to begin anew.
 """
 

@@ -16,7 +16,7 @@ from training import actions
 from training.models import Run
 from training.monitoring import metrics
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 LONG = {"min_steps": 700, "checkpoint_every": 20, "eval_every": 0}
 
 

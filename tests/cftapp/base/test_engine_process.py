@@ -13,6 +13,8 @@ from cftapp.base import jobs
 from tests.support.stack import wait_for
 from tests.training.conftest import ROOT
 
+pytestmark = pytest.mark.process
+
 
 class Calm:
     """A lease that nothing happens to."""

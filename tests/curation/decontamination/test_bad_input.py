@@ -59,6 +59,7 @@ def registry():
     return registry
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_verdict_in_linear_time(registry, name):
     def screen(text):

@@ -39,6 +39,7 @@ CHECKS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("check", CHECKS)
 @pytest.mark.parametrize("name", KINDS)
 def test_in_linear_time(name, check):

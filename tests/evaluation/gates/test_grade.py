@@ -142,6 +142,7 @@ def test_whoever_lost_the_lease_writes_no_verdict(published, harmless_run, engin
     assert not Event.objects.filter(name="gate.finished").exists()
 
 
+@pytest.mark.slow
 def test_a_killed_evaluator_loses_no_answer_and_doubles_nothing(published, harmless_run, engineer):
     """With the evaluator's own logins: so its grants are enough, too."""
     gate = queue_gate(harmless_run, by=engineer)
