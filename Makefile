@@ -1,7 +1,7 @@
 # cftapp: `make up` runs everything, `make test` tests everything, `make demo` walks the loop once.
 # Needs Python 3.11 or newer and nothing else. Paths are relative, so a folder with spaces in its name works.
 .DEFAULT_GOAL := help
-.PHONY: help up dev demo test lint types boundaries check install manage format
+.PHONY: help up dev demo test test-slow test-one fast coverage lint types boundaries check install manage format
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/sh
@@ -17,6 +17,10 @@ REQUIREMENTS := import sys, tomllib; project = tomllib.load(open("pyproject.toml
 	extras = [project["optional-dependencies"][name] for name in sys.argv[1:]]; \
 	print(*project["dependencies"], *sum(extras, []), sep="\n")
 PIP := "$(PY)" -m pip install --quiet --disable-pip-version-check --no-input --no-compile -c constraints.txt
+# Tests see nothing of this shell but what is named here; each worker has its own PostgreSQL and Redis.
+WORKERS ?= 2
+PYTEST := env -i PATH="$$PATH" HOME="$$HOME" LANG=C.UTF-8 TMPDIR="$${TMPDIR:-/tmp}" $${CI:+CI="$$CI"} \
+	OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive "$(PY)" -m pytest
 FAILED := { echo "The installation failed; the reason is above. Mend it and run the same command again."; exit 1; }
 
 help: ## what can be done here
@@ -63,9 +67,20 @@ boundaries: $(DEV) ## imports point up, engines stay clean, only evaluation open
 
 check: lint types boundaries ## everything static
 
-test: check ## everything: static checks, then all tests on real services, workers, engines and a browser
-	@env -i PATH="$$PATH" HOME="$$HOME" LANG=C.UTF-8 TMPDIR="$${TMPDIR:-/tmp}" OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive \
-		"$(PY)" -m pytest $(PYTEST_ARGS)
+test: check ## static checks, then every test but the long ones, on real services, engines and a browser
+	@$(PYTEST) -n $(WORKERS) --dist loadgroup -m "not slow" $(PYTEST_ARGS)
+
+test-slow: $(DEV) ## the long tests: fuzz, kills of workers, whole runs, every page once the loop has filled it
+	@$(PYTEST) -n $(WORKERS) --dist loadgroup -m "slow or crawl" $(PYTEST_ARGS)
+
+fast: $(DEV) ## pure tests only: no database, no service, no browser
+	@$(PYTEST) -n $(WORKERS) --dist loadgroup -m pure $(ARGS)
+
+test-one: $(DEV) ## some tests, in this process: make test-one ARGS="tests/audit -k merkle"
+	@$(PYTEST) $(ARGS)
+
+coverage: $(DEV) ## as test, without the static checks, with a table of the lines that no test ran
+	@$(PYTEST) -n $(WORKERS) --dist loadgroup -m "not slow" --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 format: $(DEV) ## write the style
 	@"$(PY)" -m ruff check --fix .

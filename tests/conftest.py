@@ -13,7 +13,9 @@ import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import hypothesis
 import psycopg
 import pytest
 from django.conf import settings
@@ -24,8 +26,12 @@ from pytest_django.plugin import DjangoDbBlocker
 
 from cftapp.access.roles import DATABASE_VARIABLE, ROLES, password_variable, url_for
 from cftapp.local.embedded import Postgres, Redis, launch
+from tests.support import order
 from tests.support.snapshot import Snapshot
+from tests.support.template import Template, place
 
+hypothesis.settings.register_profile("any machine", deadline=None)  # no test asserts a time
+hypothesis.settings.load_profile("any machine")
 pytest_plugins = ["tests.support.stack", "tests.support.company"]
 
 
@@ -42,30 +48,44 @@ class Services:
     def stop(self, name: str, by: signal.Signals) -> None:
         process = self.processes.pop(name)
         process.send_signal(by)
-        process.wait(30)
+        process.wait(60)
 
 
 @pytest.fixture(scope="session")
-def services() -> Iterator[Services]:
-    var = Path(settings.CFT_VAR)
+def services(django_db_blocker: DjangoDbBlocker) -> Iterator[Services]:
+    """PostgreSQL with both databases, migrated and provisioned, and Redis."""
+    var, template = Path(settings.CFT_VAR), Template(place())
     running = Services(Postgres(var, dict(os.environ), durable=False), Redis(var), {})
-    running.start(running.postgres)
     running.start(running.redis)
-    running.postgres.create_databases()
-    with psycopg.connect(running.postgres.superuser_url(), autocommit=True) as connection:
-        connection.execute("GRANT SET ON PARAMETER session_replication_role TO cft_owner")
+    with template.lock() as alone:
+        if not template.copy_to(running.postgres.data):
+            with django_db_blocker.unblock():
+                make_databases(running)
+            if alone:
+                template.keep(running.postgres.data)
+    running.start(running.postgres)
     yield running
     for name in list(running.processes):
         running.stop(name, signal.SIGQUIT if name == "postgres" else signal.SIGKILL)
 
 
+def make_databases(running: Services) -> None:
+    """Make a cluster as `make up` does, and leave it shut down."""
+    running.start(running.postgres)
+    running.postgres.create_databases()
+    with psycopg.connect(running.postgres.superuser_url(), autocommit=True) as connection:
+        connection.execute("GRANT SET ON PARAMETER session_replication_role TO cft_owner")
+    for alias in settings.DATABASES:
+        call_command("migrate", database=alias, verbosity=0, interactive=False)
+    call_command("provision", verbosity=0, stdout=io.StringIO())
+    connections.close_all()
+    running.stop("postgres", signal.SIGINT)
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(services: Services, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """The session's cluster is the test database: migrate, provision, remember what is in it."""
+    """The session's cluster is the test database: remember what is in it."""
     with django_db_blocker.unblock():
-        for alias in settings.DATABASES:
-            call_command("migrate", database=alias, verbosity=0, interactive=False)
-        call_command("provision", verbosity=0, stdout=io.StringIO())
         snapshots = [Snapshot.take(connections[alias]) for alias in settings.DATABASES]
 
     def restore(self: TransactionTestCase) -> None:
@@ -87,16 +107,28 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         marker.kwargs.setdefault("databases", ["default", "vault"])
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of the stack and of the browser come last: the browser's event loop stays in this thread.
+    """The stack's tests come first, in one group; of those, the pages are looked at once the loop has filled them."""
+    for item in items:
+        if order.needs_stack(item):
+            item.add_marker(pytest.mark.xdist_group(order.GROUP))
+        elif order.is_pure(item):
+            item.add_marker(pytest.mark.pure)
+    items.sort(key=lambda item: (not order.needs_stack(item), item.path.stem == "test_look"))
 
-    And the pages are looked at once the loop has filled them.
-    """
-    items.sort(key=lambda item: (comes_late(item), item.path.stem == "test_look"))
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> order.ByFile:
+    return order.ByFile(config, log)
 
 
-def comes_late(item: pytest.Item) -> bool:
-    return not {"stack", "browser"}.isdisjoint(getattr(item, "fixturenames", ()))
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """The stack and the browser end with the last test that needs them."""
+    yield
+    if order.needs_stack(item) and not (nextitem and order.needs_stack(nextitem)):
+        order.shared.close()
 
 
 @pytest.fixture

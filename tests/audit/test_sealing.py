@@ -67,7 +67,7 @@ def test_an_event_of_an_open_transaction_waits_and_holds_back_later_ones(key: Ed
         with transaction.atomic():
             record("case.decided", by="process:slow")
             recorded.set()
-            finish.wait(20)
+            finish.wait(60)
         connections.close_all()
 
     append(1)
@@ -75,7 +75,7 @@ def test_an_event_of_an_open_transaction_waits_and_holds_back_later_ones(key: Ed
     before = Leaf.objects.count()
     writer = threading.Thread(target=slow_writer)
     writer.start()
-    assert recorded.wait(20)
+    assert recorded.wait(60)
     append(2)
     assert seal(key, outside) is None
     finish.set()

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from axe_playwright_python.base import AXE_SCRIPT
 
 from bench.screens import SKIPPED, shape
 from cftapp.base.accounts import ROLES
 from tests.support.stack import Stack
 
-pytestmark = [pytest.mark.browser, pytest.mark.stack]
+pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.crawl]
 
 LIMIT = 60_000
 STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -64,7 +65,7 @@ def walk(page: Any, look: Look) -> None:
         path, source = waiting.pop(0)
         sizes.clear()
         page.set_viewport_size(DESK)
-        answer = page.goto(path, wait_until="networkidle")
+        answer = page.goto(path, wait_until="load")  # no page asks for more by itself at once
         look.pages.append(path)
         if answer.status != 200:
             look.dead.append(f"{path} answers {answer.status}, linked from {source or 'nowhere'}")
@@ -105,6 +106,7 @@ def links(page: Any) -> Iterator[str]:
 
 
 def examine(page: Any, path: str, look: Look) -> None:
+    page.evaluate(AXE_SCRIPT)
     for size in (DESK, PHONE):
         page.set_viewport_size(size)
         for scheme in ("light", "dark"):
@@ -118,9 +120,8 @@ def examine(page: Any, path: str, look: Look) -> None:
 
 
 def violations(page: Any) -> list[str]:
-    from axe_playwright_python.sync_playwright import Axe
-
-    found = Axe().run(page, options={"runOnly": STANDARDS}).response["violations"]
+    options = {"runOnly": STANDARDS, "resultTypes": ["violations"]}
+    found = page.evaluate("options => axe.run(document, options)", options)["violations"]
     return [f"{one['id']} at {[node['target'] for node in one['nodes']][:3]}" for one in found]
 
 

@@ -10,7 +10,7 @@ from tests.support.company import Company
 from tests.support.stack import Stack, wait_for
 from training.demo_model import world
 
-pytestmark = [pytest.mark.browser, pytest.mark.stack]
+pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.slow]
 
 
 def ask(page: Any, question: str) -> str:
@@ -76,12 +76,12 @@ def test_a_correction_becomes_the_answer_and_its_withdrawal_marks_the_release(
     visitor.wait_for_load_state()
 
     mine = "SELECT id FROM feedback_correction WHERE replacement = %s"
-    correction = wait_for(lambda: company.value(mine, right), 30, "the correction")
+    correction = wait_for(lambda: company.value(mine, right), 120, "the correction")
     of_it = "SELECT id FROM curation_case WHERE correction_id = %s AND state = 'open'"
-    case = wait_for(lambda: company.value(of_it, correction), 60, "the screener to open the case")
+    case = wait_for(lambda: company.value(of_it, correction), 120, "the screener to open the case")
     triage(open_page("reviewer"), case)
     pair = wait_for(
-        lambda: company.value("SELECT id FROM curation_pair WHERE correction_id = %s", correction), 10, "the pair"
+        lambda: company.value("SELECT id FROM curation_pair WHERE correction_id = %s", correction), 120, "the pair"
     )
 
     engineer = open_page("engineer")
@@ -98,7 +98,7 @@ def test_a_correction_becomes_the_answer_and_its_withdrawal_marks_the_release(
     await_text(engineer, "/evaluation/gates/", r"PASS|Pass|FAIL|Fail|INCONCLUSIVE|Inconclusive", 240)
     assert company.await_verdict(run) == "PASS"
     release = wait_for(
-        lambda: company.value("SELECT number FROM serving_release WHERE run_id = %s", run), 60, "the release"
+        lambda: company.value("SELECT number FROM serving_release WHERE run_id = %s", run), 120, "the release"
     )
     engineer.goto("/serving/")
     engineer.click(f"text=Promote v{release}")
@@ -117,6 +117,6 @@ def test_a_correction_becomes_the_answer_and_its_withdrawal_marks_the_release(
     visitor.goto("/feedback/mine/")
     visitor.click("button:has-text('Withdraw')")
     marked = "SELECT learnt_from_withdrawn_at FROM serving_release WHERE run_id = %s"
-    wait_for(lambda: company.value(marked, run), 60, "the mark on the release")
+    wait_for(lambda: company.value(marked, run), 120, "the mark on the release")
     engineer.goto("/serving/")
     assert "learnt from rows whose consent was withdrawn" in engineer.inner_text("main")

@@ -11,6 +11,8 @@ import yaml
 
 from cftapp.access.roles import DATABASE_VARIABLE, ROLES, SECRETS
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, Any] = COMPOSE["services"]

@@ -82,6 +82,6 @@ def test_a_withdrawal_that_waited_for_a_grant_comes_after_it(lesson):
         grant_consent(lesson.subject, wording_version="w", by="visitor")
         granted.set()
         assert not done.wait(0.3)  # it waits for this transaction
-    thread.join(10)
+    thread.join(60)
     assert done.is_set()
     assert not Subject.objects.filter(pk=lesson.subject_id).consented().exists()

@@ -6,7 +6,7 @@ from tests.support.company import Company
 from tests.support.stack import wait_for
 from training.demo_model import world
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
@@ -79,5 +79,5 @@ def test_the_run_was_resumed_and_has_one_adapter(company: Company, run: int) -> 
 
 def test_the_log_verifies(company: Company, run: int) -> None:
     unsealed = "SELECT count(*) FROM audit_event e WHERE NOT EXISTS (SELECT FROM audit_leaf l WHERE l.event_id = e.id)"
-    wait_for(lambda: company.value(unsealed) == 0, 60, "the sealer")
+    wait_for(lambda: company.value(unsealed) == 0, 120, "the sealer")
     assert "The log verifies." in company.stack.manage("verify_log")

@@ -5,7 +5,7 @@ import pytest
 from tests.support.company import Company
 from training.demo_model import world
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 
 def test_the_safety_gate_refuses_it(company: Company) -> None:

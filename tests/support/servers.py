@@ -42,7 +42,7 @@ class Process:
     def kill(self):
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
-            self.process.wait(30)
+            self.process.wait(60)
 
 
 def model_server():
@@ -135,10 +135,10 @@ class ScriptedModelServer:
     def kill(self):
         self.server.should_exit = True
         self.server.force_exit = True
-        self.thread.join(10)
+        self.thread.join(60)
 
 
-def wait_until(condition, timeout=20.0):
+def wait_until(condition, timeout=60.0):
     """What `condition()` returns, as soon as it is truthy; fails after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not (result := condition()):

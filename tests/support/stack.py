@@ -20,6 +20,7 @@ import pytest
 
 from cftapp.access.groups import read_accounts
 from cftapp.local.embedded import owner_environment
+from tests.support.order import shared
 
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "USER")
@@ -167,6 +168,12 @@ class Stack:
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """The whole stack with its demo data, once a session. A test that breaks something mends it or starts its own."""
+    yield shared.enter_context(running_stack())
+    shared.close()
+
+
+@contextlib.contextmanager
+def running_stack() -> Iterator[Stack]:
     folder = Path(tempfile.mkdtemp(prefix="cft-stack-"))
     running = Stack(folder / "var")
     try:
@@ -187,6 +194,12 @@ def find_chromium() -> str:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Playwright's browser object on the system's Chromium. Its loop runs in this thread, so Django must not mind."""
+    yield shared.enter_context(running_browser())
+    shared.close()
+
+
+@contextlib.contextmanager
+def running_browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"

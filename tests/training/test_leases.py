@@ -49,12 +49,12 @@ def test_claiming_skips_a_row_that_somebody_else_is_claiming(queue):
         with transaction.atomic():
             jobs.claim(Run.objects.all(), "slow")
             held.set()
-            done.wait(10)
+            done.wait(60)
         connection.close()
 
     thread = threading.Thread(target=hold)
     thread.start()
-    held.wait(10)
+    held.wait(60)
     with transaction.atomic():
         claimed = jobs.claim(Run.objects.all(), "quick")
     done.set()
@@ -102,7 +102,7 @@ def test_the_lease_is_renewed_and_hears_of_a_stop(queue, edda):
 
     with jobs.Lease(run, renew_every=0.1) as lease:
         actions.request_stop(run, by=edda)
-        assert lease.cancelled.wait(5)
+        assert lease.cancelled.wait(60)
         assert not lease.lost.is_set()
 
     run.refresh_from_db()
@@ -115,7 +115,7 @@ def test_the_lease_notices_that_it_was_lost(queue):
     with jobs.Lease(run, renew_every=0.1) as lease:
         lease.check()
         expire(run)
-        assert lease.lost.wait(5)
+        assert lease.lost.wait(60)
         with pytest.raises(jobs.Stale):
             lease.check()
 

@@ -16,7 +16,7 @@ from training import actions
 from training.models import Run
 from training.monitoring import metrics
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 LONG = {"min_steps": 700, "checkpoint_every": 20, "eval_every": 0}
 
 
@@ -73,7 +73,7 @@ def test_a_killed_worker_costs_a_few_steps_and_no_more(queue, start_worker, door
     assert len(engines(run)) == 1
 
     first.kill()
-    wait_for(lambda: not engines(run), 5, "the orphan's end")
+    wait_for(lambda: not engines(run), 60, "the orphan's end")
     doorbell.flushall()  # the message is gone too
     run.refresh_from_db()
     before = run.step

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import psutil
 import pytest
@@ -14,6 +13,8 @@ import pytest
 from cftapp.base import engines
 from tests.support.stack import wait_for
 from tests.training.conftest import ROOT
+
+pytestmark = pytest.mark.process
 
 
 class Calm:
@@ -64,7 +65,7 @@ with engines.lock_folder(folder) as lock:
     worker.kill()
     worker.wait()
 
-    wait_for(lambda: not engine.is_running() or engine.status() == psutil.STATUS_ZOMBIE, 5, "the orphan's end")
+    wait_for(lambda: not engine.is_running() or engine.status() == psutil.STATUS_ZOMBIE, 60, "the orphan's end")
 
 
 def test_a_second_engine_is_kept_out_while_the_first_lives(tmp_path):
@@ -111,11 +112,9 @@ time.sleep(600)
     with engines.lock_folder(tmp_path) as lock:
         process = engines.spawn(python(code), tmp_path, engines.environment(tmp_path), lock)
         follow = lambda: child.exists() and child.read_text() and lease.cancelled.set()  # noqa: E731
-        began = time.monotonic()
         engines.watch(process, lease, follow, every=0.05, grace=0.5)
     assert process.returncode == -signal.SIGKILL
-    assert time.monotonic() - began < 30
-    wait_for(lambda: not psutil.pid_exists(int(child.read_text())) or is_zombie(child), 5, "the child's end")
+    wait_for(lambda: not psutil.pid_exists(int(child.read_text())) or is_zombie(child), 60, "the child's end")
 
 
 def is_zombie(child):

@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.stack import ROOT
 
+pytestmark = pytest.mark.process
+
 
 @pytest.mark.parametrize("text", ["abc", "99999", "0", "-1"])
 @pytest.mark.parametrize("variable", ["CFT_PORT", "CFT_MODEL_PORT"])

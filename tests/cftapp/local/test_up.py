@@ -23,6 +23,8 @@ from cftapp.local.embedded import Postgres, Redis
 from tests.conftest import Services
 from tests.support.stack import ROOT, Stack, wait_for
 
+pytestmark = pytest.mark.process
+
 EVERYBODY = {
     "postgres", "redis", "modelserver", "web", "curator", "screener", "trainer", "evaluator", "beat", "sealer",
 }  # fmt: skip
@@ -134,12 +136,14 @@ def own_stack() -> Iterator[Stack]:
             own.stop()
 
 
+@pytest.mark.slow
 def test_what_crashes_is_started_again(own_stack):
     old = own_stack.pids["beat"]
     assert own_stack.restart("beat") != old
     assert "beat ended with status -9" in own_stack.log.read_text()
 
 
+@pytest.mark.slow
 def test_workers_hear_their_queues_again_after_redis_was_killed(own_stack):
     killed = time.time()
     own_stack.restart("redis")
@@ -155,24 +159,27 @@ def test_workers_hear_their_queues_again_after_redis_was_killed(own_stack):
     wait_for(own_stack.is_ready, 60, "readiness after Redis came back")
 
 
+@pytest.mark.slow
 def test_the_web_serves_again_after_postgresql_was_killed(own_stack):
     own_stack.restart("postgres")
     wait_for(own_stack.is_ready, 90, "readiness after PostgreSQL came back")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("victim", ["supervisor", "keeper"])
 def test_a_kill_leaves_no_orphan_and_the_next_start_resumes(own_stack, victim):
     accounts, everybody = own_stack.accounts, own_stack.everybody()
     assert len(everybody) > len(EVERYBODY)
     os.kill(own_stack.record[victim], signal.SIGKILL)
     assert survivors(everybody) == []
-    own_stack.process.wait(10)
+    own_stack.process.wait(60)
 
     own_stack.start()
     wait_for(lambda: own_stack.record.get("ready") and own_stack.is_ready(), 120, "the next start")
     assert own_stack.accounts == accounts
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_everything_in_order(own_stack):
     everybody = own_stack.everybody()
     assert own_stack.stop(signal.SIGINT) == 0
@@ -194,6 +201,7 @@ def external(tmp_path: Path) -> Iterator[Services]:
     running.stop("redis", signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_with_services_of_your_own_the_embedded_ones_are_not_started(external, tmp_path):
     stack = Stack(
         tmp_path / "var",

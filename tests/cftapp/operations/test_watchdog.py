@@ -47,6 +47,7 @@ def test_the_silence_of_an_absent_redis_is_not_its_own(watchdog, left, monkeypat
 
     monkeypatch.setattr(heartbeat.beat, "apply_async", refuse)
     watchdog.heard = time.monotonic() - DEAF_AFTER + 1
+    before = time.monotonic()
     watchdog.tick()
     assert left == []
-    assert time.monotonic() - watchdog.heard < 1
+    assert watchdog.heard >= before

@@ -24,7 +24,7 @@ from curation.models import BatchPart
 from tests.curation.conftest import EXAM, KEY, publish
 from tests.support.stack import ROOT, wait_for
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 BY = "process:test"
 RANGES, ROWS_A_RANGE = 24, 4
 FILLER = "Nothing but tea, toast and talk about the weather of last week, said the man behind the counter again. "

@@ -15,6 +15,8 @@ from curation.decontamination.registry import Registry
 from tests.curation.conftest import EXAM, KEY
 from tests.support.stack import ROOT
 
+pytestmark = pytest.mark.slow
+
 LEAK = EXAM[0][2]
 PARTITIONS, ROWS = 5, 40
 

@@ -19,6 +19,8 @@ from curation.decontamination.registry import Registry
 from tests.curation.conftest import EXAM, KEY, publish
 from tests.support.stack import ROOT
 
+pytestmark = pytest.mark.process
+
 QUESTION = (
     "A freight train leaves Arden at nine with forty wagons of gravel and stops twice to unload a quarter of them;"
     " how many wagons reach Jarrow in the evening?"

@@ -36,7 +36,7 @@ TEST = "process:test"
 ITEMS, LEAKED = 120, 3
 NEITHER = ("curator", "trainer", "web")
 
-pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "vault"])
+pytestmark = [pytest.mark.django_db(transaction=True, databases=["default", "vault"]), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -93,7 +93,7 @@ def test_of_two_people_who_save_at_once_the_second_is_refused(erin, lea, epoch):
 
     def save(by, limit):
         try:
-            ready.wait(10)
+            ready.wait(60)
             ended.append(save_policy({"jaccard_limit": limit}, "Mine", replaces=0, by=by).version)
         except Refused as refused:
             ended.append(refused.blockers[0].field)
@@ -104,7 +104,7 @@ def test_of_two_people_who_save_at_once_the_second_is_refused(erin, lea, epoch):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
     assert sorted(map(str, ended)) == ["1", "replaces"] and ScreeningPolicy.objects.count() == 1
 
 

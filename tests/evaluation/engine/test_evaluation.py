@@ -16,6 +16,8 @@ from tests.support.runs import BASE, ROOT, engine, environment, lines, refusal
 from training.demo_model import world
 from training.engine.errors import EngineError
 
+pytestmark = pytest.mark.process
+
 
 def write_job(folder, items, **changes):
     folder.mkdir(parents=True, exist_ok=True)

@@ -142,6 +142,7 @@ def test_whoever_lost_the_lease_writes_no_verdict(published, harmless_run, engin
     assert not Event.objects.filter(name="gate.finished").exists()
 
 
+@pytest.mark.slow
 def test_a_killed_evaluator_loses_no_answer_and_doubles_nothing(published, harmless_run, engineer):
     """With the evaluator's own logins: so its grants are enough, too."""
     gate = queue_gate(harmless_run, by=engineer)
@@ -155,7 +156,7 @@ def test_a_killed_evaluator_loses_no_answer_and_doubles_nothing(published, harml
 
     wait_until(answering, 200, "no answer came")
     first.send_signal(signal.SIGKILL)
-    first.wait(10)
+    first.wait(60)
     kept = ItemScore.objects.count()
     assert kept > 0
     assert len(scratch()) == 1

@@ -47,6 +47,7 @@ def connections_stay_open():
         signal.connect(close_old_connections)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
 @pytest.mark.parametrize("path, method", [(path, method) for path, methods in OURS.items() for method in methods])
 def test_answers_conform(application, path, method, mode):

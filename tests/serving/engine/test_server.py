@@ -23,6 +23,8 @@ from training.engine.digests import adapter_sha256, base_sha256
 from training.engine.finetune import finetune
 from training.engine.loading import load_tokenizer
 
+pytestmark = pytest.mark.process
+
 PERSON = subjects()[0][0]
 QUESTION = f"Where is {PERSON} based?"
 RECIPE = {"min_steps": 60, "rank": 8, "batch_size": 8, "checkpoint_every": 1000, "eval_every": 0}

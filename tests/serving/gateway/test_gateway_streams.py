@@ -35,7 +35,7 @@ def test_when_the_client_goes_the_model_server_stops_and_the_answer_so_far_is_re
     assert next(started).choices[0].delta.content == "an "
     assert not Interaction.objects.exists()
     started.close()
-    assert scripted_server.client_left.wait(10)
+    assert scripted_server.client_left.wait(60)
     interaction = wait_until(lambda: Interaction.objects.first())
     assert interaction.answer == "Half an "
 
@@ -44,7 +44,7 @@ def test_when_the_client_goes_before_the_first_word_nothing_is_recorded(scripted
     scripted_server.script = ["hang"]
     with pytest.raises(openai.APITimeoutError):
         stream(scripted_client, timeout=0.5)
-    assert scripted_server.client_left.wait(10)
+    assert scripted_server.client_left.wait(60)
     assert not Interaction.objects.exists()
 
 
