@@ -180,7 +180,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_SSL_REDIRECT: bool = env.bool("CFT_SSL_REDIRECT", default=SECURE_COOKIES)
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS: int = env.int("CFT_HSTS_SECONDS", default=31_536_000 if SECURE_COOKIES else 0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE_HSTS_SECONDS > 0
 if env.bool("CFT_BEHIND_PROXY", default=False):
@@ -188,6 +188,8 @@ if env.bool("CFT_BEHIND_PROXY", default=False):
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 2**20
+CFT_METRICS_TOKEN: str = env.str("CFT_METRICS_TOKEN", default="")  # who sends it may read /metrics
+CFT_METRICS_PORT: int | None = env.int("CFT_METRICS_PORT", default=None)  # where a worker answers scrapes
 CFT_API_REQUESTS_PER_MINUTE: int = env.int("CFT_API_REQUESTS_PER_MINUTE", default=12_000)
 # Protected items of which leaks are made, after a publication, for the page on which thresholds are tuned.
 CFT_LABELLED_ITEMS: int = env.int("CFT_LABELLED_ITEMS", default=100)

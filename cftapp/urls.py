@@ -7,7 +7,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView
 
 from cftapp.console import views
-from cftapp.operations import health
+from cftapp.operations import health, metrics
 from serving.urls import playground_urlpatterns
 
 urlpatterns = [
@@ -37,4 +37,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
 ]

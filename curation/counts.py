@@ -13,3 +13,16 @@ COUNTS = {
     "marked_datasets": "(SELECT count(*) FROM curation_dataset WHERE learnt_from_withdrawn_at IS NOT NULL)",
     "check_alerts": "(SELECT count(*) FROM curation_inquiryalert WHERE settled_at IS NULL)",
 }
+
+# What waits for the screener, and for how many seconds: see `cftapp.operations.metrics`.
+WAITING = {
+    "screening": """
+        SELECT count(*), extract(epoch FROM now() - min(opened_at)) FROM curation_case WHERE state = 'waiting'
+    """,
+    "inquiries": """
+        SELECT count(*), extract(epoch FROM now() - min(asked_at)) FROM curation_inquiry WHERE state = 'waiting'
+    """,
+    "batches": """
+        SELECT count(*), extract(epoch FROM now() - min(queued_at)) FROM curation_batchscreening WHERE state = 'queued'
+    """,
+}

@@ -8,3 +8,6 @@ COUNTS = {
     "waivers": "(SELECT count(*) FROM evaluation_waiver WHERE confirmed_at IS NULL)",
     "benchmarks": "(SELECT count(*) FROM evaluation_benchmarkversion)",
 }
+WAITING = {
+    "gates": "SELECT count(*), extract(epoch FROM now() - min(queued_at)) FROM evaluation_gate WHERE state = 'queued'"
+}

@@ -11,3 +11,6 @@ COUNTS = {
     "last_run": "last_run.id",
     "last_run_state": "last_run.state",
 }
+WAITING = {
+    "training": "SELECT count(*), extract(epoch FROM now() - min(queued_at)) FROM training_run WHERE state = 'queued'"
+}

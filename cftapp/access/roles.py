@@ -64,6 +64,8 @@ HARMLESS = (
     "CFT_LABELLED_ITEMS",
     "CFT_LOG_FORMAT",
     "CFT_LOG_LEVEL",
+    "CFT_METRICS_PORT",
+    "CFT_METRICS_TOKEN",  # figures, nobody's words
     "CFT_MODEL_SERVER_URL",
     "CFT_SECURE_COOKIES",
     "CFT_SSL_REDIRECT",
@@ -123,6 +125,8 @@ def environment_for(name: str, owner: Mapping[str, str]) -> dict[str, str]:
         given[DATABASE_VARIABLE[alias]] = url_for(
             owner[DATABASE_VARIABLE[alias]], login, owner[password_variable(login)]
         )
+    if port := given.get("CFT_METRICS_PORT"):
+        given["CFT_METRICS_PORT"] = str(int(port) + list(ROLES).index(name))  # on one machine each has its own
     if role.uses_redis:
         given["REDIS_URL"] = owner["REDIS_URL"]
     return given | {"CFT_ROLE": name, "PYTHONUNBUFFERED": "1"}

@@ -25,6 +25,8 @@ from django.db import close_old_connections, connection, models, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
 
+from cftapp.base.metrics import LEASES_LOST
+
 LEASE_SECONDS = 60.0
 RENEW_SECONDS = 15.0
 LOOK_SECONDS = 1.0
@@ -210,16 +212,20 @@ class Lease:
                     renewed = self._look(renewed)
                 except Stale as stale:
                     log.warning("lease lost", job=str(self.job), reason=str(stale))
-                    self.lost.set()
+                    self._lose()
                     return
                 except DatabaseError as problem:
                     log.warning("lease not renewed", job=str(self.job), problem=type(problem).__name__)
                     close_old_connections()
                     if time.monotonic() - renewed > self.seconds:
-                        self.lost.set()
+                        self._lose()
                         return
         finally:
             connection.close()
+
+    def _lose(self) -> None:
+        LEASES_LOST.inc()
+        self.lost.set()
 
     def _look(self, renewed: float) -> float:
         now = time.monotonic()

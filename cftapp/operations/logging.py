@@ -14,6 +14,8 @@ import structlog
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponse
 
+from cftapp.base.metrics import REQUEST_SECONDS, REQUESTS
+
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_logger_name,
@@ -22,6 +24,7 @@ SHARED: list[Any] = [
     structlog.processors.StackInfoRenderer(),
     structlog.processors.format_exc_info,
 ]
+
 QUIET = {"/healthz", "/readyz", "/metrics"}
 
 
@@ -129,7 +132,10 @@ class RequestLog:
     def end(self, request: HttpRequest, response: HttpResponse, started: float) -> HttpResponse:
         response["X-Request-ID"] = structlog.contextvars.get_contextvars().get("request_id", "")
         if request.path not in QUIET and not request.path.startswith("/static/"):
-            self.log.info("request", **summary(request, response, started))
+            facts = summary(request, response, started)
+            REQUESTS.labels(request.method, facts["route"], response.status_code).inc()
+            REQUEST_SECONDS.labels(facts["route"]).observe(time.monotonic() - started)
+            self.log.info("request", **facts)
         return response
 
 
