@@ -55,7 +55,7 @@ class Waiting:
 
 
 waiting = CollectorRegistry()
-waiting.register(Waiting())  # type: ignore[arg-type]
+waiting.register(Waiting())
 
 
 @require_safe

@@ -16,7 +16,8 @@ QUERIES = {
         SELECT c.relname || '.' || a.attname,
                concat_ws(' ', format_type(a.atttypid, a.atttypmod), CASE WHEN a.attnotnull THEN 'NOT NULL' END,
                          'COLLATE ' || nullif(a.attcollation::regcollation::text, '-'),
-                         'IDENTITY ' || nullif(a.attidentity::text, ''), 'GENERATED ' || nullif(a.attgenerated::text, ''),
+                         'IDENTITY ' || nullif(a.attidentity::text, ''),
+                         'GENERATED ' || nullif(a.attgenerated::text, ''),
                          'DEFAULT ' || pg_get_expr(d.adbin, d.adrelid),
                          {grants("a.attacl")})
         FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
