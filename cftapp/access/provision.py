@@ -7,16 +7,14 @@ and granted anew, so a grant that left the code leaves the database too.
 import re
 from collections import defaultdict
 from collections.abc import Mapping
-from importlib import import_module
-from importlib.util import find_spec
 
-from django.apps import apps
 from django.db import connections, transaction
 from django.db.backends.utils import CursorWrapper
 from psycopg import sql
 
 from cftapp.access import roles
 from cftapp.access.databases import VAULT, VAULT_APP
+from cftapp.base.declared import declarations
 
 LOCK = 0x6366_7461  # "cfta": two provisions at once would race for the same catalogue rows
 PRIVILEGE = re.compile(r"(SELECT|INSERT|UPDATE|DELETE|REFERENCES)(?:\s*\(([a-z0-9_,\s]+)\))?\s*(?:,\s*|$)")
@@ -35,7 +33,7 @@ def provision(passwords: Mapping[str, str], aliases: list[str]) -> list[str]:
 
 
 def provision_database(alias: str, passwords: Mapping[str, str]) -> str:
-    tables, functions = declared(alias)
+    tables, functions = declared_grants(alias)
     with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         for login in roles.all_logins():
@@ -51,21 +49,19 @@ def provision_database(alias: str, passwords: Mapping[str, str]) -> str:
     return f"{alias}: {len(roles.logins(alias))} roles may connect, {count} table grants"
 
 
-def declared(alias: str) -> tuple[dict[str, dict[str, str]], dict[str, list[str]]]:
+def declared_grants(alias: str) -> tuple[dict[str, dict[str, str]], dict[str, list[str]]]:
     """Grants and functions by login, collected from the grants.py of every app that lives in the database."""
     tables: dict[str, dict[str, str]] = defaultdict(dict)
     functions: dict[str, list[str]] = defaultdict(list)
-    for config in apps.get_app_configs():
-        name = f"{config.name}.grants"
-        if (config.label == VAULT_APP) != (alias == VAULT) or not find_spec(name):
+    for config, module in declarations("grants"):
+        if (config.label == VAULT_APP) != (alias == VAULT):
             continue
-        module = import_module(name)
         for role, grants in module.GRANTS.items():
-            for login in logins_of(role, alias, name):
+            for login in logins_of(role, alias, module.__name__):
                 for table, privileges in grants.items():
                     tables[login][table] = ", ".join(filter(None, [tables[login].get(table), privileges]))
         for role, signatures in getattr(module, "FUNCTIONS", {}).items():
-            for login in logins_of(role, alias, name):
+            for login in logins_of(role, alias, module.__name__):
                 functions[login] += signatures
     return tables, functions
 

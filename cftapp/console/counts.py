@@ -1,9 +1,19 @@
-"""The figures of the header and the home page: one statement, kept for two seconds by each process."""
+"""The figures of the header and the home page: one statement, kept for two seconds by each process.
+
+An app declares in `<app>/counts.py`, about its own tables and those of apps above it:
+
+    ROWS = {"last_run": "SELECT id, state FROM training_run ORDER BY id DESC LIMIT 1"}
+    COUNTS = {"live_run": "(SELECT max(id) FROM training_run WHERE state = 'running')", "last_run": "last_run.id"}
+
+ROWS are single rows that several figures are read from. Every part is served by a partial index or a small table;
+nothing here grows with the log.
+"""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import cache
 from threading import Lock
 from typing import Any
 
@@ -13,54 +23,14 @@ from django.db import connection
 from django.http import HttpRequest
 from django.utils.decorators import sync_and_async_middleware
 
-KEEP_SECONDS = 2.0
+from cftapp.base.declared import declared
 
-# Every subselect is served by a partial index or a small table; nothing here grows with the log.
-STATEMENT = """
-SELECT
-  (SELECT count(*) FROM curation_case WHERE state = 'waiting') AS screening,
-  (SELECT count(*) FROM curation_case WHERE state = 'open') AS to_triage,
-  (SELECT count(*) FROM curation_pair WHERE state = 'accepted') AS pairs,
-  (SELECT count(*) FROM curation_pair WHERE state = 'accepted'
-     AND accepted_at > coalesce((SELECT max(frozen_at) FROM curation_dataset), '-infinity')) AS new_pairs,
-  (SELECT count(*) FROM curation_override WHERE state = 'requested') AS overrides,
-  (SELECT count(*) FROM curation_dataset) AS datasets,
-  (SELECT max(d.id) FROM curation_dataset d
-     WHERE NOT EXISTS (SELECT FROM training_run r WHERE r.dataset_id = d.id)) AS untrained_dataset,
-  (SELECT max(id) FROM training_run WHERE state = 'running') AS live_run,
-  (SELECT count(*) FROM training_run WHERE state = 'queued') AS queued_runs,
-  last_run.id AS last_run, last_run.state AS last_run_state,
-  (SELECT count(*) FROM evaluation_gate WHERE state IN ('queued', 'running')) AS open_gates,
-  last_gate.id AS last_gate, last_gate.verdict AS last_verdict,
-  (SELECT count(*) FROM evaluation_waiver WHERE confirmed_at IS NULL) AS waivers,
-  (SELECT count(*) FROM evaluation_benchmarkversion) AS benchmarks,
-  (SELECT count(*) FROM serving_release r WHERE r.run_id IS NOT NULL
-     AND NOT EXISTS (SELECT FROM serving_promotion p WHERE p.release_id = r.id)
-     AND r.id > coalesce(champion.release_id, 0)
-     AND EXISTS (SELECT FROM evaluation_gate g WHERE g.run_id = r.run_id AND g.verdict = 'PASS')) AS promotable,
-  champion.number AS champion, champion.promoted_at AS champion_since,
-  champion.learnt_from_withdrawn_at IS NOT NULL AS champion_marked,
-  (SELECT count(*) FROM serving_release WHERE learnt_from_withdrawn_at IS NOT NULL) AS marked_releases,
-  (SELECT count(*) FROM curation_dataset WHERE learnt_from_withdrawn_at IS NOT NULL) AS marked_datasets,
-  (SELECT count(*) FROM curation_inquiryalert WHERE settled_at IS NULL) AS check_alerts,
-  (SELECT count(*) FROM feedback_source WHERE disabled_at IS NULL) AS sources,
-  (SELECT count(*) FROM feedback_apikey WHERE revoked_at IS NULL) AS api_keys,
-  (SELECT count(*) FROM auth_user u WHERE u.is_active AND NOT u.is_superuser
-     AND NOT EXISTS (SELECT FROM auth_user_groups g WHERE g.user_id = u.id)) AS roleless,
-  sealed.tree_size AS sealed, sealed.signed_at AS signed_at
-FROM (SELECT) AS one
-LEFT JOIN (SELECT id, state FROM training_run ORDER BY id DESC LIMIT 1) AS last_run ON true
-LEFT JOIN (SELECT id, verdict FROM evaluation_gate WHERE state = 'finished'
-             ORDER BY id DESC LIMIT 1) AS last_gate ON true
-LEFT JOIN (SELECT p.release_id, p.promoted_at, r.number, r.learnt_from_withdrawn_at FROM serving_promotion p
-             JOIN serving_release r ON r.id = p.release_id ORDER BY p.id DESC LIMIT 1) AS champion ON true
-LEFT JOIN (SELECT tree_size, signed_at FROM audit_checkpoint ORDER BY tree_size DESC LIMIT 1) AS sealed ON true
-"""
+KEEP_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What is waiting, live or failed, in the order of STATEMENT's columns; ids are None where nothing is there."""
+    """What is waiting, live or failed, as the apps declare it; ids are None where nothing is there."""
 
     screening: int
     to_triage: int
@@ -95,6 +65,15 @@ class Counts:
 NAMES = tuple(field.name for field in fields(Counts))
 
 
+@cache
+def statement() -> str:
+    """One SELECT of every declared figure, in the order of `Counts`."""
+    counts, rows = declared("counts", "COUNTS"), declared("counts", "ROWS")
+    figures = ", ".join(f"{counts[name]} AS {name}" for name in NAMES)
+    joined = " ".join(f"LEFT JOIN ({row}) AS {name} ON true" for name, row in rows.items())
+    return f"SELECT {figures} FROM (SELECT) AS one {joined}"
+
+
 class Kept:
     """The last answer and when it was read; shared by the threads of this process."""
 
@@ -122,7 +101,7 @@ kept = Kept()
 def read_counts() -> Counts:
     """One statement, now."""
     with connection.cursor() as cursor:
-        cursor.execute(STATEMENT)
+        cursor.execute(statement())
         names = tuple(column.name for column in cursor.description)
         row = cursor.fetchone()
     return Counts(**dict(zip(names, row, strict=True)))

@@ -1,6 +1,7 @@
 """The header's figures: one statement that the web's role may run, read at most every two seconds."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -9,7 +10,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from cftapp.base.declared import declared
 from cftapp.console import counts
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture(autouse=True)
@@ -51,5 +55,15 @@ def test_a_post_with_a_session_makes_the_next_page_count_anew(client: Client, db
 @pytest.mark.django_db(transaction=True)
 def test_the_web_role_may_run_it(connect_as: Callable[..., psycopg.Connection]) -> None:
     with connect_as("web") as session:
-        cursor = session.execute(counts.STATEMENT)
+        cursor = session.execute(counts.statement())
         assert tuple(column.name for column in cursor.description or ()) == counts.NAMES
+
+
+def test_every_declared_figure_has_a_type_and_every_one_is_declared() -> None:
+    assert declared("counts", "COUNTS").keys() == set(counts.NAMES)
+
+
+def test_every_figure_is_shown_somewhere() -> None:
+    pages = [*(ROOT / "cftapp/console").glob("*.py"), *(ROOT / "templates").rglob("*.html")]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in pages)
+    assert [name for name in counts.NAMES if f"now.{name}" not in text] == []

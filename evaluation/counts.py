@@ -1,0 +1,10 @@
+"""Evaluation's figures for the console's header and home."""
+
+ROWS = {"last_gate": "SELECT id, verdict FROM evaluation_gate WHERE state = 'finished' ORDER BY id DESC LIMIT 1"}
+COUNTS = {
+    "open_gates": "(SELECT count(*) FROM evaluation_gate WHERE state IN ('queued', 'running'))",
+    "last_gate": "last_gate.id",
+    "last_verdict": "last_gate.verdict",
+    "waivers": "(SELECT count(*) FROM evaluation_waiver WHERE confirmed_at IS NULL)",
+    "benchmarks": "(SELECT count(*) FROM evaluation_benchmarkversion)",
+}

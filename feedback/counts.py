@@ -1,0 +1,6 @@
+"""Feedback's figures for the console's header and home."""
+
+COUNTS = {
+    "sources": "(SELECT count(*) FROM feedback_source WHERE disabled_at IS NULL)",
+    "api_keys": "(SELECT count(*) FROM feedback_apikey WHERE revoked_at IS NULL)",
+}
