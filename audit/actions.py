@@ -9,6 +9,7 @@ import rfc8785
 from django.db import connection, transaction
 from django.utils import timezone
 
+from audit.vocabulary import check_event
 from cftapp.base.actors import Actor, actor_name
 
 Ref = tuple[str, object]
@@ -49,8 +50,10 @@ def record(
     """Append one event to the log, in the transaction of the change it tells of; returns its id.
 
     `detail` holds ids, hashes and numbers only: the log is never erased, so no person's words may enter it.
-    Raises RuntimeError outside a transaction: an event must not outlive, or miss, its change.
+    Raises UndeclaredEvent for a name that is in no app's events.py, and RuntimeError outside a transaction: an event
+    must not outlive, or miss, its change.
     """
+    check_event(name)
     if not connection.in_atomic_block:
         raise RuntimeError(f"audit.record({name!r}) needs the transaction of the change that it records")
     edges = {"used": _refs(used), "generated": _refs(generated)}

@@ -12,27 +12,12 @@ from typing import Any, Literal
 
 from django.db import connection
 
+from audit import vocabulary
+
 Direction = Literal["back", "forward"]
 MOST_STEPS = 20_000
 
-STAGES: dict[str, tuple[str, ...]] = {
-    "Feedback": (
-        *("source", "api_key", "subject", "consent", "interaction"),
-        *("bug_report", "taste_note", "correction", "comment", "receipt"),
-    ),
-    "Curation": (
-        *("case", "override", "epoch", "pair", "proposal", "reverse_check"),
-        *("inquiry", "inquiry_alert"),
-    ),
-    "Dataset": ("dataset",),
-    "Run": ("run", "adapter"),
-    "Gate": ("benchmark_version", "gate", "waiver"),
-    "Release": ("release",),
-    "Promotion": ("promotion",),
-}
-KINDS = tuple(kind for kinds in STAGES.values() for kind in kinds)
 LOOKED_AT = ["gate"]
-MARKS = ["withdrawal.marked", "pairs.withdrawn"]
 
 # Entities and events take turns in `reached`; UNION drops what was reached before, so a circle ends by itself and an
 # event over ten thousand rows is opened once.
@@ -136,17 +121,17 @@ def trace(kind: str, object_id: object, direction: Direction, most: int = MOST_S
     enter, leave = ("generated", "used") if direction == "back" else ("used", "generated")
     values = {"kind": kind, "object_id": str(object_id), "enter": enter, "leave": leave}
     with connection.cursor() as cursor:
-        cursor.execute(TRACE, {**values, "looked_at": LOOKED_AT, "marks": MARKS, "most": most})
+        cursor.execute(TRACE, {**values, "looked_at": LOOKED_AT, "marks": vocabulary.marks(), "most": most})
         return [Step(*row) for row in cursor.fetchall()]
 
 
 def grouped(steps: Iterable[Step]) -> list[Stage]:
     """Steps by stage of the pipeline, in its order; stages without any are left out."""
-    place = {kind: name for name, kinds in STAGES.items() for kind in kinds}
-    stages = {name: Stage(name) for name in STAGES}
+    kinds = vocabulary.kinds()
+    stages = {kind.stage: Stage(kind.stage) for kind in kinds.values() if kind.stage}
     for step in steps:
-        if step.kind in place:
-            stages[place[step.kind]].steps.append(step)
+        if vocabulary.has_lineage(step.kind):
+            stages[kinds[step.kind].stage].steps.append(step)
     return [stage for stage in stages.values() if stage.steps]
 
 

@@ -38,11 +38,6 @@ def event_names() -> list[str]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def noun(name: str) -> str:
-    """What an event is about: 'cases.screened' → 'case'."""
-    return name.partition(".")[0].removesuffix("s")
-
-
 @dataclass(frozen=True, slots=True)
 class Row:
     """An event, and the first few entities of each kind of edge: an event over a batch has thousands."""

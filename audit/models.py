@@ -12,7 +12,7 @@ class Event(models.Model):
     id = models.BigAutoField(primary_key=True)
     transaction_id = models.BigIntegerField(help_text="xid8 of the writing transaction; the sealer orders by it.")
     recorded_at = models.DateTimeField()
-    name = models.CharField(max_length=80, help_text="Past participle with its noun, e.g. 'pair.accepted'.")
+    name = models.CharField(max_length=80, help_text="Past participle with its noun, e.g. 'case.decided'.")
     actor = models.CharField(max_length=120, help_text="'user:7', 'source:2', 'process:screener' or 'visitor'.")
     detail = models.JSONField(default=dict)
     body = models.BinaryField()

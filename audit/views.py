@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from audit import lineage as lines
-from audit import log_pages, proofs
+from audit import log_pages, proofs, vocabulary
 from audit.lineage import Stage, Step
 from audit.management.commands.seal import outside_file
 from audit.models import Edge, Event
@@ -24,13 +24,6 @@ CHECKPOINTS = 10
 SHOWN_STEPS = 40
 EDGES_SHOWN = 200
 
-PAGES = {
-    "pair": "curation:pair",
-    "dataset": "curation:dataset",
-    "run": "training:run",
-    "gate": "evaluation:gate",
-    "interaction": "feedback:give",
-}
 READERS = ("reviewer", "lead")  # who may open an interaction that is not their own
 
 
@@ -40,7 +33,7 @@ def log(request: HttpRequest) -> HttpResponse:
     """Newest first; `name` is an event's whole name, `about` what it is about, `before` where the page begins."""
     names = log_pages.event_names()
     name, about = request.GET.get("name", ""), request.GET.get("about", "")
-    wanted = [each for each in names if each == name or (not name and log_pages.noun(each) == about)]
+    wanted = [each for each in names if each == name or (not name and vocabulary.noun(each) == about)]
     before = request.GET.get("before", "")
     begins = int(before[:18]) if before.isdecimal() else None
     rows, older = log_pages.newest_events(wanted if name or about else None, begins)
@@ -48,7 +41,7 @@ def log(request: HttpRequest) -> HttpResponse:
         "rows": rows,
         "older": older,
         "names": names,
-        "nouns": sorted({log_pages.noun(each) for each in names}),
+        "nouns": sorted({vocabulary.noun(each) for each in names}),
         "name": name,
         "about": about,
         "is_first": not before,
@@ -69,7 +62,6 @@ def event(request: HttpRequest, pk: int) -> HttpResponse:
         "edges": edges[:EDGES_SHOWN],
         "more_edges": len(edges) > EDGES_SHOWN,
         "proof": proofs.inclusion(event),
-        "kinds": lines.KINDS,
     }
     return render(request, "audit/event.html", context)
 
@@ -120,7 +112,7 @@ class Direction:
 @role_required(*ROLES)
 def lineage(request: HttpRequest, kind: str, object_id: str) -> HttpResponse:
     """A row, what it came from and what became of it."""
-    if kind not in lines.KINDS:
+    if not vocabulary.has_lineage(kind):
         raise Http404(f"There is no kind {kind}.")
     back, forward = lines.trace(kind, object_id, "back"), lines.trace(kind, object_id, "forward")
     here = next(step for step in forward if (step.kind, step.object_id) == (kind, object_id))
@@ -135,7 +127,7 @@ def lineage(request: HttpRequest, kind: str, object_id: str) -> HttpResponse:
     listed = [here, *(step for each in directions for stage, _ in each.stages for step in stage.steps)]
     context = {
         "here": here,
-        "page": "" if kind == "interaction" and not reads else page_of(kind, object_id),
+        "page": page_of(kind, object_id, reads=reads),
         "directions": directions,
         "named": names.entities({(step.kind, step.object_id) for step in listed}, reads=reads),
         "withdrawn": {step.consent.subject_id for step in back if step.consent and step.consent.state != "granted"},
@@ -154,7 +146,8 @@ def _shortened(stage: Stage) -> tuple[Stage, int]:
 
     First those that need a look; then pairs before cases, corrections before subjects: what is further down the line.
     """
-    steps = sorted(stage.steps, key=lambda step: (_needs_no_look(step), -lines.KINDS.index(step.kind)))
+    place = {kind: number for number, kind in enumerate(vocabulary.kinds())}
+    steps = sorted(stage.steps, key=lambda step: (_needs_no_look(step), -place[step.kind]))
     return Stage(stage.name, steps[:SHOWN_STEPS]), max(0, len(steps) - SHOWN_STEPS)
 
 
@@ -162,11 +155,14 @@ def _needs_no_look(step: Step) -> bool:
     return step.marked_at is None and (step.consent is None or step.consent.state == "granted")
 
 
-def page_of(kind: str, object_id: str) -> str:
-    """The console's own page about an entity, where it has one."""
-    if kind in ("release", "promotion"):
-        return reverse("serving:releases")
+def page_of(kind: str, object_id: str, *, reads: bool) -> str:
+    """The console's own page about an entity, where it has one and this person may open it."""
+    declared = vocabulary.kinds()[kind]
+    if declared.for_readers and not reads:
+        return ""
+    if declared.list_page:
+        return reverse(declared.list_page)
     try:
-        return reverse(PAGES[kind], args=[object_id]) if kind in PAGES else ""
+        return reverse(declared.page, args=[object_id]) if declared.page else ""
     except NoReverseMatch:
         return ""

@@ -16,5 +16,4 @@ COUNTS = {
     "champion": "champion.number",
     "champion_since": "champion.promoted_at",
     "champion_marked": "champion.learnt_from_withdrawn_at IS NOT NULL",
-    "marked_releases": "(SELECT count(*) FROM serving_release WHERE learnt_from_withdrawn_at IS NOT NULL)",
 }

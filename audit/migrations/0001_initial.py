@@ -39,7 +39,7 @@ class Migration(migrations.Migration):
                 ("recorded_at", models.DateTimeField()),
                 (
                     "name",
-                    models.CharField(help_text="Past participle with its noun, e.g. 'pair.accepted'.", max_length=80),
+                    models.CharField(help_text="Past participle with its noun, e.g. 'case.decided'.", max_length=80),
                 ),
                 (
                     "actor",

@@ -6,21 +6,11 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from audit.log_pages import noun
+from audit import vocabulary
 from cftapp.base import names
 from cftapp.base.actors import shown_name
 
 register = template.Library()
-
-KINDS = {"api_key": "API key", "benchmark_version": "benchmark", "epoch": "held-out index"}
-HAPPENED = {
-    ("case.decided", "pair"): "accepted",
-    ("case.decided", "correction"): "decided",
-    ("champion.promoted", "promotion"): "promoted",
-    ("champion.promoted", "release"): "promoted",
-    ("run.finished", "adapter"): "trained",
-}
-WHATEVER = {"withdrawal.marked": "marked as withdrawn", "pairs.withdrawn": "withdrawn", "cases.recalled": "recalled"}
 
 
 @register.simple_tag(takes_context=True)
@@ -37,19 +27,13 @@ def who(context: dict[str, Any], actor: str | None) -> SafeString:
 @register.filter
 def happened(name: str | None, kind: str) -> str:
     """An event as the newest word on an entity of `kind`: 'case.decided' of a pair → 'accepted'."""
-    if not name:
-        return ""
-    special = HAPPENED.get((name, kind)) or WHATEVER.get(name)
-    if special:
-        return special
-    verb = name.partition(".")[2].replace("_", " ")
-    return verb if noun(name) == kind else f"{noun(name).replace('_', ' ')} {verb}"
+    return vocabulary.happened(name, kind) if name else ""
 
 
 @register.filter
 def kindly(kind: str) -> str:
     """A kind of entity in words: 'bug_report' → 'bug report'."""
-    return KINDS.get(kind) or kind.replace("_", " ")
+    return vocabulary.kind_in_words(kind)
 
 
 @register.simple_tag

@@ -52,7 +52,6 @@ class Counts:
     champion: int | None
     champion_since: datetime | None
     champion_marked: bool
-    marked_releases: int
     marked_datasets: int
     check_alerts: int
     sources: int

@@ -120,8 +120,8 @@ def test_a_mark_is_shown_on_what_it_names(story):
 
 
 def test_a_circle_ends():
-    tell("one", [("run", "a")], [("run", "b")])
-    tell("two", [("run", "b")], [("run", "a")])
+    tell("run.resumed", [("run", "a")], [("run", "b")])
+    tell("run.requeued", [("run", "b")], [("run", "a")])
     assert set(entities(trace("run", "a", "forward"))) == {("run", "a"), ("run", "b")}
     assert set(entities(trace("run", "a", "back"))) == {("run", "a"), ("run", "b")}
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 
+from audit import vocabulary
 from audit.models import Event
 from cftapp.base.actors import shown_name
 from training.models import Run
@@ -40,9 +41,7 @@ def people(events: list[Event]) -> dict[str, str]:
 
 
 def summary(name: str, detail: dict[str, Any]) -> str:
-    noun, _, verb = name.partition(".")
-    words = f"{noun} {verb}".replace("_", " ")
     known = [
         f"{key} {detail[key]}" for key in ("attempt", "step", "steps", "seed", "verdict") if detail.get(key) is not None
     ]
-    return ", ".join([words, *known])
+    return ", ".join([vocabulary.phrase(name), *known])

@@ -28,7 +28,6 @@ EMPTY = Counts(
     champion=0,
     champion_since=None,
     champion_marked=False,
-    marked_releases=0,
     marked_datasets=0,
     check_alerts=0,
     sources=1,

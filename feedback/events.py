@@ -1,0 +1,33 @@
+"""What is recorded about feedback, and what pages call it."""
+
+from audit.vocabulary import Kind
+
+EVENTS = {
+    "source.created": "created",
+    "api_key.issued": "issued",
+    "api_key.revoked": "revoked",
+    "interaction.recorded": "recorded",
+    "interactions.recorded": "recorded",
+    "feedback.imported": "imported",
+    # On the exam: nothing downstream has to do with it.
+    "feedback.held_out": "held out",
+    "bug_report.submitted": "submitted",
+    "taste_note.submitted": "submitted",
+    "correction.submitted": "submitted",
+    "comment.submitted": "submitted",
+    "consent.granted": "granted",
+    "consent.withdrawn": "withdrawn",
+}
+
+KINDS = {
+    "source": Kind("Feedback"),
+    "api_key": Kind("Feedback", words="API key"),
+    "subject": Kind("Feedback"),
+    "consent": Kind("Feedback"),
+    "interaction": Kind("Feedback", page="feedback:give", for_readers=True),
+    "bug_report": Kind("Feedback"),
+    "taste_note": Kind("Feedback"),
+    "correction": Kind("Feedback"),
+    "comment": Kind("Feedback"),
+    "receipt": Kind("Feedback"),
+}
