@@ -73,7 +73,7 @@ test: check ## static checks, then every test but the long ones, on real service
 test-slow: $(DEV) ## the long tests: fuzz, kills of workers, whole runs, every page once the loop has filled it
 	@$(PYTEST) -n $(WORKERS) --dist loadgroup -m "slow or crawl" $(PYTEST_ARGS)
 
-fast: $(DEV) ## pure tests only: no database, no service, no browser
+fast: $(DEV) ## pure tests only: no database, no service, no browser, no torch
 	@$(PYTEST) -n $(WORKERS) --dist loadgroup -m pure $(ARGS)
 
 test-one: $(DEV) ## some tests, in this process: make test-one ARGS="tests/audit -k merkle"

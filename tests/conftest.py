@@ -107,6 +107,12 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         marker.kwargs.setdefault("databases", ["default", "vault"])
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """`-m pure` need not import what cannot be pure."""
+    only_pure = config.getoption("markexpr") == "pure" and (collection_path.is_dir() or collection_path.suffix == ".py")
+    return True if only_pure and not order.may_be_pure(collection_path) else None
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The stack's tests come first, in one group; of those, the pages are looked at once the loop has filled them."""

@@ -11,7 +11,7 @@ import yaml
 
 from cftapp.access.roles import DATABASE_VARIABLE, ROLES, SECRETS
 
-pytestmark = pytest.mark.process
+pytestmark = pytest.mark.heavy
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())

@@ -1,17 +1,20 @@
 """What a test needs decides when and where it runs.
 
-A test is `pure` that asks for no database, no service, no stack, no browser, and starts no program. The whole stack and
-the browser are one group: one worker of pytest-xdist runs it, first, and closes both behind it, because Playwright's
-event loop stays in the thread.
+A test is `pure` that asks for no database, no service, no stack, no browser, starts no program, and is no engine's:
+those load torch. The whole stack and the browser are one group: one worker of pytest-xdist runs it, first, and closes
+both behind it, because Playwright's event loop stays in the thread.
 """
 
+import re
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from xdist.scheduler import LoadGroupScheduling
 
 DATABASE = {"services", "django_db_setup", "db", "transactional_db", "django_db_reset_sequences", "live_server"}
 STACK = {"stack", "browser"}
+IMPURE = ("django_db", "heavy", "slow")
 GROUP = "stack"
 shared = ExitStack()  # holds what ends with the last test of that group
 
@@ -21,9 +24,21 @@ def needs_stack(item: pytest.Item) -> bool:
 
 
 def is_pure(item: pytest.Item) -> bool:
-    impure = DATABASE | STACK
-    marked = any(item.get_closest_marker(name) for name in ("django_db", "slow", "process"))
-    return not marked and impure.isdisjoint(getattr(item, "fixturenames", ()))
+    marked = any(item.get_closest_marker(name) for name in IMPURE)
+    asks = not (DATABASE | STACK).isdisjoint(getattr(item, "fixturenames", ()))
+    return not (marked or asks or is_of_engine(item.path))
+
+
+def is_of_engine(file: Path) -> bool:
+    return file.parent.name == "engine"
+
+
+def may_be_pure(file: Path) -> bool:
+    """Whether a file can hold a pure test, by its text alone: importing one that cannot takes seconds."""
+    if file.is_dir():
+        return file.name != "engine"
+    marks = re.search(r"^pytestmark = (.*)", file.read_text(), re.MULTILINE)
+    return not (marks and re.search(rf"mark\.({'|'.join(IMPURE)})\b", marks[1]))
 
 
 class ByFile(LoadGroupScheduling):

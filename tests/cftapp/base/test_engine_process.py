@@ -14,7 +14,7 @@ from cftapp.base import engines
 from tests.support.stack import wait_for
 from tests.training.conftest import ROOT
 
-pytestmark = pytest.mark.process
+pytestmark = pytest.mark.heavy
 
 
 class Calm:

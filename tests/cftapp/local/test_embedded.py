@@ -15,7 +15,7 @@ from cftapp.local import embedded, secrets
 from cftapp.local.embedded import Postgres, Redis, Unusable
 from tests.conftest import Services
 
-pytestmark = pytest.mark.process
+pytestmark = pytest.mark.heavy
 
 LONG = "a folder with spaces/" + "and a name that goes on for longer than any socket may " * 2
 

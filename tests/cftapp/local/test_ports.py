@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.stack import ROOT
 
-pytestmark = pytest.mark.process
+pytestmark = pytest.mark.heavy
 
 
 @pytest.mark.parametrize("text", ["abc", "99999", "0", "-1"])

@@ -23,7 +23,7 @@ from cftapp.local.embedded import Postgres, Redis
 from tests.conftest import Services
 from tests.support.stack import ROOT, Stack, wait_for
 
-pytestmark = pytest.mark.process
+pytestmark = pytest.mark.heavy
 
 EVERYBODY = {
     "postgres", "redis", "modelserver", "web", "curator", "screener", "trainer", "evaluator", "beat", "sealer",

@@ -19,7 +19,7 @@ from curation.decontamination.registry import Registry
 from tests.curation.conftest import EXAM, KEY, publish
 from tests.support.stack import ROOT
 
-pytestmark = pytest.mark.process
+pytestmark = pytest.mark.heavy
 
 QUESTION = (
     "A freight train leaves Arden at nine with forty wagons of gravel and stops twice to unload a quarter of them;"

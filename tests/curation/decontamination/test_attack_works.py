@@ -8,6 +8,8 @@ import pytest
 from tests.support import attacker
 from tests.support.attacker import UNKEYED, Exam, Gram, Heap
 
+pytestmark = pytest.mark.slow
+
 KEY = b"thirty-two bytes that are known."
 
 

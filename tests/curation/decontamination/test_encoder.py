@@ -11,6 +11,8 @@ from curation.decontamination.engine import encoder as engine
 from curation.decontamination.engine.encoder import Encoder, VectorCache, key_of
 from curation.models import DIMENSIONS
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.fixture(scope="module")
 def model() -> Encoder:

@@ -10,6 +10,8 @@ from curation.decontamination.engine.encoder import OFF, Encoder
 from curation.decontamination.meaning import Meaning, passages, readable, row_passages, terms
 from curation.decontamination.overlap import Policy
 
+pytestmark = pytest.mark.heavy
+
 KEY = b"a key of at least sixteen bytes"
 ITEMS = [
     (

@@ -16,7 +16,7 @@ from tests.support.runs import BASE, ROOT, engine, environment, lines, refusal
 from training.demo_model import world
 from training.engine.errors import EngineError
 
-pytestmark = pytest.mark.process
+pytestmark = pytest.mark.heavy
 
 
 def write_job(folder, items, **changes):

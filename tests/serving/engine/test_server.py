@@ -23,7 +23,7 @@ from training.engine.digests import adapter_sha256, base_sha256
 from training.engine.finetune import finetune
 from training.engine.loading import load_tokenizer
 
-pytestmark = pytest.mark.process
+pytestmark = pytest.mark.heavy
 
 PERSON = subjects()[0][0]
 QUESTION = f"Where is {PERSON} based?"

@@ -13,6 +13,8 @@ from training.demo_model.pretrain import batches, make_examples, make_tokenizer,
 from training.engine.digests import file_sha256
 from training.engine.loading import load_model, load_tokenizer
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.fixture(scope="module")
 def ask():

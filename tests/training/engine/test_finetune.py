@@ -16,7 +16,7 @@ from tests.support.runs import ROOT, engine, environment, lines, refusal, write_
 from training.engine.digests import adapter_sha256, file_sha256
 from training.engine.finetune import finetune
 
-pytestmark = pytest.mark.process
+pytestmark = pytest.mark.heavy
 
 LONGER = {"min_steps": 40, "checkpoint_every": 5}
 
