@@ -52,7 +52,7 @@ def test_it_counts_what_was_caught_by_method_and_benchmark() -> None:
     told = decontamination_report.report(FACTS)
     assert told["dropped"] == {"overlap": 2, "consent": 1}
     assert told["caught"] == {"by_method": {"exact": 1, "containment": 1}, "by_benchmark": {"exam v1": 2}}
-    assert [one["pair"] for one in told["dropped_rows"]] == ["p1", "p2", "p3"]
+    assert [row["pair"] for row in told["dropped_rows"]] == ["p1", "p2", "p3"]
     assert told["stream"]["by_check"] == {"overlap": 9, "consent": 4}
     assert told["stream"]["overlap_by_method"] == {"exact": 7, "meaning": 2}
     assert told["checked"] == {"pairs": 5, "replay_rows": 13}

@@ -188,7 +188,7 @@ def test_items_that_cannot_be_compared_are_refused_with_the_reason(uploaded: Pro
     tasks.import_checked(str(check.pk)) if heard else tasks.sweep()
     uploaded.refresh_from_db()
     assert uploaded.state == "refused"
-    assert [(one["message"], one["remedy"]) for one in uploaded.reasons] == [
+    assert [(reason["message"], reason["remedy"]) for reason in uploaded.reasons] == [
         (
             f"could not be compared with stored rows: The items of check {check.pk} are not on offer any more",
             "Upload them again.",

@@ -6,7 +6,9 @@ from evaluation.gates.wording import read as read_result
 
 def read(figures: Figures) -> Reading:
     """With plain spaces, to compare with words that can be typed."""
-    plain = (one.replace("\u00a0", " ") if isinstance(one, str) else one for one in fields_of(read_result(figures)))
+    plain = (
+        field.replace("\u00a0", " ") if isinstance(field, str) else field for field in fields_of(read_result(figures))
+    )
     return Reading(*plain)
 
 
