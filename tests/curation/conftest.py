@@ -172,8 +172,8 @@ def corrected(shop: Source) -> Callable[..., Any]:
     """Posts a correction with consent."""
 
     def make(prompt: str = "How long?", right: str = "30 days.", consent: bool = True, subject: str = "ann") -> Any:
-        told = record_interaction(shop, subject, prompt, "14 days.", by=TEST)
-        return submit_correction(told.pk, replacement=right, consent=consent, by=TEST)
+        interaction = record_interaction(shop, subject, prompt, "14 days.", by=TEST)
+        return submit_correction(interaction.pk, replacement=right, consent=consent, by=TEST)
 
     return make
 

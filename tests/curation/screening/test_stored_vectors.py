@@ -47,12 +47,12 @@ class Counting:
 
 def rows_of(world: World, encoder: Any) -> dict[int, tuple[str, str]]:
     """A rewording of the item and twenty other corrections, all with a stored vector."""
-    told = [
+    texts = [
         (REWORDED, "It is $195."),
         *((f"Where is the {n}th key of the shed kept?", f"On hook {n}.") for n in range(20)),
     ]
-    cases = [world.case(p, right=a, subject=f"s{n}") for n, (p, a) in enumerate(told)]
-    rows = {case.pk: words for case, words in zip(cases, told, strict=True)}
+    cases = [world.case(p, right=a, subject=f"s{n}") for n, (p, a) in enumerate(texts)]
+    rows = {case.pk: words for case, words in zip(cases, texts, strict=True)}
     signatures.sign({pk: Row(*words) for pk, words in rows.items()}, encoder)
     return rows
 

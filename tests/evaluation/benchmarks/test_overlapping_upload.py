@@ -32,8 +32,8 @@ def leaked(db: None) -> Case:
     """A correction whose question is an item of the upload, and one that is not."""
     source = register_source("shop", "Shop", held_out_percent=0, by="process:test")
     for subject, prompt in (("ann", LEAKED), ("bea", "How long is the refund window?")):
-        told = record_interaction(source, subject, prompt, "14 days.", by="process:test")
-        submit_correction(told.pk, replacement="Ask the porter.", consent=True, by="process:test")
+        interaction = record_interaction(source, subject, prompt, "14 days.", by="process:test")
+        submit_correction(interaction.pk, replacement="Ask the porter.", consent=True, by="process:test")
     open_missing_cases(10, by="process:test")
     return Case.objects.get(correction__interaction__prompt=LEAKED)
 
