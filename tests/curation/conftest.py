@@ -99,8 +99,8 @@ class World:
         **interaction: Any,
     ) -> Case:
         """A corrected answer and its case, not screened yet."""
-        told = record_interaction(self.shop, subject, prompt, wrong, by=TEST, **interaction)
-        correction = submit_correction(told.pk, replacement=right, consent=consent, by=TEST)
+        recorded = record_interaction(self.shop, subject, prompt, wrong, by=TEST, **interaction)
+        correction = submit_correction(recorded.pk, replacement=right, consent=consent, by=TEST)
         return screening_actions.open_case("correction", correction.pk, by=TEST)
 
     def screened(self, *args: Any, **more: Any) -> Case:
