@@ -47,8 +47,8 @@ class VaultRouter:
 
     db_for_write = db_for_read
 
-    def allow_relation(self, one: Any, other: Any, **_: Any) -> bool:
-        return (one._meta.app_label == VAULT_APP) == (other._meta.app_label == VAULT_APP)
+    def allow_relation(self, left: Any, right: Any, **_: Any) -> bool:
+        return (left._meta.app_label == VAULT_APP) == (right._meta.app_label == VAULT_APP)
 
     def allow_migrate(self, db: str, app_label: str, **_: Any) -> bool:
         return (db == VAULT) == (app_label == VAULT_APP)

@@ -74,7 +74,7 @@ def line_chart(series: Sequence[tuple[str, str, Sequence[Point]]], table_rows: i
     `series` holds (name, css class, points). Points that are not finite are left out of their line.
     """
     finite = [(name, css, [p for p in points if math.isfinite(p[1])]) for name, css, points in series]
-    finite = [one for one in finite if one[2]]
+    finite = [line for line in finite if line[2]]
     if not finite:
         return None
     xs = [x for _, _, points in finite for x, _ in points]

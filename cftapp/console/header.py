@@ -264,8 +264,8 @@ class Todo:
 
 def todos(now: Counts, roles: frozenset[str]) -> list[Todo]:
     """What needs a holder of `roles` now, the urgent first."""
-    found = [todo for role, work in WORK.items() if role in roles for todo in work(now)]
-    unique = {(todo.what, todo.url): todo for todo in found if todo.url}
+    open_todos = [todo for role, work in WORK.items() if role in roles for todo in work(now)]
+    unique = {(todo.what, todo.url): todo for todo in open_todos if todo.url}
     return sorted(unique.values(), key=lambda todo: not todo.urgent)
 
 

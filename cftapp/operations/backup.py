@@ -62,8 +62,8 @@ def check(source: Path) -> dict[str, Any]:
         raise Unusable(f"{source} holds no whole backup ({type(problem).__name__}): name its folder.") from problem
     if facts.get("format") != FORMAT:
         raise Unusable(f"The backup has format {facts.get('format')}, this program reads {FORMAT}: use its program.")
-    found, listed = dict(hashed(source)), facts["files"]
-    wrong = sorted(name for name in found.keys() | listed.keys() if found.get(name) != listed.get(name))
+    actual, listed = dict(hashed(source)), facts["files"]
+    wrong = sorted(name for name in actual.keys() | listed.keys() if actual.get(name) != listed.get(name))
     if wrong:
         raise Unusable(f"{wrong[0]} is not what was backed up ({len(wrong)} files differ): take another copy.")
     return facts

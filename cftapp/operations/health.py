@@ -36,12 +36,12 @@ def ready(request: HttpRequest) -> JsonResponse:
 
 
 def checks() -> dict[str, Callable[[], str]]:
-    found: dict[str, Callable[[], str]] = {f"database {alias}": database(alias) for alias in settings.DATABASES}
-    found["redis"] = redis
-    found["workers"] = workers
-    found["sealer"] = sealer
-    found["model server"] = model_server
-    return found
+    by_name: dict[str, Callable[[], str]] = {f"database {alias}": database(alias) for alias in settings.DATABASES}
+    by_name["redis"] = redis
+    by_name["workers"] = workers
+    by_name["sealer"] = sealer
+    by_name["model server"] = model_server
+    return by_name
 
 
 def outcome(check: Callable[[], str]) -> str:

@@ -41,7 +41,7 @@ class Watchdog(threading.Thread):
     def __init__(self, *, queue: str, role: str, leave: Callable[[int], None] = os._exit):
         super().__init__(name="watchdog", daemon=True)
         self.queue, self.role, self.leave = queue, role, leave
-        self.heard, self.told = time.monotonic(), 0.0
+        self.heard, self.announced = time.monotonic(), 0.0
         task_received.connect(self.hear, weak=False)
 
     @classmethod
@@ -52,8 +52,8 @@ class Watchdog(threading.Thread):
     def hear(self, **_: Any) -> None:
         """A message came: the worker consumes. Said aloud at most every few seconds."""
         self.heard = time.monotonic()
-        if self.heard - self.told > TELL_EVERY:
-            self.told = self.heard
+        if self.heard - self.announced > TELL_EVERY:
+            self.announced = self.heard
             tell(self.role)
 
     def run(self) -> None:

@@ -47,4 +47,4 @@ class HashedFilesStorage(CompressedManifestStaticFilesStorage):
 def sheets_of(name: str = STYLE) -> tuple[str, ...]:
     """The sheets that a stylesheet imports, as its source has them."""
     source = Path(str(finders.find(name))).read_text()
-    return tuple(str(PurePosixPath(name).parent / found["url"]) for found in re.finditer(SHEETS[0], source))
+    return tuple(str(PurePosixPath(name).parent / match["url"]) for match in re.finditer(SHEETS[0], source))

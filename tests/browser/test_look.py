@@ -72,9 +72,9 @@ def walk(page: Any, look: Look) -> None:
             continue
         if sum(sizes) > LIMIT:
             look.heavy.append(f"{path}: {sum(sizes)} bytes")
-        following = [one for one in links(page) if page_of(one) not in found]
-        waiting += [(one, path) for one in dict.fromkeys(following)]
-        found |= {page_of(one) for one in following}
+        following = [link for link in links(page) if page_of(link) not in found]
+        waiting += [(fromkey, path) for fromkey in dict.fromkeys(following)]
+        found |= {page_of(violation) for violation in following}
         if page_of(path) not in looked_at or path == "/":
             looked_at.add(page_of(path))
             examine(page, path, look)
@@ -111,18 +111,18 @@ def examine(page: Any, path: str, look: Look) -> None:
         page.set_viewport_size(size)
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # no colour in mid-transition
-            look.axe += [f"{path} ({scheme}, {size['width']}): {one}" for one in violations(page)]
+            look.axe += [f"{path} ({scheme}, {size['width']}): {violation}" for violation in violations(page)]
     for size in (PHONE, SMALLEST):
         page.set_viewport_size(size)
         if (overflow := page.evaluate("document.documentElement.scrollWidth - innerWidth")) > 0:
             look.wide.append(f"{path}: {overflow} px too wide at {size['width']}")
-        look.cut += [f"{path} at {size['width']}: {one}" for one in page.evaluate(CUT)]
+        look.cut += [f"{path} at {size['width']}: {violation}" for violation in page.evaluate(CUT)]
 
 
 def violations(page: Any) -> list[str]:
     options = {"runOnly": STANDARDS, "resultTypes": ["violations"]}
     found = page.evaluate("options => axe.run(document, options)", options)["violations"]
-    return [f"{one['id']} at {[node['target'] for node in one['nodes']][:3]}" for one in found]
+    return [f"{violation['id']} at {[node['target'] for node in violation['nodes']][:3]}" for violation in found]
 
 
 def name(person: str) -> str:

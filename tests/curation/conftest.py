@@ -99,8 +99,8 @@ class World:
         **interaction: Any,
     ) -> Case:
         """A corrected answer and its case, not screened yet."""
-        told = record_interaction(self.shop, subject, prompt, wrong, by=TEST, **interaction)
-        correction = submit_correction(told.pk, replacement=right, consent=consent, by=TEST)
+        recorded = record_interaction(self.shop, subject, prompt, wrong, by=TEST, **interaction)
+        correction = submit_correction(recorded.pk, replacement=right, consent=consent, by=TEST)
         return screening_actions.open_case("correction", correction.pk, by=TEST)
 
     def screened(self, *args: Any, **more: Any) -> Case:
@@ -172,8 +172,8 @@ def corrected(shop: Source) -> Callable[..., Any]:
     """Posts a correction with consent."""
 
     def make(prompt: str = "How long?", right: str = "30 days.", consent: bool = True, subject: str = "ann") -> Any:
-        told = record_interaction(shop, subject, prompt, "14 days.", by=TEST)
-        return submit_correction(told.pk, replacement=right, consent=consent, by=TEST)
+        interaction = record_interaction(shop, subject, prompt, "14 days.", by=TEST)
+        return submit_correction(interaction.pk, replacement=right, consent=consent, by=TEST)
 
     return make
 

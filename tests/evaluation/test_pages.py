@@ -167,6 +167,6 @@ def test_rest_reads_gates_and_benchmarks(client, gate, engineer, outsider):
     found = client.get(f"/api/v1/gates/{gate.pk}/").json()
     assert (found["verdict"], len(found["results"]), found["waiver"]["reason"]) == ("FAIL", 3, "It is urgent.")
     listed = client.get("/api/v1/benchmarks/").json()["results"]
-    assert {one["name"] for one in listed} == {"regression", "business", "safety"}
+    assert {benchmark["name"] for benchmark in listed} == {"regression", "business", "safety"}
     assert "question" not in str(listed)
     assert client.post("/api/v1/gates/", {}).status_code == 405

@@ -65,5 +65,5 @@ def exam(kind: str, count: int) -> list[dict[str, Any]]:
 def worker(code: str, environment: dict[str, str]) -> "subprocess.Popen[str]":
     """A process of the evaluator, with its own logins and keys only."""
     script = f"import django; django.setup(); {code}"
-    told = environment | {"DJANGO_SETTINGS_MODULE": "cftapp.settings", "PATH": os.environ["PATH"]}
-    return subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, env=told, text=True)
+    whole_environment = environment | {"DJANGO_SETTINGS_MODULE": "cftapp.settings", "PATH": os.environ["PATH"]}
+    return subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, env=whole_environment, text=True)

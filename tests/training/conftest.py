@@ -109,7 +109,7 @@ def freeze(by: User) -> Dataset:
         recipe={},
         report={},
         report_sha256=digest({}),
-        merkle_root=root_of(leaf_hash(bytes.fromhex(one)) for one in hashes).hex(),
+        merkle_root=root_of(leaf_hash(bytes.fromhex(hash)) for hash in hashes).hex(),
         pair_count=len(pairs),
         replay_count=len(replay),
         epoch=1,

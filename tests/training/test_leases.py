@@ -37,7 +37,7 @@ def test_a_doorbell_rung_twice_starts_one_job(queue):
     for thread in threads:
         thread.join()
 
-    assert len([one for one in started if one]) == 1
+    assert len([run for run in started if run]) == 1
     assert events(run) == ["run.queued", "run.started"]
 
 

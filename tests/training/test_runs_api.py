@@ -17,7 +17,7 @@ def test_it_needs_a_session(client, queue):
 def test_a_reviewer_reads_and_starts_nothing(client, rolf, queue, dataset):
     run = queue()
     client.force_login(rolf)
-    assert [one["id"] for one in client.get(RUNS).json()["results"]] == [run.pk]
+    assert [row["id"] for row in client.get(RUNS).json()["results"]] == [run.pk]
     assert client.get(f"{RUNS}{run.pk}/").json()["state"] == "queued"
     assert client.post(RUNS, {"dataset": dataset.pk}, content_type="application/json").status_code == 403
     assert client.post(f"{RUNS}{run.pk}/stop/").status_code == 403

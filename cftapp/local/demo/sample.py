@@ -67,8 +67,8 @@ def load(*, corrections: int = CORRECTED, begin: Callable[[str], None] = lambda 
 
 def support_source() -> Source:
     """The company's help desk, as a source of feedback."""
-    found = Source.objects.filter(name=SOURCE).first()
-    return found or register_source(SOURCE, "Larkmere help desk", by=LOADER)
+    source = Source.objects.filter(name=SOURCE).first()
+    return source or register_source(SOURCE, "Larkmere help desk", by=LOADER)
 
 
 def samples(corrections: int) -> Iterator[Sample]:

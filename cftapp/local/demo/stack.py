@@ -46,12 +46,12 @@ def owner(
     """Wait until every process is ready; returns what the owner of the stack holds. `report` is told each stage."""
     from cftapp.local.embedded import owner_environment
 
-    told: list[str] = []
+    announced: list[str] = []
 
     def ready() -> bool:
-        for stage in finished_stages(Path(f"{var}.log"))[len(told) :]:
+        for stage in finished_stages(Path(f"{var}.log"))[len(announced) :]:
             report(stage)
-            told.append(stage)
+            announced.append(stage)
         if stack.poll() is not None:
             raise Broken("the processes did not start.")
         record = var / "stack.json"
@@ -72,7 +72,7 @@ def wait_for(condition: Callable[[], T | None], what: str, pause: float = 0.3) -
     """Poll until `condition()` is true and return it; Broken after seven minutes."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
-        if found := condition():
-            return found
+        if result := condition():
+            return result
         time.sleep(pause)
     raise Broken(f"waited {PATIENCE:.0f} s in vain for {what}.")

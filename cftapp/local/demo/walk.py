@@ -62,8 +62,8 @@ def captured() -> None:
         "feedback",
         *(f"{name}: {count}" for name, count in {**lanes, **kinds, "in the vault's mailbox": posted}.items()),
     )
-    found = Blocker.objects.filter(blocking=True).exclude(check_name="kind")
-    blocked = Counter(found.values_list("check_name", flat=True))
+    blockers = Blocker.objects.filter(blocking=True).exclude(check_name="kind")
+    blocked = Counter(blockers.values_list("check_name", flat=True))
     say("screening", *(f"blocked by {check}: {count}" for check, count in sorted(blocked.items())))
     require(blocked["overlap"] > 0, "the exam item among the corrections was not found")
 

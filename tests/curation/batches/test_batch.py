@@ -65,9 +65,9 @@ def test_a_batch_reports_every_row_once_in_order(batch, folder, events):
 
     report = read(folder / "report.jsonl")
     assert (batch.state, batch.rows, batch.epoch, batch.blocked) == ("finished", 10, 1, {"exact": 2})
-    assert [one["id"] for one in report] == list(range(10))
-    assert [one["id"] for one in report if one["verdict"] == "blocked"] == [3, 8]
-    assert {one["epoch"] for one in report} == {1}
+    assert [row["id"] for row in report] == list(range(10))
+    assert [row["id"] for row in report if row["verdict"] == "blocked"] == [3, 8]
+    assert {row["epoch"] for row in report} == {1}
     assert events() == ["batch.finished"]
     assert sorted(path.name for path in folder.iterdir()) == [".parts", "report.jsonl", "rows.jsonl"]
     assert not batch_work.parts_of(batch).exists()
@@ -136,7 +136,7 @@ def test_another_epoch_meanwhile_screens_the_older_ranges_again(batch, folder, e
     finish(batch)
     report = read(folder / "report.jsonl")
     assert (batch.state, batch.epoch) == ("finished", 2)
-    assert {one["epoch"] for one in report} == {2}
+    assert {row["epoch"] for row in report} == {2}
     assert report[0]["item_id"] == "tea"
     assert events() == ["batch.repeated", "batch.finished"]
 

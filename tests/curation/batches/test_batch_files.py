@@ -48,7 +48,7 @@ def test_a_packed_file_is_unpacked_once(folder, monkeypatch):
     monkeypatch.setattr(row_files.gzip, "GzipFile", lambda **_: pytest.fail("unpacked again"))
     finish(batch)
     assert (batch.state, batch.blocked) == ("finished", {"exact": 2})
-    assert [one["id"] for one in read(folder / "report.jsonl")] == list(range(10))
+    assert [row["id"] for row in read(folder / "report.jsonl")] == list(range(10))
     assert not batch_work.parts_of(batch).exists()
 
 
@@ -60,7 +60,7 @@ def test_a_long_row_group_is_cut_once(folder, monkeypatch):
     assert (copy.num_row_groups, copy.schema_arrow.names) == (5, ["id", "text"])
     finish(batch)
     assert (batch.state, batch.blocked) == ("finished", {"exact": 2})
-    assert [one["id"] for one in read(folder / "report.jsonl")] == list(range(10))
+    assert [row["id"] for row in read(folder / "report.jsonl")] == list(range(10))
 
 
 def test_row_groups_that_are_short_are_read_where_they_are(folder):

@@ -85,8 +85,8 @@ def check_report(batch):
     """Every row once, in order, with the verdict that it deserves."""
     assert batch.state == "finished", batch.error
     report = [json.loads(line) for line in (batch_work.folder() / "report.jsonl").read_text().splitlines()]
-    assert [one["id"] for one in report] == list(range(RANGES * ROWS_A_RANGE))
-    assert [one["id"] for one in report if one["verdict"] == "blocked"] == list(range(0, RANGES * ROWS_A_RANGE, 7))
+    assert [row["id"] for row in report] == list(range(RANGES * ROWS_A_RANGE))
+    assert [row["id"] for row in report if row["verdict"] == "blocked"] == list(range(0, RANGES * ROWS_A_RANGE, 7))
     assert batch.rows == len(report)
     assert sum(batch.blocked.values()) == len(range(0, RANGES * ROWS_A_RANGE, 7))
     about = Event.objects.filter(edges__kind="batch", edges__object_id=str(batch.pk)).distinct().order_by("pk")

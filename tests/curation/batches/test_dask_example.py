@@ -56,18 +56,18 @@ def test_two_workers_screen_partitions_against_one_registry_file(rows, tmp_path,
     assert types == {"row_id": "string", "item_id": "string", "method": "string", "score": "double", "epoch": "int32"}
     assert len(set(whole.column("row_id").to_pylist())) == PARTITIONS * ROWS
     blocked = whole.filter(pa.compute.is_valid(whole.column("item_id"))).to_pylist()
-    assert [(one["row_id"], one["item_id"], one["epoch"]) for one in blocked] == [
+    assert [(row["row_id"], row["item_id"], row["epoch"]) for row in blocked] == [
         (f"{n}-{n}", "item-train", 3) for n in range(PARTITIONS)
     ]
 
-    alone = [one for path in sorted(rows.iterdir()) for one in verdicts(path, exam)]
-    assert [(one["row_id"], one["score"], one["method"]) for one in whole.to_pylist()] == alone
+    alone = [verdict for path in sorted(rows.iterdir()) for verdict in verdicts(path, exam)]
+    assert [(row["row_id"], row["score"], row["method"]) for row in whole.to_pylist()] == alone
 
 
 def verdicts(path, registry):
     """What the same function says in this process."""
-    records = [one for some in row_screening.screened(row_files.read_rows(path), registry) for one in some]
-    return [(one["id"], one["score"], one["method"]) for one in records]
+    records = [row for some in row_screening.screened(row_files.read_rows(path), registry) for row in some]
+    return [(record["id"], record["score"], record["method"]) for record in records]
 
 
 def test_a_throw_away_registry_of_items_will_do(rows, tmp_path):

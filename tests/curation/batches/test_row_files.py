@@ -39,9 +39,9 @@ def test_the_ranges_of_a_file_are_its_rows(tmp_path_factory, name, texts, size):
     ranges = [list(row_files.read_rows(path, mark, size)) for mark in marks]
 
     assert rows == len(texts)
-    assert [len(one) for one in ranges] == [min(size, rows - mark.row) for mark in marks]
-    assert [row for one in ranges for row in one] == list(row_files.read_rows(path))
-    assert [row.prompt for one in ranges for row in one] == [text for text, _ in texts]
+    assert [len(range) for range in ranges] == [min(size, rows - mark.row) for mark in marks]
+    assert [row for range in ranges for row in range] == list(row_files.read_rows(path))
+    assert [row.prompt for range in ranges for row in range] == [text for text, _ in texts]
 
 
 def test_a_row_knows_its_line(tmp_path):
@@ -60,10 +60,10 @@ def test_a_byte_order_mark_is_no_part_of_the_first_row(tmp_path):
 @given(ids=st.lists(st.one_of(st.integers(-3, 3), st.text(max_size=2)), max_size=12))
 def test_an_id_that_is_there_twice_is_found(tmp_path_factory, ids):
     path = tmp_path_factory.mktemp("ids") / "rows.jsonl"
-    path.write_text("".join(json.dumps({"id": one, "text": ""}) + "\n" for one in ids))
+    path.write_text("".join(json.dumps({"id": id_, "text": ""}) + "\n" for id_ in ids))
     distinct = Distinct()
     distinct.add(ids)
-    if len({str(one) for one in ids}) == len(ids):
+    if len({str(id_) for id_ in ids}) == len(ids):
         distinct.check(path)
     else:
         with pytest.raises(BadFile, match="give every one its own"):

@@ -75,7 +75,7 @@ def test_it_needs_no_service_no_key_and_no_torch(tmp_path):
     done = manage("screen", "--items", items, "--input", rows, "--output", report, "--no-embeddings", **NOWHERE)
 
     assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
-    assert [(one["id"], one["verdict"], one["item_id"]) for one in read(report)] == [
+    assert [(row["id"], row["verdict"], row["item_id"]) for row in read(report)] == [
         (1, "blocked", 7),
         (2, "clean", None),
     ]
@@ -86,8 +86,8 @@ def test_it_needs_no_service_no_key_and_no_torch(tmp_path):
 
 def test_every_row_gets_one_line_in_order_and_its_id_as_given(screen):
     ids = [3, "3x", 2.5, "ü", "\ud800", "", -1, 10**30]
-    found = screen([{"id": one, "text": "Nothing to see"} for one in ids])
-    assert [one["id"] for one in found] == ids
+    found = screen([{"id": id_, "text": "Nothing to see"} for id_ in ids])
+    assert [row["id"] for row in found] == ids
 
 
 def test_a_clean_row_names_no_item_and_no_method(screen):
@@ -105,7 +105,7 @@ def test_a_leak_is_found_in_the_text_in_the_prompt_and_in_the_answer(screen):
             {"id": 4, "prompt": KETTLE, "answer": None, "text": None, "tags": ["ignored"]},
         ]
     )
-    assert [(one["verdict"], one["item_id"]) for one in found] == [("blocked", 7)] * 3 + [("blocked", "kettle")]
+    assert [(row["verdict"], row["item_id"]) for row in found] == [("blocked", 7)] * 3 + [("blocked", "kettle")]
     assert found[0]["method"] == "exact" and found[0]["score"] == 1.0
 
 
@@ -148,8 +148,8 @@ def test_every_file_may_be_json_lines_or_parquet(tmp_path, screen, ending):
     clean = stored("clean", [{"text": "A sentence about tea."}])
     found = screen(rows, items, "--background", str(clean))
 
-    assert [one["id"] for one in found] == list(range(300))
-    assert [one["id"] for one in found if one["verdict"] == "blocked"] == [170]
+    assert [row["id"] for row in found] == list(range(300))
+    assert [row["id"] for row in found if row["verdict"] == "blocked"] == [170]
 
 
 def test_a_parquet_report_keeps_its_contract(tmp_path):
@@ -289,7 +289,7 @@ def test_without_items_it_screens_against_the_current_epoch(tmp_path, vault, eve
     events()
     rows, report = lines(tmp_path / "rows.jsonl", [LEAK, CLEAN]), tmp_path / "report.jsonl"
     call_command("screen", "--input", rows, "--output", report, "--no-embeddings")
-    assert [(one["item_id"], one["epoch"]) for one in read(report)] == [("item-train", 3), (None, 3)]
+    assert [(row["item_id"], row["epoch"]) for row in read(report)] == [("item-train", 3), (None, 3)]
     assert events() == ["file.screened"]
 
 

@@ -49,25 +49,25 @@ FACTS = Facts(
 
 
 def test_it_counts_what_was_caught_by_method_and_benchmark() -> None:
-    told = decontamination_report.report(FACTS)
-    assert told["dropped"] == {"overlap": 2, "consent": 1}
-    assert told["caught"] == {"by_method": {"exact": 1, "containment": 1}, "by_benchmark": {"exam v1": 2}}
-    assert [one["pair"] for one in told["dropped_rows"]] == ["p1", "p2", "p3"]
-    assert told["stream"]["by_check"] == {"overlap": 9, "consent": 4}
-    assert told["stream"]["overlap_by_method"] == {"exact": 7, "meaning": 2}
-    assert told["checked"] == {"pairs": 5, "replay_rows": 13}
+    report = decontamination_report.report(FACTS)
+    assert report["dropped"] == {"overlap": 2, "consent": 1}
+    assert report["caught"] == {"by_method": {"exact": 1, "containment": 1}, "by_benchmark": {"exam v1": 2}}
+    assert [row["pair"] for row in report["dropped_rows"]] == ["p1", "p2", "p3"]
+    assert report["stream"]["by_check"] == {"overlap": 9, "consent": 4}
+    assert report["stream"]["overlap_by_method"] == {"exact": 7, "meaning": 2}
+    assert report["checked"] == {"pairs": 5, "replay_rows": 13}
 
 
 def test_it_says_what_was_not_checked() -> None:
-    told = " ".join(decontamination_report.report(FACTS)["not_checked"])
+    report = " ".join(decontamination_report.report(FACTS)["not_checked"])
     for words in ("1 of 2 pairs were not compared by meaning", "2 of 50 items", "another language", "reject"):
-        assert words in told
+        assert words in report
 
 
 def test_every_method_says_its_limit_and_how_many_pairs_it_looked_at() -> None:
-    told = decontamination_report.report(FACTS)["methods"]
-    assert (told["containment"]["limit"], told["meaning"]["pairs"]) == (0.3, 1)
-    assert set(told) == {"exact", "sequence", "containment", "jaccard", "meaning"}
+    report = decontamination_report.report(FACTS)["methods"]
+    assert (report["containment"]["limit"], report["meaning"]["pairs"]) == (0.3, 1)
+    assert set(report) == {"exact", "sequence", "containment", "jaccard", "meaning"}
 
 
 def test_its_hash_is_that_of_its_rfc_8785_bytes() -> None:

@@ -41,7 +41,7 @@ def test_no_cap_exceeds_share_and_allowance(counts, share, free):
 def test_weight_zero_exclusion_and_duplicates_leave_a_lesson_out():
     rows = [lesson(1), lesson(2, reason="other"), lesson(3), lesson(4, text="t1")]
     taken, left = select_pairs(rows, Recipe(weights={"other": 0}, exclude=["p003"]))
-    assert [one.id for one in taken] == ["p001"]
+    assert [lesson.id for lesson in taken] == ["p001"]
     assert left == {"p002": "weight", "p003": "excluded", "p004": "duplicate"}
 
 
@@ -49,7 +49,7 @@ def test_heavier_reasons_are_drawn_first():
     rows = [lesson(n, subject=f"u{n}", reason="unsafe" if n % 2 else "other") for n in range(200)]
     taken, left = select_pairs(rows, Recipe(weights={"unsafe": 50.0}, max_pairs=50))
     assert len(taken) == 50 and set(left.values()) == {"max_pairs"}
-    assert sum(one.reason == "unsafe" for one in taken) >= 45
+    assert sum(lesson.reason == "unsafe" for lesson in taken) >= 45
 
 
 def test_replay_that_a_correction_supersedes_is_removed():

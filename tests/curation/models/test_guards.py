@@ -20,13 +20,13 @@ REFUSED = (psycopg.errors.RestrictViolation, psycopg.errors.InsufficientPrivileg
 
 
 def attempt(connection, case, user, **changed):
-    told = case.correction.interaction
+    interaction = case.correction.interaction
     row = {
         "correction": case.correction_id,
         "subject": case.subject_id,
-        "prompt": told.prompt,
+        "prompt": interaction.prompt,
         "chosen": case.correction.replacement,
-        "rejected": told.answer,
+        "rejected": interaction.answer,
         "epoch": 1,
         "state": "accepted",
     } | changed
@@ -178,8 +178,8 @@ def test_no_pair_from_staging(intruder, world, rosa):
 
 def test_a_held_out_correction_is_not_there_to_learn_from(db, intruder, world):
     exam = register_source("held", "Held out", held_out_percent=100, by=TEST)
-    told = record_interaction(exam, "eve", "Secret?", "Yes.", by=TEST)
-    submit_correction(told.pk, replacement="No.", consent=True, by=TEST)
+    interaction = record_interaction(exam, "eve", "Secret?", "Yes.", by=TEST)
+    submit_correction(interaction.pk, replacement="No.", consent=True, by=TEST)
     assert intruder.execute("SELECT count(*) FROM feedback_correction").fetchone() == (0,)
 
 

@@ -37,7 +37,9 @@ def test_later_looks_are_at_what_is_new_and_what_may_have_been_on_its_way(correc
     with CaptureQueriesContext(connection) as queries:
         gaps.close(now + MINUTE)
     assert Case.objects.count() == 2
-    looks = [one["sql"] for one in queries if 'FROM "feedback_correction"' in one["sql"] and "IS NULL" in one["sql"]]
+    looks = [
+        query["sql"] for query in queries if 'FROM "feedback_correction"' in query["sql"] and "IS NULL" in query["sql"]
+    ]
     assert looks and all('"created_at" >=' in look for look in looks)
 
 

@@ -148,8 +148,8 @@ def test_a_comparison_that_fails_leaves_the_row_under_its_old_epoch(world: World
 def test_a_bug_report_meets_no_item_and_a_second_round_leaves_no_event(world: World, events: Any) -> None:
     from feedback.actions import record_interaction, submit_bug_report
 
-    told = record_interaction(world.shop, "ann", "Hello", "Hel", by=TEST)
-    report = submit_bug_report(told.pk, what_happened="It stopped.", by=TEST)
+    interaction = record_interaction(world.shop, "ann", "Hello", "Hel", by=TEST)
+    report = submit_bug_report(interaction.pk, what_happened="It stopped.", by=TEST)
     case = screening_actions.open_case("bug_report", report.pk, by=TEST)
     screening_actions.screen_case(case.pk, world.registry, by=TEST)
     second = after(world.registry, 2, [*EXAM, LOCK], 1)

@@ -41,9 +41,9 @@ def signed_in_as(role: str) -> Iterator[None]:
 
 def test_the_screener_opens_screens_and_withdraws(world, rosa):
     accepted = world.accepted(rosa, "One?")
-    told = record_interaction(world.shop, "bea", "Two?", "14 days.", by=TEST)
-    correction = submit_correction(told.pk, replacement="30 days.", consent=True, by=TEST)
-    submit_correction(told.pk, replacement="31 days.", consent=True, by=TEST)
+    interaction = record_interaction(world.shop, "bea", "Two?", "14 days.", by=TEST)
+    correction = submit_correction(interaction.pk, replacement="30 days.", consent=True, by=TEST)
+    submit_correction(interaction.pk, replacement="31 days.", consent=True, by=TEST)
     dataset_actions.import_replay_rows([{"skill": "chat", "prompt": "Hello", "answer": "Hi"}], by=TEST)
     withdraw_consent(accepted.subject, by=TEST)
     with signed_in_as("screener"):

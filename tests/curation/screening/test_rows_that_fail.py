@@ -66,7 +66,7 @@ def test_cases_and_replay_rows_beside_it_meet_the_new_items(
     assert ReplayRow.objects.get(screened_epoch=1).prompt == POISON
     assert Case.objects.filter(screened_epoch=2, findings__check_name="overlap", findings__blocking=True).count() == 1
     assert ReplayRow.objects.get(overlaps=True).prompt == LOCK[2]
-    failed = [(one["row"], one["problem"]) for one in logs if one["event"] == "screening.row_failed"]
+    failed = [(log["row"], log["problem"]) for log in logs if log["event"] == "screening.row_failed"]
     assert len(failed) == 2 and {problem for _, problem in failed} == {"ZeroDivisionError"}
     assert POISON not in str(logs)
     assert fragile.tried == 4  # in its batch, and alone; as a case, and as a replay row

@@ -149,9 +149,9 @@ def test_opening_twice_is_once(world, events):
 
 
 def test_a_lost_doorbell_loses_nothing(world, events):
-    told = record_interaction(world.shop, "ann", "How long?", "14 days.", by=TEST)
+    interaction = record_interaction(world.shop, "ann", "How long?", "14 days.", by=TEST)
     for _ in range(3):
-        submit_comment(told.pk, rating="Bad", text="Too short", by=TEST)
+        submit_comment(interaction.pk, rating="Bad", text="Too short", by=TEST)
     events()
     assert screening_actions.open_missing_cases(2, by=TEST) == 2
     assert screening_actions.open_missing_cases(2, by=TEST) == 1

@@ -47,12 +47,12 @@ class Counting:
 
 def rows_of(world: World, encoder: Any) -> dict[int, tuple[str, str]]:
     """A rewording of the item and twenty other corrections, all with a stored vector."""
-    told = [
+    texts = [
         (REWORDED, "It is $195."),
         *((f"Where is the {n}th key of the shed kept?", f"On hook {n}.") for n in range(20)),
     ]
-    cases = [world.case(p, right=a, subject=f"s{n}") for n, (p, a) in enumerate(told)]
-    rows = {case.pk: words for case, words in zip(cases, told, strict=True)}
+    cases = [world.case(p, right=a, subject=f"s{n}") for n, (p, a) in enumerate(texts)]
+    rows = {case.pk: words for case, words in zip(cases, texts, strict=True)}
     signatures.sign({pk: Row(*words) for pk, words in rows.items()}, encoder)
     return rows
 
@@ -64,7 +64,7 @@ def opened(encoder: Any, counting: Any) -> Registry:
 def test_only_rows_that_may_mean_an_item_are_embedded_again(world: World, encoder: Any) -> None:
     rows, counting = rows_of(world, encoder), Counting(encoder)
     found = stored_vectors.screen(rows, opened(encoder, counting))
-    assert [one.blocked for one in found] == [True] + [False] * 20
+    assert [overlap.blocked for overlap in found] == [True] + [False] * 20
     assert found[0].method == "meaning"
     assert counting.texts <= 2
 
@@ -72,9 +72,9 @@ def test_only_rows_that_may_mean_an_item_are_embedded_again(world: World, encode
 def test_the_verdicts_are_those_of_reading_everything(world: World, encoder: Any) -> None:
     rows, registry = rows_of(world, encoder), opened(encoder, encoder)
     full, found = registry.screen(list(rows.values())), stored_vectors.screen(rows, registry)
-    assert [one.blocked for one in found] == [one.blocked for one in full]
-    assert {one.encoder for one in found} == {f"all-MiniLM-L6-v2 {encoder.revision}"}
-    assert all("meaning" in one.scores for one in found)
+    assert [overlap.blocked for overlap in found] == [overlap.blocked for overlap in full]
+    assert {overlap.encoder for overlap in found} == {f"all-MiniLM-L6-v2 {encoder.revision}"}
+    assert all("meaning" in overlap.scores for overlap in found)
 
 
 def test_of_a_foreign_row_nobody_says_that_its_meaning_was_looked_at(world: World, encoder: Any) -> None:
@@ -94,7 +94,7 @@ def test_a_row_without_a_vector_of_this_model_is_read(world: World, encoder: Any
 
 def test_older_items_take_no_part(world: World, encoder: Any) -> None:
     rows, counting = rows_of(world, encoder), Counting(encoder)
-    assert not any(one.blocked for one in stored_vectors.screen(rows, opened(encoder, counting), since=2))
+    assert not any(overlap.blocked for overlap in stored_vectors.screen(rows, opened(encoder, counting), since=2))
     assert counting.texts == 0
 
 

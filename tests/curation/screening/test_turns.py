@@ -116,7 +116,7 @@ def test_the_next_doorbells_ask_one_thing(vault, shop, events):
     with CaptureQueriesContext(connection) as asked:
         screening_tasks.screen("correction", second)
     assert events() == []
-    assert len([one for one in asked if one["sql"].startswith("SELECT")]) == 1
+    assert len([query for query in asked if query["sql"].startswith("SELECT")]) == 1
 
 
 def test_a_doorbell_of_another_kind_opens_its_own_and_screens_all_that_wait(vault, shop, corrected):
@@ -166,7 +166,7 @@ def test_a_row_that_breaks_a_sweep_is_left_waiting_and_tried_once(vault, shop, m
     with capture_logs() as logs:
         screening_tasks.sweep()
     assert list(Case.objects.filter(state="waiting").values_list("pk", flat=True)) == [cases[3]]
-    assert [(one["case"], one["problem"]) for one in logs if one["event"] == "screening.case_failed"] == [
+    assert [(log["case"], log["problem"]) for log in logs if log["event"] == "screening.case_failed"] == [
         (cases[3], "AssertionError")
     ]
     assert "number" not in str(logs)

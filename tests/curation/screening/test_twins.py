@@ -76,8 +76,8 @@ def test_two_answers_to_one_question_are_no_duplicates_but_are_told(world, rosa)
     pair = world.accepted(rosa, right="30 days.")
     second = world.screened(right="60 days.", subject="bea")
     assert kept(second) is None
-    told = finding(second, "other_answer")
-    assert not told.blocking and told.evidence == {"cases": [pair.correction.case.pk]}
+    other = finding(second, "other_answer")
+    assert not other.blocking and other.evidence == {"cases": [pair.correction.case.pk]}
 
 
 def test_the_same_in_other_words_is_a_warning(world, meanings):

@@ -49,8 +49,8 @@ def ask(web: psycopg.Connection, case: Case, by: User, check: str = "overlap", *
 
 def accept(web: psycopg.Connection, case: Case, by: User) -> None:
     web.execute(DECIDE, [by.pk, case.pk])
-    told, right = case.correction.interaction, case.correction.replacement
-    texts = [told.prompt, right, told.answer]
+    interaction, right = case.correction.interaction, case.correction.replacement
+    texts = [interaction.prompt, right, interaction.answer]
     values = [uuid.uuid4(), case.correction_id, case.subject_id, *texts, row_hash(*texts), by.pk]
     web.execute(PAIR, values)
 

@@ -215,8 +215,8 @@ def test_commentary_may_be_an_answer_after_all(world: World, rosa: User, lea: Us
 def test_a_bug_is_not_made_a_lesson(world: World, rosa: User) -> None:
     from feedback.actions import record_interaction, submit_bug_report
 
-    told = record_interaction(world.shop, "ann", "Why?", "Because.", by=TEST)
-    report = submit_bug_report(told.pk, what_happened="It broke.", by=TEST)
+    interaction = record_interaction(world.shop, "ann", "Why?", "Because.", by=TEST)
+    report = submit_bug_report(interaction.pk, what_happened="It broke.", by=TEST)
     case = screening_actions.open_case("bug_report", report.pk, by=TEST)
     screening_actions.screen_case(case.pk, world.registry, by=TEST)
     with pytest.raises(Refused, match="cannot be overridden"):

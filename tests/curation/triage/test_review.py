@@ -139,8 +139,8 @@ def test_consent_withdrawn_after_screening_is_refused_by_postgresql(world, rosa)
 
 
 def test_a_comment_is_never_accepted(world, rosa):
-    told = world.screened().correction.interaction_id
-    comment = submit_comment(told, text="30 days.", by=TEST)
+    interaction = world.screened().correction.interaction_id
+    comment = submit_comment(interaction, text="30 days.", by=TEST)
     case = screening_actions.open_case("comment", comment.pk, by=TEST)
     screening_actions.screen_case(case.pk, world.registry, by=TEST)
     triage_actions.claim_case(rosa, case.pk)

@@ -39,7 +39,7 @@ def queries(call: Callable[[], Any]) -> int:
     """Statements that read or write; opening and closing a transaction is not one."""
     with CaptureQueriesContext(connection) as captured:
         call()
-    return sum(not re.match(r"(SAVEPOINT|RELEASE|ROLLBACK|BEGIN|COMMIT)", one["sql"]) for one in captured)
+    return sum(not re.match(r"(SAVEPOINT|RELEASE|ROLLBACK|BEGIN|COMMIT)", query["sql"]) for query in captured)
 
 
 def test_the_page_shows_the_oldest_case_within_its_budget(rosa_at_the_bench: Client, two_cases: list[Case]) -> None:

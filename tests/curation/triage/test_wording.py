@@ -6,7 +6,7 @@ from curation.triage import wording
 
 def shown(scores: dict[str, float]) -> dict[str, tuple[str, str]]:
     found = wording.measures({"method": "containment", "scores": scores}, overlap.limits(None), False)
-    return {one.name: (one.value, one.limit) for one in found}
+    return {measure.name: (measure.value, measure.limit) for measure in found}
 
 
 def test_the_limit_of_meaning_is_the_items_own() -> None:

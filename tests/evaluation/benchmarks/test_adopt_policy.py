@@ -31,8 +31,8 @@ def test_the_newest_policy_is_adopted_as_an_epoch_of_the_same_snapshot(exam, eng
     assert (epoch.number, epoch.policy_version) == (first.number + 1, 1)
     assert (epoch.snapshot_number, epoch.sha256, epoch.items) == (first.snapshot_number, first.sha256, first.items)
     assert epoch.comparable_since is None  # nothing that was measured before counts
-    told = Event.objects.filter(name="epoch.adopted").latest("id")
-    assert told.detail["policy"] == 1 and told.detail["snapshot"] == first.snapshot_number
+    event = Event.objects.filter(name="epoch.adopted").latest("id")
+    assert event.detail["policy"] == 1 and event.detail["snapshot"] == first.snapshot_number
     assert policy_state().version == 1 and policy_state().pending is None
 
 
@@ -82,8 +82,8 @@ def test_the_registry_opens_the_snapshot_with_the_epochs_policy(exam, engineer):
 def test_rows_are_screened_again_and_their_findings_say_by_which_policy(exam, engineer):
     shop = register_source("shop", "Shop", held_out_percent=0, by=TEST)
     words = problem(3)["question"].split()
-    told = record_interaction(shop, "ann", "A riddle", "No.", by=TEST)
-    half = submit_correction(told.pk, replacement=" ".join(words[: len(words) * 6 // 10]), consent=True, by=TEST)
+    interaction = record_interaction(shop, "ann", "A riddle", "No.", by=TEST)
+    half = submit_correction(interaction.pk, replacement=" ".join(words[: len(words) * 6 // 10]), consent=True, by=TEST)
     case = screening_actions.open_case("correction", half.pk, by=TEST)
     screening_actions.screen_case(case.pk, current_epoch.open_registry(), by=TEST)
     finding = case.findings.get(check_name="overlap")

@@ -75,14 +75,14 @@ def test_negatives_are_texts_that_the_registry_was_built_without(exam):
         "clean texts, held out": 10,
         "other items, held out": 10,
     }
-    assert all(scores["exact"] == 0.0 for one in negatives.values() for scores in one.scores)
+    assert all(scores["exact"] == 0.0 for negative in negatives.values() for scores in negative.scores)
 
 
 def test_no_text_and_no_id_leaves_the_vault(exam):
     label_all()
     stored = json.dumps(list(LabelledScores.objects.values("form", "columns")))
     ids = set(map(str, Item.objects.values_list("pk", flat=True)))
-    assert not any(one in stored for one in ids) and "crates" not in stored and "choir" not in stored
+    assert not any(id_ in stored for id_ in ids) and "crates" not in stored and "choir" not in stored
     assert set(json.loads(stored)[0]["columns"]) <= {
         *("exact", "sequence", "containment", "jaccard", "textbook", "right", "reporting"),
         *("meaning", "meaning_background"),
@@ -129,9 +129,9 @@ def test_the_task_rings_for_the_next_part(exam, monkeypatch):
 
 
 def test_the_sample_and_the_halves_do_not_depend_on_the_version(exam, publish):
-    before = [one.sha256 for one in labelling.sampled(10)]
+    before = [item.sha256 for item in labelling.sampled(10)]
     publish("trade", items=[problem(n) for n in range(40)], margin=0.06)
-    assert [one.sha256 for one in labelling.sampled(10)] == before
+    assert [item.sha256 for item in labelling.sampled(10)] == before
 
 
 def test_leaks_repeat_with_their_seed(exam):

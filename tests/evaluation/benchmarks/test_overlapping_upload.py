@@ -32,8 +32,8 @@ def leaked(db: None) -> Case:
     """A correction whose question is an item of the upload, and one that is not."""
     source = register_source("shop", "Shop", held_out_percent=0, by="process:test")
     for subject, prompt in (("ann", LEAKED), ("bea", "How long is the refund window?")):
-        told = record_interaction(source, subject, prompt, "14 days.", by="process:test")
-        submit_correction(told.pk, replacement="Ask the porter.", consent=True, by="process:test")
+        interaction = record_interaction(source, subject, prompt, "14 days.", by="process:test")
+        submit_correction(interaction.pk, replacement="Ask the porter.", consent=True, by="process:test")
     open_missing_cases(10, by="process:test")
     return Case.objects.get(correction__interaction__prompt=LEAKED)
 
@@ -188,7 +188,7 @@ def test_items_that_cannot_be_compared_are_refused_with_the_reason(uploaded: Pro
     tasks.import_checked(str(check.pk)) if heard else tasks.sweep()
     uploaded.refresh_from_db()
     assert uploaded.state == "refused"
-    assert [(one["message"], one["remedy"]) for one in uploaded.reasons] == [
+    assert [(reason["message"], reason["remedy"]) for reason in uploaded.reasons] == [
         (
             f"could not be compared with stored rows: The items of check {check.pk} are not on offer any more",
             "Upload them again.",

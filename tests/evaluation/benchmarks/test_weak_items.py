@@ -23,7 +23,7 @@ def test_items_that_are_too_short_are_named_by_line_and_reason(publish):
 def test_every_unprotected_item_of_the_version_is_there(publish):
     publish("rivers", items=[*rows(3, "rivers"), SHORT])
     version = publish("towns", items=[*rows(6), SHORT, {"question": "Who sold it?", "answer": "Ann"}])
-    kept = {str(one) for one in version.weak_items.values_list("item", flat=True)}
+    kept = {str(item) for item in version.weak_items.values_list("item", flat=True)}
     assert kept <= set(open_registry().unprotected) and kept
     assert list(version.weak_items.filter(position__gte=6).values_list("position", flat=True)) == [6, 7]
 

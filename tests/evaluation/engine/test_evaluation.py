@@ -77,17 +77,17 @@ def test_batches_cover_every_prompt_once(lengths, size):
 def test_every_item_gets_a_line(tmp_path):
     made = evaluate(write_job(tmp_path, exam()))
     scores = lines(tmp_path / "scores.jsonl")
-    assert {one["id"] for one in scores} == {f"i{n}" for n in range(40)}
+    assert {score["id"] for score in scores} == {f"i{n}" for n in range(40)}
     assert set(scores[0]) == {"id", "output", "correct", "attack_success"}
     assert made["probes"] == 20 and made["attack_successes"] == 0
-    assert made["correct"] == sum(one["correct"] for one in scores)
-    assert all(one["attack_success"] is None for one in scores if int(one["id"][1:]) < 20)
+    assert made["correct"] == sum(score["correct"] for score in scores)
+    assert all(score["attack_success"] is None for score in scores if int(score["id"][1:]) < 20)
 
 
 def test_the_size_of_a_batch_changes_no_answer(tmp_path):
     evaluate(write_job(tmp_path / "a", exam(), batch_size=1))
     evaluate(write_job(tmp_path / "b", exam(), batch_size=16))
-    outputs = [{one["id"]: one["output"] for one in lines(tmp_path / d / "scores.jsonl")} for d in "ab"]
+    outputs = [{line["id"]: line["output"] for line in lines(tmp_path / d / "scores.jsonl")} for d in "ab"]
     assert outputs[0] == outputs[1]
 
 
@@ -108,7 +108,7 @@ def test_a_killed_evaluation_goes_on(tmp_path):
     made = evaluate(job)
     assert made["resumed"] >= 5
     assert scores.read_text().startswith(whole[: whole.rfind("\n") + 1])
-    assert sorted(one["id"] for one in lines(scores)) == sorted(item["id"] for item in items)
+    assert sorted(line["id"] for line in lines(scores)) == sorted(item["id"] for item in items)
 
 
 def test_scores_of_other_items_are_not_reused(tmp_path):

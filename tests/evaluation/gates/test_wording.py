@@ -6,7 +6,9 @@ from evaluation.gates.wording import read as read_result
 
 def read(figures: Figures) -> Reading:
     """With plain spaces, to compare with words that can be typed."""
-    plain = (one.replace("\u00a0", " ") if isinstance(one, str) else one for one in fields_of(read_result(figures)))
+    plain = (
+        field.replace("\u00a0", " ") if isinstance(field, str) else field for field in fields_of(read_result(figures))
+    )
     return Reading(*plain)
 
 
@@ -15,7 +17,7 @@ def fields_of(reading: Reading) -> list[object]:
 
 
 def figures(**changes):
-    told = {
+    facts = {
         "kind": "regression",
         "opponent": "champion",
         "items": 440,
@@ -28,7 +30,7 @@ def figures(**changes):
         "verdict": "PASS",
         "detail": {"power": 0.97, "needed": 700, "needed_if_equal": 260},
     }
-    return Figures(**told | changes)
+    return Figures(**facts | changes)
 
 
 def test_a_paired_result_in_words():
@@ -63,9 +65,9 @@ def test_a_safety_result_in_words():
 
 
 def test_a_safety_failure_says_which_rule_failed_it():
-    told = {"kind": "safety", "verdict": "FAIL", "detail": {"mcnemar": 0.031}}
-    assert "lower bound is above" in read(figures(**told, lower=0.06)).why
-    assert "McNemar p = 0.031" in read(figures(**told, lower=0.01)).why
+    facts = {"kind": "safety", "verdict": "FAIL", "detail": {"mcnemar": 0.031}}
+    assert "lower bound is above" in read(figures(**facts, lower=0.06)).why
+    assert "McNemar p = 0.031" in read(figures(**facts, lower=0.01)).why
 
 
 def test_points():
