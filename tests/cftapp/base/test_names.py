@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from cftapp.base import names
 from cftapp.base.declared import declarations
 from feedback.actions import record_interaction, submit_correction
-from tests.support import world
+from tests.support import serving_rows
 from tests.support.people import person
 
 QUESTION = "What is the code of the east door?"
@@ -17,7 +17,7 @@ QUESTION = "What is the code of the east door?"
 
 @pytest.fixture
 def correction(db):
-    asked = record_interaction(world.source(), "bea", QUESTION, "7.", model_name="cft-x", by="source:1")
+    asked = record_interaction(serving_rows.source(), "bea", QUESTION, "7.", model_name="cft-x", by="source:1")
     return submit_correction(asked.pk, replacement="None.", consent=True, by="source:1")
 
 
@@ -26,7 +26,7 @@ def wanted(correction):
 
 
 def test_accounts_and_sources_have_names(db):
-    edda, source = person("edda"), world.source("shop")
+    edda, source = person("edda"), serving_rows.source("shop")
     actors = names.actors()
     assert (actors[f"user:{edda.pk}"], actors[f"source:{source.pk}"]) == ("edda", "shop")
 
@@ -37,7 +37,7 @@ def test_a_question_is_shown_to_those_who_may_read_feedback(correction):
 
 
 def test_the_question_of_a_pair_is_shown_to_every_role(db):
-    pair = world.lesson("ana")
+    pair = serving_rows.accepted_pair("ana")
     case = pair.correction.case
     rows = [("pair", str(pair.pk)), ("case", str(case.pk)), *wanted(pair.correction)]
     assert names.entities(rows, reads=False) == dict.fromkeys(rows, names.shortened(pair.prompt))
