@@ -80,7 +80,7 @@ def faults(number: int, raw: Any, scorer: str) -> Iterator[Blocked]:
         yield at(number, "", "It is no JSON object.", EXAMPLE)
         return
     for name in sorted(raw.keys() - set(FIELDS))[:3]:
-        yield at(number, name[:40], "It is no field of an item.", f"Use only {', '.join(FIELDS)}.")
+        yield at(number, name[:40], "It is not a field of an item.", f"Use only {', '.join(FIELDS)}.")
     for name in FIELDS:
         value = raw.get(name, "")
         needed = name == "question" or (name == "answer" and scorer != "refusal")

@@ -106,7 +106,6 @@ def links(page: Any) -> Iterator[str]:
 
 
 def examine(page: Any, path: str, look: Look) -> None:
-    page.evaluate(AXE_SCRIPT)
     for size in (DESK, PHONE):
         page.set_viewport_size(size)
         for scheme in ("light", "dark"):
@@ -120,6 +119,9 @@ def examine(page: Any, path: str, look: Look) -> None:
 
 
 def violations(page: Any) -> list[str]:
+    """What axe finds wrong with a page; its script is put there once."""
+    if not page.evaluate("typeof axe === 'object'"):
+        page.evaluate(AXE_SCRIPT)
     options = {"runOnly": STANDARDS, "resultTypes": ["violations"]}
     found = page.evaluate("options => axe.run(document, options)", options)["violations"]
     return [f"{violation['id']} at {[node['target'] for node in violation['nodes']][:3]}" for violation in found]

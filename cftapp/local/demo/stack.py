@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
-PATIENCE = 420.0
+PATIENCE = 900.0  # on a machine that does much else, seconds become minutes
 
 
 class Broken(Exception):
@@ -69,7 +69,7 @@ def finished_stages(log: Path) -> list[str]:
 
 
 def wait_for(condition: Callable[[], T | None], what: str, pause: float = 0.3) -> T:
-    """Poll until `condition()` is true and return it; Broken after seven minutes."""
+    """Poll until `condition()` is true and return it; Broken after fifteen minutes."""
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         if result := condition():

@@ -111,6 +111,7 @@ def test_an_error_is_told_by_its_level_or_follows_one(line, before, expected):
     assert is_about_error(line, before) is expected
 
 
+@pytest.mark.heavy
 def test_a_process_is_followed_to_its_end_and_may_be_heard(output_to, tmp_path, capsys):
     program = f"print({MARK + 'baking'!r}); print('flour'); raise SystemExit('Traceback (most recent call last):')"
     process = subprocess.Popen(
@@ -167,6 +168,7 @@ def test_other_lines_name_no_stage(output_to, capsys):
     assert shown(capsys) == []
 
 
+@pytest.mark.heavy
 def test_a_place_for_logs_that_is_none_is_refused_in_a_sentence(tmp_path):
     given = {"CFT_VAR": str(tmp_path), "CFT_LOGS": "printer"}
     command = [sys.executable, "-m", "cftapp.local.supervisor"]

@@ -77,7 +77,7 @@ def workbench(tmp_path: Path) -> Iterator[Stack]:
     shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".*", "var", "tests", "bench", "docs"))
     stack = Stack(tmp_path / "var", copy, options=("--reload",), CFT_EMBEDDING_MODEL="off")
     try:
-        yield stack.start().wait_ready()
+        yield stack.start().wait_ready(400)
     finally:
         stack.stop()
 

@@ -62,7 +62,7 @@ def test_a_harmless_adapter_passes_and_is_scored_once(published, harmless_run, e
     assert grading.grade(gate.pk) is None  # a second delivery
     assert Event.objects.filter(name="gate.finished").count() == 1
     answers = ItemScore.objects.count()
-    monkeypatch.setattr(grading.jobs, "spawn", lambda *_: pytest.fail("the engine was started"))
+    monkeypatch.setattr(grading.engines, "spawn", lambda *_: pytest.fail("the engine was started"))
     again = grading.grade(queue_gate(harmless_run, by=engineer).pk)
     again.refresh_from_db()
     assert (again.verdict, ItemScore.objects.count()) == ("PASS", answers)
