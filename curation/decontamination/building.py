@@ -221,27 +221,27 @@ def protection(fields: Fields, parts: Sequence[Part]) -> Protection:
 
 def leak_tables(fields: Fields, parts: Sequence[Part]) -> dict[str, Array]:
     """What finds leaks among the clean texts: every field word for word, and the n-grams that a clean text holds."""
-    from curation.decontamination.engine import kernel
+    from curation.decontamination.engine import layout
 
     protected = protection(fields, parts)
     arrays = postings(protected, (replace(part) for part in parts), only_in_background=True)
     arrays |= field_arrays(fields, protected) | {"long_start": np.zeros(protected.mass.size + 1, np.int64)}
     arrays |= {"long_grams": np.zeros(0, np.uint32), "item_since": np.ones(len(protected.mass), np.int32)}
-    arrays |= anchors(fields, fields.lengths >= LEAST_WORDS, kernel.MOST_LENGTHS)
+    arrays |= anchors(fields, fields.lengths >= LEAST_WORDS, layout.MOST_LENGTHS)
     add_exact_keys(arrays, fields)
     return add_indexes(arrays)
 
 
 def assemble(fields: Fields, parts: list[Part]) -> dict[str, Array]:
     """The arrays that do not depend on epochs. The parts are used up."""
-    from curation.decontamination.engine import kernel
+    from curation.decontamination.engine import layout
 
     protected = protection(fields, parts)
     arrays = (
         postings(protected, consume(parts)) | field_arrays(fields, protected) | long_gram_lists(fields, protected.big)
     )
     wanted = fields.lengths >= SHORTEST_SEQUENCE
-    return arrays | anchors(fields, wanted & ~protected.enough, kernel.MOST_LENGTHS)
+    return arrays | anchors(fields, wanted & ~protected.enough, layout.MOST_LENGTHS)
 
 
 def consume(parts: list[Part]) -> Iterator[Part]:
@@ -277,13 +277,13 @@ def postings(protected: Protection, parts: Iterable[Part], only_in_background: b
 
 def entries_of(part: Part, bits: Array, plain: Array, free: Array, only_in_background: bool) -> tuple[Array, ...]:
     """Of a part: the n-grams that are looked for, how many entries each has, their weights, and the entries."""
-    from curation.decontamination.engine import assembly, kernel
+    from curation.decontamination.engine import assembly, layout
 
     keys, entries = len(part.keys), len(part.owners)
     wanted = part.in_background if only_in_background else np.ones(keys, np.bool_)
     used, counts, post = np.empty(keys, np.int32), np.empty(keys, np.uint8), np.empty(entries, np.uint32)
     lists = part.starts, part.owners, part.masks, part.weight
-    key_count, length = assembly.postings(*lists, wanted, bits, plain, free, kernel.MOST_POSTINGS, used, counts, post)
+    key_count, length = assembly.postings(*lists, wanted, bits, plain, free, layout.MOST_POSTINGS, used, counts, post)
     used = used[:key_count]
     return part.keys[used], counts[:key_count].copy(), part.weight[used], post[:length].copy()
 
@@ -347,7 +347,7 @@ def add_exact_keys(arrays: dict[str, Array], fields: Fields) -> None:
 
 def add_indexes(arrays: dict[str, Array]) -> dict[str, Array]:
     """Add buckets and bit filters: the kernel finds a fingerprint without a search."""
-    from curation.decontamination.engine import assembly, kernel
+    from curation.decontamination.engine import assembly, lookup
 
     for name in ("gram", "exact", "anchor"):
         keys = arrays[f"{name}_keys"]
@@ -356,7 +356,7 @@ def add_indexes(arrays: dict[str, Array]) -> dict[str, Array]:
     for name, tables in (("filter", ("gram_keys", "exact_keys")), ("anchor_filter", ("anchor_keys",))):
         arrays[name] = np.zeros(max(1, sum(len(arrays[table]) for table in tables) // 4), np.uint64)
         for table in tables:
-            kernel.make_filter(arrays[table], arrays[name])
+            lookup.make_filter(arrays[table], arrays[name])
     return arrays
 
 

@@ -205,33 +205,33 @@ class Registry:
 
     def _measured(self, rows: Sequence[Row], since: int) -> tuple[Array, dict[int, dict[str, float]]]:
         """The kernel's places, and the measures of the rows that share anything with an item."""
-        from curation.decontamination.engine import kernel
+        from curation.decontamination.engine import layout
 
         integers, floats = scan_rows(rows, self._keys, self._tables, since)
-        shared = (integers[:, (kernel.EXACT_FIELD, kernel.RUN_FIELD)] >= 0).any(axis=1) | (floats > 0).any(axis=1)
+        shared = (integers[:, (layout.EXACT_FIELD, layout.RUN_FIELD)] >= 0).any(axis=1) | (floats > 0).any(axis=1)
         scores = {}
         for row in np.flatnonzero(shared).tolist():
-            share = min(float(floats[row, kernel.SHARE]), 1.0)
-            if self._question_numbers.contradict(int(integers[row, kernel.WINDOW_FIELD]) // 3, rows[row], share):
-                share = kernel.FLOOR
+            share = min(float(floats[row, layout.SHARE]), 1.0)
+            if self._question_numbers.contradict(int(integers[row, layout.WINDOW_FIELD]) // 3, rows[row], share):
+                share = layout.FLOOR
             scores[row] = {
-                "exact": float(integers[row, kernel.EXACT_FIELD] >= 0),
-                "sequence": float(integers[row, kernel.RUN_FIELD] >= 0),
+                "exact": float(integers[row, layout.EXACT_FIELD] >= 0),
+                "sequence": float(integers[row, layout.RUN_FIELD] >= 0),
                 "containment": round(share, 4),
-                "jaccard": round(float(floats[row, kernel.JACCARD]), 4),
+                "jaccard": round(float(floats[row, layout.JACCARD]), 4),
             }
         return integers, scores
 
     def _item(self, decision: Decision | None, integers: Array, nearest: NearestItem | None) -> int:
         """The number of the item that decided about a row; -1 for none."""
-        from curation.decontamination.engine import kernel
+        from curation.decontamination.engine import layout
 
         if decision is None:
             return -1
         if decision.method == "meaning" and nearest is not None:
             return nearest.item
-        columns = {"exact": kernel.EXACT_FIELD, "sequence": kernel.RUN_FIELD, "containment": kernel.WINDOW_FIELD}
-        return int(integers[columns.get(decision.method, kernel.JACCARD_FIELD)]) // 3
+        columns = {"exact": layout.EXACT_FIELD, "sequence": layout.RUN_FIELD, "containment": layout.WINDOW_FIELD}
+        return int(integers[columns.get(decision.method, layout.JACCARD_FIELD)]) // 3
 
     def _overlap(self, scores: dict[str, float], decision: Decision | None, item: int = -1) -> Overlap:
         encoder = meaning.encoder_name(self.header["encoder"]) if "meaning" in scores else ""
@@ -252,19 +252,19 @@ class Registry:
 
     def _spans(self, row: Row, method: str, integers: Array, since: int, nearest: NearestItem | None) -> Iterator[Span]:
         """Where the match stands in the row's own texts."""
-        from curation.decontamination.engine import kernel
+        from curation.decontamination.engine import layout
 
         if method == "meaning" and nearest is not None:
             yield from meaning.spans_of(row, nearest)
             return
-        split, end = int(integers[kernel.PROMPT_WORDS]), int(integers[kernel.WORDS])
+        split, end = int(integers[layout.PROMPT_WORDS]), int(integers[layout.WORDS])
         if method == "exact":
-            ranges = [((0, split), (split, end), (0, end))[int(integers[kernel.EXACT_PART])]]
+            ranges = [((0, split), (split, end), (0, end))[int(integers[layout.EXACT_PART])]]
         elif method == "sequence":
-            ranges = [(int(integers[kernel.RUN_START]), int(integers[kernel.RUN_START] + integers[kernel.RUN_LENGTH]))]
+            ranges = [(int(integers[layout.RUN_START]), int(integers[layout.RUN_START] + integers[layout.RUN_LENGTH]))]
         elif method == "containment":
             trace = np.empty(end, np.int64)
-            traced = int(scan_rows([row], self._keys, self._tables, since, trace)[0][0, kernel.TRACED])
+            traced = int(scan_rows([row], self._keys, self._tables, since, trace)[0][0, layout.TRACED])
             ranges = [(p, p + overlap.GRAM) for p in trace[:traced].tolist()]
         else:
             ranges = [(0, end)]
@@ -290,7 +290,7 @@ class Build:
 
     def _leaks(self, texts: Sequence[str]) -> int:
         """Leave out the reference texts that hold a whole field, or much of one; returns how many there were."""
-        from curation.decontamination.engine import kernel
+        from curation.decontamination.engine import layout
 
         if not self.background.documents or not len(self.items):
             return 0
@@ -299,9 +299,9 @@ class Build:
         first = 0
         for rows in batches([(text, "") for text in texts]):
             integers, floats = scan_rows(rows, self._keys, tables)
-            word_for_word = (integers[:, (kernel.EXACT_FIELD, kernel.RUN_FIELD)] >= 0).any(axis=1)
+            word_for_word = (integers[:, (layout.EXACT_FIELD, layout.RUN_FIELD)] >= 0).any(axis=1)
             leaks[first : first + len(rows)] = word_for_word | (
-                floats[:, kernel.SHARE] >= self._policy.containment_limit
+                floats[:, layout.SHARE] >= self._policy.containment_limit
             )
             first += len(rows)
         leaks &= self.background.used

@@ -25,7 +25,7 @@ def kernel_keys(key: bytes) -> Array:
 
 def tables_of(arrays: Mapping[str, Array]) -> Any:
     """The arrays for the kernel: read-only, so that it is compiled once for those just made and those mapped."""
-    from curation.decontamination.engine.kernel import Tables
+    from curation.decontamination.engine.layout import Tables
 
     views = [arrays[name].view() for name in Tables._fields]
     for view in views:
@@ -37,11 +37,11 @@ def scan_rows(
     rows: Sequence[Row], keys: Array, tables: Any, since: int = 0, trace: Array | None = None
 ) -> tuple[Array, Array]:
     """The kernel's results for these rows: (n, INTEGERS) and (n, FLOATS); see `kernel.scan`."""
-    from curation.decontamination.engine import hashing, kernel
+    from curation.decontamination.engine import hashing, kernel, layout
 
     data, offsets = hashing.pack(normalise.packed([text for row in rows for text in row]))
-    integers = np.empty((len(rows), kernel.INTEGERS), np.int64)
-    floats = np.empty((len(rows), kernel.FLOATS), np.float64)
+    integers = np.empty((len(rows), layout.INTEGERS), np.int64)
+    floats = np.empty((len(rows), layout.FLOATS), np.float64)
     trace = np.empty(0, np.int64) if trace is None else trace
     kernel.scan(data, offsets, hashing.FOLD, keys, tables, since, integers, floats, trace)
     return integers, floats

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from curation.decontamination.engine.kernel import FLOOR, MIN_COVERED, MIN_HITS
+from curation.decontamination.engine.layout import FLOOR, MIN_COVERED, MIN_HITS
 
 MASK = 2**64 - 1
 

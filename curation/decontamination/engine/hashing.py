@@ -151,52 +151,85 @@ def fingerprint(
     A 3-gram is kept by a bit of its hash, a 5-gram by that of its last 3-gram: who has the key and guesses the next
     word of a text learns from one bit whether the guess was right, not from two.
     """
-    rows = (len(offsets) - 1) // 2
-    longest = 0
-    for row in range(rows):
-        longest = max(longest, offsets[2 * row + 2] - offsets[2 * row])
-    longest = longest // 2 + 2
+    longest = longest_row(offsets) // 2 + 2
     words, prefix, pair = np.empty(longest, np.uint64), np.empty(longest + 1, np.uint64), np.empty(2, np.uint64)
     own, own_mask, short = np.empty(longest, np.uint64), np.empty(longest, np.uint8), np.empty(longest, np.uint64)
     long_own = np.empty(longest, np.uint32)
     count, long_count = 0, 0
-    for row in range(rows):
+    for row in range((len(offsets) - 1) // 2):
         n0 = split(data, offsets[2 * row], offsets[2 * row + 1], fold, keys[6], words, 0)
         n = split(data, offsets[2 * row + 1], offsets[2 * row + 2], fold, keys[6], words, n0)
         accumulate(words, n, keys[7], prefix)
-        for kind in range(3):
-            start, end = (n0 if kind == ANSWER else 0), (n0 if kind == QUESTION else n)
-            exists = end > start and not (kind == WHOLE and n == n0) and not (kind == ANSWER and n - n0 < least_answer)
-            lengths[row, kind] = end - start if exists else 0
-            prints[row, kind] = run_fingerprint(prefix, start, end, keys, pair)
-            anchors[row, kind] = siphash(words, start, 3, keys[0], keys[1]) if end - start >= 3 else U(0)
+        whole_fields(words, n0, n, prefix, keys, pair, least_answer, lengths[row], prints[row], anchors[row])
         trigrams(words, n, keys[0], keys[1], short)
-        m = 0
-        for i in range(n - 2):
-            h = short[i]
-            numbers = (words[i] & U(1)) + (words[i + 1] & U(1)) + (words[i + 2] & U(1))
-            if h & U(1) == U(0) and numbers < U(2):
-                bits = (lengths[row, QUESTION] > 0 and i + 3 <= n0) + 2 * (lengths[row, ANSWER] > 0 and i >= n0)
-                own[m], own_mask[m] = h, bits + 4 * (lengths[row, WHOLE] > 0)
-                m += 1
-        order = np.argsort(own[:m])
-        for j in range(m):
-            if j and own[order[j]] == own[order[j - 1]]:
-                masks[count - 1] |= own_mask[order[j]]
-            else:
-                grams[count], owners[count], masks[count] = own[order[j]], row, own_mask[order[j]]
-                count += 1
-        long_counts[row, :] = 0
-        for kind in (QUESTION, WHOLE):
-            m = 0
-            for i in range((n0 if kind == QUESTION else n) - 4 if lengths[row, kind] else 0):
-                if short[i + 2] & U(1) == U(0):
-                    long_own[m] = np.uint32(siphash(words, i, 5, keys[2], keys[3]) >> U(32))
-                    m += 1
-            ordered = np.sort(long_own[:m])
-            for j in range(m):
-                if j == 0 or ordered[j] != ordered[j - 1]:
-                    halves[long_count] = ordered[j]
-                    long_counts[row, kind] += 1
-                    long_count += 1
+        kept = kept_trigrams(words, short, n0, n, lengths[row], own, own_mask)
+        count = append_distinct(own[:kept], own_mask, row, grams, owners, masks, count)
+        for kind in range(3):
+            end = 0 if kind == ANSWER or lengths[row, kind] == 0 else n0 if kind == QUESTION else n
+            different = distinct_long_grams(words, short, end, keys, long_own, halves, long_count)
+            long_counts[row, kind] = different
+            long_count += different
     return count, long_count
+
+
+@njit(cache=True)
+def longest_row(offsets):
+    """The bytes of the longest row."""
+    longest = 0
+    for row in range((len(offsets) - 1) // 2):
+        longest = max(longest, offsets[2 * row + 2] - offsets[2 * row])
+    return longest
+
+
+@njit(cache=True)
+def whole_fields(words, n0, n, prefix, keys, pair, least_answer, lengths, prints, anchors):
+    """By kind of field of one item: its length in words (0: no such field), its fingerprint and its first 3-gram."""
+    for kind in range(3):
+        start, end = (n0 if kind == ANSWER else 0), (n0 if kind == QUESTION else n)
+        exists = end > start and not (kind == WHOLE and n == n0) and not (kind == ANSWER and n - n0 < least_answer)
+        lengths[kind] = end - start if exists else 0
+        prints[kind] = run_fingerprint(prefix, start, end, keys, pair)
+        anchors[kind] = siphash(words, start, 3, keys[0], keys[1]) if end - start >= 3 else U(0)
+
+
+@njit(cache=True)
+def kept_trigrams(words, short, n0, n, lengths, own, own_mask):
+    """Fill `own` with the kept 3-grams of one item and `own_mask` with the kinds that hold them; returns how many."""
+    kept = 0
+    for i in range(n - 2):
+        h = short[i]
+        numbers = (words[i] & U(1)) + (words[i + 1] & U(1)) + (words[i + 2] & U(1))
+        if h & U(1) == U(0) and numbers < U(2):
+            bits = (lengths[QUESTION] > 0 and i + 3 <= n0) + 2 * (lengths[ANSWER] > 0 and i >= n0)
+            own[kept], own_mask[kept] = h, bits + 4 * (lengths[WHOLE] > 0)
+            kept += 1
+    return kept
+
+
+@njit(cache=True)
+def append_distinct(own, own_mask, row, grams, owners, masks, count):
+    """Append the different n-grams of one item, sorted, with its number and their bits; returns how many there are."""
+    order = np.argsort(own)
+    for j in range(len(own)):
+        if j and own[order[j]] == own[order[j - 1]]:
+            masks[count - 1] |= own_mask[order[j]]
+        else:
+            grams[count], owners[count], masks[count] = own[order[j]], row, own_mask[order[j]]
+            count += 1
+    return count
+
+
+@njit(cache=True)
+def distinct_long_grams(words, short, end, keys, long_own, halves, first):
+    """Fill `halves` from `first` with the different kept 5-grams of the first `end` words; returns how many."""
+    kept, count = 0, 0
+    for i in range(end - 4):
+        if short[i + 2] & U(1) == U(0):
+            long_own[kept] = np.uint32(siphash(words, i, 5, keys[2], keys[3]) >> U(32))
+            kept += 1
+    ordered = np.sort(long_own[:kept])
+    for j in range(kept):
+        if j == 0 or ordered[j] != ordered[j - 1]:
+            halves[first + count] = ordered[j]
+            count += 1
+    return count

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.decontamination import normalise
-from curation.decontamination.engine import hashing, kernel
+from curation.decontamination.engine import hashing, layout
 from curation.decontamination.registry import Registry
 from curation.decontamination.scanning import kernel_keys, scan_rows
 from tests.support import overlap_reference
@@ -95,13 +95,13 @@ def test_containment_and_jaccard_are_those_of_their_definitions(seed):
     integers, floats = scan_rows(rows, registry._keys, registry._tables)
     keys = registry._keys.tolist()
     fields = list(overlap_reference.fields(registry.arrays))
-    assert fields and (floats[:, kernel.SHARE] >= 0.3).sum() > 5
+    assert fields and (floats[:, layout.SHARE] >= 0.3).sum() > 5
     for row, (prompt, answer) in enumerate(rows):
         words = normalise.words(prompt) + normalise.words(answer)
         hashes = overlap_reference.grams(words, 3, keys)
         shares = {number: overlap_reference.best_share(hashes, *field)[0] for number, *field in fields}
-        assert floats[row, kernel.SHARE] == pytest.approx(max(shares.values()), abs=1e-6)
-        assert shares.get(int(integers[row, kernel.WINDOW_FIELD]), 0.0) == pytest.approx(max(shares.values()), abs=1e-6)
+        assert floats[row, layout.SHARE] == pytest.approx(max(shares.values()), abs=1e-6)
+        assert shares.get(int(integers[row, layout.WINDOW_FIELD]), 0.0) == pytest.approx(max(shares.values()), abs=1e-6)
 
 
 def test_the_trace_is_where_the_window_stands():
@@ -112,7 +112,7 @@ def test_the_trace_is_where_the_window_stands():
     integers, _ = scan_rows([row], registry._keys, registry._tables, 0, trace)
     hashes = overlap_reference.grams(normalise.words(row[0]), 3, registry._keys.tolist())
     (field,) = overlap_reference.fields(registry.arrays)
-    assert trace[: integers[0, kernel.TRACED]].tolist() == overlap_reference.best_share(hashes, *field[1:])[1]
+    assert trace[: integers[0, layout.TRACED]].tolist() == overlap_reference.best_share(hashes, *field[1:])[1]
 
 
 def test_jaccard_by_definition():
