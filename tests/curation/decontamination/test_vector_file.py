@@ -8,6 +8,8 @@ import pytest
 from curation.decontamination.engine import vector_file
 from curation.decontamination.engine.encoder import Encoder, bundled_weights
 
+pytestmark = pytest.mark.heavy
+
 TEXTS = ["A train leaves at noon.", "A kettle boils.", "A train leaves at noon."]
 
 
@@ -17,7 +19,7 @@ def model() -> Encoder:
 
 
 @pytest.fixture(scope="module")
-def writed(model: Encoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def stored(model: Encoder, tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("vectors") / "some.npz"
     assert vector_file.write(file, model, TEXTS) == 2
     return file

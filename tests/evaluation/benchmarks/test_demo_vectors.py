@@ -10,6 +10,8 @@ from curation.models import RegistryEpoch
 from evaluation.benchmarks import registry_snapshot
 from evaluation.benchmarks.demo import VECTORS, embedded_texts, publish_demo
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.fixture
 def encoder(settings, monkeypatch: pytest.MonkeyPatch) -> Encoder:
