@@ -113,14 +113,18 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if only_pure and not order.may_be_pure(collection_path) else None
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The stack's tests come first, in one group; of those, the pages are looked at once the loop has filled them."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """The stack's tests come first, in one group; of those, the pages are looked at once the loop has filled them.
+
+    They are marked before pytest-xdist reads the marks, and sorted after pytest-django has sorted by database.
+    """
     for item in items:
         if order.needs_stack(item):
             item.add_marker(pytest.mark.xdist_group(order.GROUP))
         elif order.is_pure(item):
             item.add_marker(pytest.mark.pure)
+    yield
     items.sort(key=lambda item: (not order.needs_stack(item), item.path.stem == "test_look"))
 
 

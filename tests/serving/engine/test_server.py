@@ -86,7 +86,7 @@ def server(adapters) -> Iterator[httpx.Client]:
         yield client
 
 
-def ask(client: httpx.Client, model: str, **options) -> httpx.Response:
+def ask(client: httpx.Client, model: str, /, **options) -> httpx.Response:
     body = {"model": model, "messages": [{"role": "user", "content": QUESTION}], "temperature": 0}
     return client.post("/v1/chat/completions", json={**body, **options})
 
