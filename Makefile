@@ -68,19 +68,19 @@ boundaries: $(DEV) ## imports point up, engines stay clean, only evaluation open
 check: lint types boundaries ## everything static
 
 test: check ## static checks, then every test but the long ones, on real services, engines and a browser
-	@$(PYTEST) -n $(WORKERS) --dist loadgroup -m "not slow" $(PYTEST_ARGS)
+	@$(PYTEST) -n $(WORKERS) --dist loadfile -m "not slow" $(PYTEST_ARGS)
 
 test-slow: $(DEV) ## the long tests: fuzz, kills of workers, whole runs, every page once the loop has filled it
-	@$(PYTEST) -n $(WORKERS) --dist loadgroup -m "slow or crawl" $(PYTEST_ARGS)
+	@$(PYTEST) -n $(WORKERS) --dist loadfile -m "slow or crawl" $(PYTEST_ARGS)
 
 fast: $(DEV) ## pure tests only: no database, no service, no browser, no torch
-	@$(PYTEST) -n $(WORKERS) --dist loadgroup -m pure $(ARGS)
+	@$(PYTEST) -n $(WORKERS) --dist loadfile -m pure $(ARGS)
 
 test-one: $(DEV) ## some tests, in this process: make test-one ARGS="tests/audit -k merkle"
 	@$(PYTEST) $(ARGS)
 
 coverage: $(DEV) ## as test, without the static checks, with a table of the lines that no test ran
-	@$(PYTEST) -n $(WORKERS) --dist loadgroup -m "not slow" --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
+	@$(PYTEST) -n $(WORKERS) --dist loadfile -m "not slow" --cov --cov-report=term:skip-covered $(PYTEST_ARGS)
 
 format: $(DEV) ## write the style
 	@"$(PY)" -m ruff check --fix .

@@ -115,15 +115,15 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    """The stack's tests come first, in one group; of those, the pages are looked at once the loop has filled them.
+    """The stack's tests come first; of those, the pages are looked at once the loop has filled them.
 
-    They are marked before pytest-xdist reads the marks, and sorted after pytest-django has sorted by database.
+    They are sorted after pytest-django has sorted by database.
     """
     for item in items:
-        if order.needs_stack(item):
-            item.add_marker(pytest.mark.xdist_group(order.GROUP))
-        elif order.is_pure(item):
+        if order.is_pure(item):
             item.add_marker(pytest.mark.pure)
+        elif order.needs_stack(item) and not order.is_of_stack(item.path):
+            raise pytest.UsageError(f"{item.nodeid} needs the stack, and `order.ASKS_FOR_STACK` does not see it")
     yield
     items.sort(key=lambda item: (not order.needs_stack(item), item.path.stem == "test_look"))
 

@@ -7,15 +7,16 @@ both behind it, because Playwright's event loop stays in the thread.
 
 import re
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
-from xdist.scheduler import LoadGroupScheduling
+from xdist.scheduler import LoadFileScheduling
 
 DATABASE = {"services", "django_db_setup", "db", "transactional_db", "django_db_reset_sequences", "live_server"}
 STACK = {"stack", "browser"}
 IMPURE = ("django_db", "heavy", "slow")
-GROUP = "stack"
+ASKS_FOR_STACK = re.compile(r"\b(?:stack|browser|open_page|company)\b\s*[:,)]")
 shared = ExitStack()  # holds what ends with the last test of that group
 
 
@@ -41,9 +42,15 @@ def may_be_pure(file: Path) -> bool:
     return not (marks and re.search(rf"mark\.({'|'.join(IMPURE)})\b", marks[1]))
 
 
-class ByFile(LoadGroupScheduling):
-    """A file's tests stay together, so what a module shares is made once; a group stays together across files."""
+@cache
+def is_of_stack(file: Path) -> bool:
+    """Whether a file's tests ask for the stack or the browser, by its text: the scheduler sees nothing else."""
+    return bool(ASKS_FOR_STACK.search(file.read_text()))
+
+
+class ByFile(LoadFileScheduling):
+    """A file's tests stay together, so what a module shares is made once; the stack's are together across files."""
 
     def _split_scope(self, nodeid: str) -> str:
-        scope = super()._split_scope(nodeid)
-        return scope if scope != nodeid else nodeid.partition("::")[0]
+        file = super()._split_scope(nodeid)
+        return "the stack" if is_of_stack(self.config.rootpath / file) else file
