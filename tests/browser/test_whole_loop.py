@@ -84,6 +84,9 @@ def test_a_correction_becomes_the_answer_and_its_withdrawal_marks_the_release(
         lambda: company.value("SELECT id FROM curation_pair WHERE correction_id = %s", correction), 120, "the pair"
     )
 
+    stale = """SELECT count(*) FROM curation_replayrow
+        WHERE screened_epoch IS DISTINCT FROM (SELECT max(number) FROM curation_registryepoch)"""
+    wait_for(lambda: company.value(stale) == 0, 240, "the screener to see every replay row: until then no freeze")
     engineer = open_page("engineer")
     engineer.goto("/curation/datasets/freeze/")
     engineer.fill("[name=name]", "Whole loop")

@@ -14,6 +14,7 @@ import redis
 from celery import current_app
 from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.db.models.functions import Now
 
 from audit.models import Event
@@ -102,6 +103,13 @@ def test_two_workers_share_a_batch_and_its_chord_merges(batch, start_worker):
     assert set(batch.parts.values_list("attempt", flat=True)) == {1}
 
 
+def no_statement_runs():
+    """Whether PostgreSQL works on nothing that a worker sent: a commit on its way would let go of a range yet."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT FROM pg_stat_activity WHERE application_name = 'cft-screener' AND state = 'active'")
+        return cursor.fetchone() is None
+
+
 def test_one_of_two_workers_is_killed_and_nothing_is_lost_or_doubled(batch, start_worker):
     victim, survivor = start_worker(), start_worker()
     held = batch.parts.filter(kind="range", state="running", lease_owner__contains=f":{victim.pid}:")
@@ -111,6 +119,7 @@ def test_one_of_two_workers_is_killed_and_nothing_is_lost_or_doubled(batch, star
         if not held.exists():
             return False
         victim.send_signal(signal.SIGSTOP)
+        wait_for(no_statement_runs, 60, "the answer to what the victim had sent")
         if not held.exists():
             victim.send_signal(signal.SIGCONT)
             return False
