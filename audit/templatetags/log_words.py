@@ -36,6 +36,12 @@ def kindly(kind: str) -> str:
     return vocabulary.kind_in_words(kind)
 
 
+@register.filter
+def has_lineage(kind: str) -> bool:
+    """Whether there is a page with the lineage of entities of this kind."""
+    return vocabulary.has_lineage(kind)
+
+
 @register.simple_tag
 def called(named: dict[tuple[str, str], str], kind: str, object_id: str, heading: bool = False) -> SafeString:
     """An entity by kind and name, its whole id in the tooltip; without a name by its number or a shortened id."""

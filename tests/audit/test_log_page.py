@@ -42,6 +42,14 @@ def test_the_newest_comes_first_with_what_it_used_and_generated(omar):
     assert "/audit/lineage/dataset/3/" in page and "/audit/lineage/run/4/" in page
 
 
+@pytest.mark.parametrize(("kind", "linked"), [("run", True), ("batch", False), ("policy", False)])
+def test_only_what_has_a_lineage_is_a_link_to_it(omar, kind, linked):
+    event = tell("run.queued", generated=[(kind, 4)])
+    for address in ("/audit/", f"/audit/events/{event}/"):
+        page = omar.get(address).content.decode()
+        assert kind in page and (f"/audit/lineage/{kind}/4/" in page) == linked
+
+
 def test_it_is_filtered_by_name_and_by_what_it_is_about(omar):
     for name in ("run.queued", "run.started", "gate.queued", "cases.screened", "case.decided"):
         tell(name)
