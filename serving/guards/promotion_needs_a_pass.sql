@@ -34,7 +34,7 @@ DECLARE
     champion_run bigint;
 BEGIN
     -- One promotion at a time; the statements below see what the one before has committed.
-    PERFORM pg_advisory_xact_lock(hashtext('serving_promotion'));
+    PERFORM pg_advisory_xact_lock(hashtextextended('serving_promotion', 0));
     SELECT * INTO champion FROM serving_promotion ORDER BY id DESC LIMIT 1;
     IF NEW.replaced_id IS DISTINCT FROM champion.id THEN
         RAISE EXCEPTION 'the champion changed meanwhile: the newest promotion is %, not %',

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Max
 
 from audit.actions import Ref, record
 from cftapp.base.actors import Actor, actor_name
+from cftapp.base.locks import lock_until_commit
 from cftapp.base.refusal import Blocked, Conflict
 from curation.datasets.freezing import refuse_exam
 from evaluation.models import Gate, Waiver
@@ -27,7 +28,7 @@ def install_base(model_sha256: str, *, by: Actor) -> Release:
 
     Conflict while another base model is installed.
     """
-    _lock("serving_release")
+    lock_until_commit("serving_release")
     installed = Release.objects.filter(number=0).first()
     if installed:
         if installed.model_sha256 == model_sha256:
@@ -53,7 +54,7 @@ def create_release(run: Run, *, by: Actor) -> Release:
     """
     if run.state != Run.State.FINISHED:
         raise Conflict.because("run", f"Run {run.pk} is {run.state}.", "Wait until it has finished.")
-    _lock("serving_release")
+    lock_until_commit("serving_release")
     existing = Release.objects.filter(model_sha256=run.adapter_sha256).select_related("run").first()
     if existing:
         return existing
@@ -75,7 +76,7 @@ def promote(release: Release, on: Gate | Waiver, *, by: Actor) -> Promotion:
 
     Conflict, with every reason, while it may not.
     """
-    _lock("serving_promotion")
+    lock_until_commit("serving_promotion")  # the trigger takes the same lock
     basis = _basis(on)
     release.refresh_from_db(fields=["learnt_from_withdrawn_at", "contamination"])
     if blockers := promotion_blockers(release, basis, champion()):
@@ -106,7 +107,7 @@ def roll_back(*, by: Actor, to: Release | None = None, seen: Release | None = No
     `seen` is the champion that the person was looking at: a second click does not roll back twice. Conflict if another
     is the champion by now, or if there is nothing to roll back to.
     """
-    _lock("serving_promotion")
+    lock_until_commit("serving_promotion")
     current = champion()
     if seen and seen != current:
         raise Conflict.because("champion", f"{seen} is no longer the champion; {current} is.", LOOK_AGAIN)
@@ -166,9 +167,3 @@ def _database_refusals() -> Iterator[None]:
             primary = getattr(getattr(error.__cause__, "diag", None), "message_primary", None) or str(error)
             raise Conflict.because("release", f"{primary[:1].upper()}{primary[1:]}.", LOOK_AGAIN) from error
         raise
-
-
-def _lock(name: str) -> None:
-    """Until the end of the transaction, no other transaction passes here. The trigger takes the same lock."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [name])
