@@ -63,6 +63,9 @@ class Supervisor:
         try:
             self.check()
             first_time = not (self.var / "accounts.txt").exists()
+            self.stages.begin(stages.SERVICES)
+            self.owner = self.environment()
+            self.compile_kernel()
             self.start_services()
             self.start_model_server()
             self.prepare()
@@ -86,14 +89,16 @@ class Supervisor:
         if bool(self.given.get("DATABASE_URL")) != bool(self.given.get("VAULT_DATABASE_URL")):
             raise Unusable("Set both DATABASE_URL and VAULT_DATABASE_URL (two databases), or neither.")
 
+    def environment(self) -> dict[str, str]:
+        """What the owner's processes see; the roles get less of it."""
+        owner = embedded.owner_environment(self.given) | {"CFT_URL": self.url, "PYTHONUNBUFFERED": "1"}
+        owner.setdefault("CFT_LOG_FORMAT", "console")
+        owner.setdefault("CFT_MODEL_SERVER_URL", f"http://127.0.0.1:{self.model_port}")
+        owner.setdefault("OMP_NUM_THREADS", "1")
+        owner.setdefault("OMP_WAIT_POLICY", "passive")
+        return owner
+
     def start_services(self) -> None:
-        self.stages.begin(stages.SERVICES)
-        self.owner = embedded.owner_environment(self.given)
-        self.owner |= {"CFT_URL": self.url, "PYTHONUNBUFFERED": "1"}
-        self.owner.setdefault("CFT_LOG_FORMAT", "console")
-        self.owner.setdefault("CFT_MODEL_SERVER_URL", f"http://127.0.0.1:{self.model_port}")
-        self.owner.setdefault("OMP_NUM_THREADS", "1")
-        self.owner.setdefault("OMP_WAIT_POLICY", "passive")
         redis = None if self.given.get("REDIS_URL") else Redis(self.var)
         postgres = None if self.given.get("DATABASE_URL") else Postgres(self.var, self.owner)
         for service in (postgres, redis):
@@ -130,6 +135,10 @@ class Supervisor:
         command = [sys.executable, "-m", "serving.engine", "--base", base, "--name", "base"]
         command += ["--adapters-dir", str(adapters), "--host", "127.0.0.1", "--port", str(self.model_port)]
         self.add(Child("modelserver", command, environment))
+
+    def compile_kernel(self) -> None:
+        """The screener's kernel: half a minute of one core on a new machine, spent while the databases migrate."""
+        Child("kernel", [sys.executable, "-m", "curation.screening.warm_up"], self.owner).start(self.output)
 
     def prepare(self) -> None:
         """Migrations, roles, grants, accounts, static files and the demo: one process as the owner, then it is gone."""

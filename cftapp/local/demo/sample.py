@@ -15,6 +15,7 @@ from django.contrib.auth.models import User
 from cftapp.base.actors import LOADER
 from cftapp.local import stages
 from curation.datasets.actions import import_replay_rows
+from curation.screening.warm_up import warm
 from evaluation.benchmarks.demo import publish_demo, replay_rows
 from feedback.actions import (
     open_playground,
@@ -55,6 +56,7 @@ def load(*, corrections: int = CORRECTED, begin: Callable[[str], None] = lambda 
     `begin` is told each stage.
     """
     begin(stages.EXAMS)
+    warm()
     publish_demo(by=User.objects.get(username="examiner"))
     begin(stages.SAMPLE)
     install_base(checked_base(settings.CFT_BASE_MODEL), by=LOADER)
