@@ -1,4 +1,4 @@
-# cftapp: `make up` runs everything, `make test` tests everything, `make demo` walks the loop once.
+# cftapp: `make up` runs everything, `make test` tests all but what takes long (`make test-slow`), `make demo` walks the loop once.
 # Needs Python 3.11 or newer and nothing else. Paths are relative, so a folder with spaces in its name works.
 .DEFAULT_GOAL := help
 .PHONY: help up dev demo test test-slow test-one fast coverage lint types boundaries check install manage format

@@ -61,7 +61,7 @@ def demo_stages(var: str) -> list[dict[str, Any]]:
     peak, begun, rows = Peak(demo.pid), time.monotonic(), []
     assert demo.stdout
     for line in demo.stdout:
-        if line.strip() and not line.startswith(" "):
+        if line.strip() and not line.startswith((" ", "A stack")):
             ended = time.monotonic()
             rows.append({"stage": line.split(":")[0].strip(), "seconds": ended - begun, "peak_mb": peak.take() / 1e6})
             begun = ended

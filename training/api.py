@@ -63,7 +63,9 @@ class RunViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gene
     queryset = Run.objects.all()
     serializer_class = RunSerializer
 
-    @extend_schema(summary="Queue a run", request=NewRunSerializer, responses={201: RunSerializer, 422: REFUSED})
+    @extend_schema(
+        summary="Queue a run", request=NewRunSerializer, responses={201: RunSerializer, 409: REFUSED, 422: REFUSED}
+    )
     def create(self, request: Request) -> Response:
         """Queue a run of a dataset: a preset, values over it, a seed."""
         form = NewRunSerializer(data=request.data)

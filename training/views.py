@@ -43,6 +43,7 @@ def runs(request: HttpRequest) -> HttpResponse:
 def new(request: HttpRequest) -> HttpResponse:
     newest = Dataset.objects.order_by("-pk").values_list("pk", flat=True).first()
     form = NewRun(request.POST or None, initial={"dataset": request.GET.get("dataset", newest)})
+    status = 200
     if request.method == "POST" and form.is_valid():
         asked = form.cleaned_data
         try:
@@ -52,7 +53,9 @@ def new(request: HttpRequest) -> HttpResponse:
             return redirect("training:run", run.pk)
         except Refused as refused:
             refused.mark(form)
-    status = 422 if form.errors else 200
+            status = refused.status
+    elif form.errors:
+        status = 422
     return render(request, "training/new.html", {"form": form, "presets": PRESETS}, status=status)
 
 

@@ -39,13 +39,15 @@ class Output:
         self.lock, self.names = threading.Lock(), list[str]()
         self.files: dict[str, RotatingFileHandler] = {}
         self.unseen: dict[str, deque[str]] = {}
+        self.readers: dict[str, threading.Thread] = {}
         self.is_open_line = False
 
     # --- processes ------------------------------------------------------------------------------------------------
 
     def follow(self, name: str, process: subprocess.Popen[bytes], hear: Callable[[str], bool] | None = None) -> None:
         """Pass on what a process says until it ends. `hear` may keep a line for itself by answering True."""
-        threading.Thread(target=self.copy, args=(name, process, hear), daemon=True).start()
+        self.readers[name] = threading.Thread(target=self.copy, args=(name, process, hear), daemon=True)
+        self.readers[name].start()
 
     def copy(self, name: str, process: subprocess.Popen[bytes], hear: Callable[[str], bool] | None) -> None:
         assert process.stdout is not None
@@ -68,7 +70,9 @@ class Output:
                 self.unseen.setdefault(name, deque(maxlen=LAST_LINES)).append(line)
 
     def show_last(self, name: str) -> None:
-        """The last lines of a process that has ended, where they were not to be seen yet."""
+        """The last lines of a process, where they were not to be seen yet: all of them if it has ended."""
+        if reader := self.readers.get(name):
+            reader.join(1)
         with self.lock:
             for line in self.unseen.pop(name, ()):
                 if not NO_NEWS.search(line):

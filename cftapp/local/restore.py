@@ -17,6 +17,8 @@ from cftapp.operations import backup
 
 def restore(source: Path) -> None:
     """Raises Unusable, of either kind, and leaves no server behind."""
+    if given := [name for name in ("DATABASE_URL", "VAULT_DATABASE_URL") if os.environ.get(name)]:
+        raise backup.Unusable(f"{given[0]} names another server: use `manage.py restore` for it, or unset it.")
     var = default_var(os.environ)
     facts = backup.check(source)
     if not facts["keys"]:
@@ -38,10 +40,17 @@ def restore(source: Path) -> None:
                 "dbname": database,
             }
             backup.restore_database(parameters, source / f"{alias}.dump")
-        subprocess.run([sys.executable, "manage.py", "provision"], cwd=ROOT, env=owner, check=True)
+        if subprocess.run([sys.executable, "manage.py", "provision"], cwd=ROOT, env=owner).returncode:
+            raise backup.Unusable(
+                "Roles could not be made; the reason is above. Mend it, and restore into another CFT_VAR."
+            )
     finally:
         server.send_signal(signal.SIGINT)
-        server.wait(60)
+        try:
+            server.wait(60)
+        except subprocess.TimeoutExpired:
+            server.send_signal(signal.SIGQUIT)
+            server.wait()
 
 
 def main() -> int:

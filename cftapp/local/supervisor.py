@@ -253,9 +253,9 @@ class Supervisor:
         psutil.wait_procs(strays, timeout=3)
 
     def show_last_lines(self) -> None:
-        """Why a process has ended that should run."""
+        """Why a process has ended that should run, or what it waits for."""
         for child in self.children.values():
-            if not child.is_running():
+            if not child.is_running() or not self.is_ready:
                 self.output.show_last(child.name)
 
     def record(self) -> None:

@@ -5,6 +5,7 @@ may be longer, never shorter), then the default database, then the vault (which 
 whatever the other one refers to), then the runs' files, which are written before their rows.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -25,6 +26,9 @@ LEAST_VERSION = 18
 DATABASES = ("default", "vault")
 FILES = ("checkpoints", "runs")
 KEYS = ("secrets.json", "keys", "accounts.txt")
+UNFINISHED = shutil.ignore_patterns("*.part", "rows.jsonl")  # half-written files; a run's rows
+LIBPQ = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
+LIBPQ |= {name: f"PG{name.upper()}" for name in ("sslmode", "sslrootcert", "sslcert", "sslkey")}
 
 
 class Unusable(RuntimeError):
@@ -34,13 +38,26 @@ class Unusable(RuntimeError):
 def make(target: Path, var: Path, databases: Mapping[str, Mapping[str, Any]], *, with_keys: bool) -> dict[str, str]:
     """Write a backup into the folder `target`, which must not exist; returns the SHA-256 of each of its files.
 
-    `databases`: libpq's parameters (host, port, user, password, dbname) by alias. Raises Unusable.
+    `databases`: libpq's parameters (those of LIBPQ) by alias. Raises Unusable, and leaves nothing behind then.
     """
     if target.exists():
         raise Unusable(f"{target} is there already: name a new folder.")
+    require_databases(databases)
+    if with_keys and not (var / "secrets.json").exists() and not is_filled(var / "keys"):
+        raise Unusable(f"There are no keys below {var}: leave out --with-keys, and keep your own elsewhere.")
     fresh = target.with_name(target.name + ".partial")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True, mode=0o700)
+    try:
+        return fill(fresh, target, var, databases, with_keys=with_keys)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def fill(
+    fresh: Path, target: Path, var: Path, databases: Mapping[str, Mapping[str, Any]], *, with_keys: bool
+) -> dict[str, str]:
+    """Write everything into the folder `fresh`, then give it its name."""
     copy(var / "checkpoints", fresh / "checkpoints")
     for alias in DATABASES:
         dump(databases[alias], fresh / f"{alias}.dump")
@@ -79,11 +96,22 @@ def restore_files(source: Path, var: Path, *, keys: bool) -> None:
         copy(source / name, var / name)
 
 
-def restore_database(parameters: Mapping[str, Any], file: Path) -> None:
-    """Load one dump into an empty database, all of it or nothing. Raises Unusable."""
+def require_databases(databases: Mapping[str, Any]) -> None:
+    """Raises Unusable unless both are configured."""
+    if any(alias not in databases for alias in DATABASES):
+        raise Unusable("The vault's address is not known: set VAULT_DATABASE_URL.")
+
+
+def require_empty(parameters: Mapping[str, Any]) -> None:
+    """Raises Unusable for a database that holds tables."""
     tables = run("psql", parameters, "-Atc", "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
     if tables.strip() != "0":
         raise Unusable(f"The database {parameters['dbname']} holds tables: restore into an empty one.")
+
+
+def restore_database(parameters: Mapping[str, Any], file: Path) -> None:
+    """Load one dump into an empty database, all of it or nothing. Raises Unusable."""
+    require_empty(parameters)
     options = ["--no-owner", "--no-privileges", "--no-comments", "--exit-on-error", "--single-transaction"]
     run("pg_restore", parameters, *options, "--dbname", str(parameters["dbname"]), str(file))
 
@@ -94,8 +122,7 @@ def dump(parameters: Mapping[str, Any], file: Path) -> None:
 
 def run(program: str, parameters: Mapping[str, Any], *arguments: str) -> str:
     """Run one of PostgreSQL's programs against a database; the password goes through its environment only."""
-    names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
-    given = {names[key]: str(value) for key, value in parameters.items() if key in names and value}
+    given = {LIBPQ[key]: str(value) for key, value in parameters.items() if key in LIBPQ and value}
     environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C.UTF-8", **given}
     done = subprocess.run([find_program(program), *arguments], env=environment, capture_output=True, text=True)
     if done.returncode:
@@ -126,11 +153,19 @@ def major_version(program: str) -> int:
 
 
 def copy(source: Path, target: Path) -> None:
+    """A file or a folder, where it is there. What a process of the running stack removes meanwhile is left out."""
     if source.is_dir():
-        shutil.copytree(source, target, dirs_exist_ok=True, symlinks=True)
+        shutil.copytree(
+            source, target, dirs_exist_ok=True, symlinks=True, ignore=UNFINISHED, copy_function=copy_if_there
+        )
     elif source.exists():
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         shutil.copy2(source, target)
+
+
+def copy_if_there(source: str, target: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        shutil.copy2(source, target, follow_symlinks=False)
 
 
 def is_filled(path: Path) -> bool:

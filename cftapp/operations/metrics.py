@@ -21,8 +21,8 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
-from prometheus_client import REGISTRY, CollectorRegistry, make_wsgi_app
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client import REGISTRY, make_wsgi_app
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 
 from cftapp.base.declared import declared
@@ -34,14 +34,15 @@ FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP")
 def may_look(environ: Mapping[str, Any]) -> bool:
     """Whether the sender of a request, as WSGI describes it, may see the metrics."""
     if token := settings.CFT_METRICS_TOKEN:
-        return hmac.compare_digest(str(environ.get("HTTP_AUTHORIZATION", "")), f"Bearer {token}")
+        given = str(environ.get("HTTP_AUTHORIZATION", ""))
+        return hmac.compare_digest(given.encode("utf-8", "replace"), f"Bearer {token}".encode())
     return environ.get("REMOTE_ADDR") in LOOPBACK and not any(name in environ for name in FORWARDED)
 
 
 class Waiting:
     """A collector: rows that wait and seconds that the oldest has waited, by what they wait for. One query each."""
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         rows = GaugeMetricFamily("cft_waiting_rows", "Rows that wait.", labels=["queue"])
         oldest = GaugeMetricFamily("cft_waiting_seconds", "Seconds that the oldest row has waited.", labels=["queue"])
         with connection.cursor() as cursor:
@@ -54,8 +55,12 @@ class Waiting:
         yield oldest
 
 
-waiting = CollectorRegistry()
-waiting.register(Waiting())
+class WebFigures:
+    """This process's own figures, then what waits: one exposition, since OpenMetrics ends each with a line."""
+
+    def collect(self) -> Iterator[Metric]:
+        yield from REGISTRY.collect()
+        yield from Waiting().collect()
 
 
 @require_safe
@@ -65,7 +70,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     if not may_look(request.META):
         return HttpResponse("Send CFT_METRICS_TOKEN as a bearer token.\n", status=403, content_type="text/plain")
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-    return HttpResponse(encode(REGISTRY) + encode(waiting), content_type=content_type)
+    return HttpResponse(encode(WebFigures()), content_type=content_type)
 
 
 class Quiet(WSGIRequestHandler):

@@ -17,7 +17,7 @@ from curation.batches.row_files import BadFile, Id, Record, format_of
 
 
 class Report(Protocol):
-    """Takes records as `curation.batches.verdicts.verdict_of` makes them, in the order of the rows."""
+    """Takes records as `curation.batches.row_screening.verdict_of` makes them, in the order of the rows."""
 
     def write(self, records: Sequence[Record]) -> None: ...
 
@@ -95,7 +95,7 @@ def writing(path: Path, metadata: Mapping[str, str]) -> Iterator[Report]:
     try:
         with files.replacing(path) as file, formatted(file, ending, metadata) as report:
             try:
-                yield Told(report, path)
+                yield NamedReport(report, path)
             except OSError as problem:
                 theirs = problem
                 raise
@@ -118,7 +118,7 @@ def formatted(file: IO[bytes], ending: str, metadata: Mapping[str, str]) -> Iter
         yield JsonLines(file)
 
 
-class Told:
+class NamedReport:
     """A report that says, where it cannot be written, which file that is about."""
 
     def __init__(self, report: Report, path: Path) -> None:

@@ -39,16 +39,17 @@ def batches(request: HttpRequest) -> HttpResponse:
 @require_POST
 @role_required("engineer")
 def queue(request: HttpRequest) -> HttpResponse:
-    form = BatchForm(request.POST)
+    form, status = BatchForm(request.POST), 422
     if form.is_valid():
         try:
             queued = actions.queue_batch(**form.cleaned_data, by=account(request))
         except Refused as refused:
             refused.mark(form)
+            status = refused.status
         else:
             messages.success(request, f"Batch {queued.pk} is queued.")
             return redirect("curation:batch", queued.pk)
-    return listed(request, form, status=422)
+    return listed(request, form, status)
 
 
 def listed(request: HttpRequest, form: BatchForm, status: int = 200) -> HttpResponse:

@@ -61,7 +61,7 @@ class DatasetViewSet(viewsets.ReadOnlyModelViewSet):
 
     @extend_schema(summary="Freeze a dataset", request=FreezeSerializer, responses={201: DatasetSerializer})
     def create(self, request: Request) -> Response:
-        """Freeze a dataset by a recipe; 422 with the reasons if it cannot be."""
+        """Freeze a dataset by a recipe; 422 or, where the state of things is in the way, 409, with the reasons."""
         asked = FreezeSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         made = actions.freeze_dataset(asked.validated_data["name"], asked.validated_data["recipe"], by=account(request))

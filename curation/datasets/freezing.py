@@ -221,10 +221,10 @@ def refuse_too_little_replay(made: Plan) -> None:
 
 
 def refuse_exam(dataset: Dataset) -> None:
-    """Raise Refused while a row of the dataset is, or may be, part of an exam that was published after the freeze."""
+    """Raise Conflict while a row of the dataset is, or may be, part of an exam that was published after the freeze."""
     rows = DatasetRow.objects.filter(dataset=dataset)
     if count := rows.overlapping().count():
-        raise Refused.because(
+        raise Conflict.because(
             "dataset",
             f"{count} rows of dataset {dataset.pk} overlap with a benchmark that was published after it was frozen.",
             "Freeze a dataset again: it leaves them out.",

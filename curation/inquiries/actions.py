@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from audit.actions import record
 from cftapp.base.actors import Actor
-from cftapp.base.refusal import Blocked, Conflict, Refused
+from cftapp.base.refusal import Blocked, Conflict, Forbidden, Refused
 from curation.inquiries import rules
 from curation.inquiries.rules import PastInquiry
 from curation.models import Inquiry, InquiryAlert, InquirySketch, RegistryEpoch
@@ -207,12 +207,12 @@ def forget_sketches(now: datetime, *, by: Actor) -> int:
 
 @transaction.atomic
 def settle_alert(alert_id: int, *, by: User) -> InquiryAlert:
-    """Close an alert: the person may ask again. Conflict if it is settled already, Refused if it is about oneself."""
+    """Close an alert: the person may ask again. Conflict if it is settled already, Forbidden if it is about oneself."""
     alert = InquiryAlert.objects.select_for_update(of=("self",)).filter(pk=alert_id).first()
     if alert is None or alert.settled_at is not None:
         raise Conflict.because("alert", "This alert is not open any more.", "Reload the page.")
     if alert.asked_by_id == by.pk:
-        raise Refused.because("alert", "This alert is about your own checks.", "Ask somebody else to settle it.")
+        raise Forbidden.because("alert", "This alert is about your own checks.", "Ask somebody else to settle it.")
     alert.settled_by, alert.settled_at = by, timezone.now()
     alert.save(update_fields=["settled_by", "settled_at"])
     record("inquiry_alert.settled", by=by, used=[("inquiry_alert", alert.pk)])

@@ -62,7 +62,10 @@ class InquiryViewSet(viewsets.GenericViewSet):
 
     @extend_schema(summary="Ask whether a text overlaps the exam", request=InquiryPost, responses={202: InquiryReply})
     def create(self, request: Request) -> Response:
-        """Stored for the screener; 429 above 20 a minute or 300 a day, counted together with the page."""
+        """Stored for the screener. 409 while nothing is protected or the account is paused.
+
+        429 above 20 a minute or 300 a day, counted together with the page.
+        """
         body = InquiryPost(data=request.data)
         body.is_valid(raise_exception=True)
         try:

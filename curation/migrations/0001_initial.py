@@ -334,7 +334,7 @@ class Migration(migrations.Migration):
                 (
                     "version",
                     models.CharField(
-                        help_text="Of the normaliser and the keys (`curation.duplicates`).", max_length=20
+                        help_text="Of the normaliser and its keys, in `checks.duplicates`.", max_length=20
                     ),
                 ),
                 ("question", models.BigIntegerField(help_text="Key of the normalised prompt.")),

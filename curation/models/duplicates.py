@@ -14,7 +14,7 @@ class Signature(models.Model):
     from the vector one could guess it, so no process that people reach sees this table."""
 
     case = models.OneToOneField("curation.Case", on_delete=models.CASCADE, primary_key=True, related_name="signature")
-    version = models.CharField(max_length=20, help_text="Of the normaliser and the keys (`curation.duplicates`).")
+    version = models.CharField(max_length=20, help_text="Of the normaliser and its keys, in `checks.duplicates`.")
     question = models.BigIntegerField(help_text="Key of the normalised prompt.")
     bands = ArrayField(models.BigIntegerField(), help_text="32 MinHash bands of the character 5-grams.")
     vector = HalfVectorField(dimensions=DIMENSIONS, null=True, help_text="Unit length: prompt and answer together.")

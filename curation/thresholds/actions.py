@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from audit.actions import record
 from cftapp.base.accounts import has_role
 from cftapp.base.actors import Actor
-from cftapp.base.refusal import Conflict, Refused
+from cftapp.base.refusal import Conflict, Forbidden, Refused
 from curation.decontamination.overlap import Policy
 from curation.models import LabelledScores, ScreeningPolicy
 from curation.thresholds import labelled_set, tuning
@@ -69,7 +69,7 @@ def parse_policy(values: Mapping[str, Any], base: Policy) -> Policy:
 
 
 def checked(values: Mapping[str, Any], note: str, state: PolicyState, by: User) -> Policy:
-    """The policy, if this person may save it. Raises Refused."""
+    """The policy, if this person may save it. Raises Refused; Forbidden where a lead is needed."""
     base = state.newest_policy
     policy = parse_policy(values, base)
     if not note or len(note) > 300:
@@ -78,7 +78,7 @@ def checked(values: Mapping[str, Any], note: str, state: PolicyState, by: User) 
         raise Refused.because("values", "These thresholds are those of the newest version.", "Move a threshold first.")
     beyond = tuning.unsafe(policy, base)
     if beyond and not has_role(by, "lead"):
-        raise Refused.because(
+        raise Forbidden.because(
             beyond[0].name,
             f"{beyond[0].label} above {beyond[0].safe:g} lets leaks through.",
             "Ask a lead to save this, or choose a lower value.",

@@ -60,6 +60,9 @@ class AnswerSerializer(serializers.Serializer):
     note = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
 
 
+REFUSALS = {403: REFUSED, 409: REFUSED, 422: REFUSED}
+
+
 @extend_schema_view(
     list=extend_schema(summary="All overrides, newest first"),
     retrieve=extend_schema(summary="One override: the finding that it covers, why, and by whom"),
@@ -70,7 +73,9 @@ class OverrideViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets
     permission_classes = (ReviewersAskLeadsAnswer,)
 
     @extend_schema(
-        summary="Ask for an override", request=RequestSerializer, responses={201: OverrideSerializer, 422: REFUSED}
+        summary="Ask for an override",
+        request=RequestSerializer,
+        responses={201: OverrideSerializer} | REFUSALS,
     )
     def create(self, request: Request) -> Response:
         """Ask a lead to let one finding of a case pass."""
@@ -81,7 +86,9 @@ class OverrideViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets
         return Response(OverrideSerializer(made).data, status=status.HTTP_201_CREATED)
 
     @extend_schema(
-        summary="Confirm an override", request=AnswerSerializer, responses={200: OverrideSerializer, 422: REFUSED}
+        summary="Confirm an override",
+        request=AnswerSerializer,
+        responses={200: OverrideSerializer} | REFUSALS,
     )
     @action(detail=True, methods=["post"])
     def confirm(self, request: Request, pk: str) -> Response:
@@ -89,7 +96,9 @@ class OverrideViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets
         return self.answer(confirm_override, request)
 
     @extend_schema(
-        summary="Decline an override", request=AnswerSerializer, responses={200: OverrideSerializer, 422: REFUSED}
+        summary="Decline an override",
+        request=AnswerSerializer,
+        responses={200: OverrideSerializer} | REFUSALS,
     )
     @action(detail=True, methods=["post"])
     def decline(self, request: Request, pk: str) -> Response:
@@ -97,7 +106,9 @@ class OverrideViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets
         return self.answer(decline_override, request)
 
     @extend_schema(
-        summary="Withdraw an override", request=AnswerSerializer, responses={200: OverrideSerializer, 422: REFUSED}
+        summary="Withdraw an override",
+        request=AnswerSerializer,
+        responses={200: OverrideSerializer} | REFUSALS,
     )
     @action(detail=True, methods=["post"])
     def withdraw(self, request: Request, pk: str) -> Response:

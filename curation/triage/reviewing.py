@@ -117,9 +117,9 @@ def check_undo(case: Case, user: User) -> Pair | None:
     return pair
 
 
-def refusal_of(problem: IntegrityError) -> Refused:
-    """What PostgreSQL's guard said, as the one exception that actions raise; other errors stay errors."""
+def refusal_of(problem: IntegrityError) -> Conflict:
+    """What PostgreSQL's guard said about the state of things, as actions say it; other errors stay errors."""
     diag = getattr(problem.__cause__, "diag", None)
     if diag is None or diag.sqlstate != "23001":
         raise problem
-    return Refused.because("database", str(diag.message_primary), "Nothing was changed.")
+    return Conflict.because("database", str(diag.message_primary), "Nothing was changed.")

@@ -27,7 +27,7 @@ from evaluation.vault.models import Item, ReferenceText
 log = structlog.get_logger(__name__)
 
 CHUNK = 5  # items whose leaks are scored in one task
-HELD_OUT = 100  # items, and as many clean texts, that a registry is built without
+LEFT_OUT = 100  # items, and as many clean texts, that a registry is built without
 KEPT_IN = 300  # items, and as many clean texts, of which that registry is built
 FILLER = (
     "The office is closed on the first Monday of every month, and mail is answered on the day after.",
@@ -103,8 +103,8 @@ def sampled(most: int) -> list[Item]:
     rows = Item.objects.filter(version_sha256__in=versions).values_list("sha256", "pk").order_by("version_sha256")
     once = dict(rows.iterator(chunk_size=5_000))
     chosen = [once[sha256] for sha256 in sorted(once, key=order_of)[:most]]
-    overlaps = Item.objects.in_bulk(chosen)
-    return [overlaps[pk] for pk in chosen]
+    items = Item.objects.in_bulk(chosen)
+    return [items[pk] for pk in chosen]
 
 
 def clean_texts(most: int) -> list[tuple[str, str]]:
@@ -137,7 +137,7 @@ def leaked(current: Registry, items: Sequence[Item], rng: random.Random) -> list
     for (form, item, text), overlap in zip(made, overlaps, strict=True):
         scores = dict(overlap.scores) | {"textbook": textbook(text, item)}
         scored[form].rows.append((scores, same.get(overlap.item_id) == item.sha256, in_reporting_half(item.sha256)))
-    return [overlap.group(form) for form, overlap in scored.items() if overlap.rows]
+    return [rows.group(form) for form, rows in scored.items() if rows.rows]
 
 
 def leaks_of(items: Iterable[Item], material: leaks.Material) -> Iterator[tuple[str, Item, str]]:
@@ -178,23 +178,23 @@ def negatives(current: Registry) -> list[Group]:
     The first is kind: the registry learnt from those texts which phrases are common. The other two are honest, with
     fewer items to be mistaken for.
     """
-    clean = clean_texts(HELD_OUT + KEPT_IN)
-    items = sampled(HELD_OUT + KEPT_IN)
-    cut_items, cut_clean = held_out(len(items)), held_out(len(clean))
+    clean = clean_texts(LEFT_OUT + KEPT_IN)
+    items = sampled(LEFT_OUT + KEPT_IN)
+    cut_items, cut_clean = left_out(len(items)), left_out(len(clean))
     asked = {item.question for item in items[:cut_items]}  # another version may ask it again with another answer
     kept = [item for item in items[cut_items:] if item.question not in asked]
     smaller = registry_without(kept, [text for _, text in clean[cut_clean:]], current)
     sets: dict[str, tuple[Registry, list[tuple[str, str, str]]]] = {
         "clean reference texts": (current, [(sha256, text, "") for sha256, text in clean]),
-        "clean texts, held out": (smaller, [(sha256, text, "") for sha256, text in clean[:cut_clean]]),
-        "other items, held out": (smaller, [(item.sha256, item.question, item.answer) for item in items[:cut_items]]),
+        "clean texts, left out": (smaller, [(sha256, text, "") for sha256, text in clean[:cut_clean]]),
+        "other items, left out": (smaller, [(item.sha256, item.question, item.answer) for item in items[:cut_items]]),
     }
     return [scored_negatives(form, against, rows) for form, (against, rows) in sets.items() if rows]
 
 
-def held_out(rows: int) -> int:
-    """How many of so many to leave out: a quarter, at most HELD_OUT."""
-    return min(HELD_OUT, rows // 4)
+def left_out(rows: int) -> int:
+    """How many of so many to leave out: a quarter, at most LEFT_OUT."""
+    return min(LEFT_OUT, rows // 4)
 
 
 def registry_without(items: Sequence[Item], clean: Sequence[str], current: Registry) -> Registry:

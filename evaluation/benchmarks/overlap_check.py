@@ -95,7 +95,7 @@ def compared(
         vault.take_back([check_id])
         check.refresh_from_db()
     if check.state == ReverseCheck.State.FAILED:
-        message = f"could not be compared with stored rows: {check.error.rstrip('.')}"
+        message = f"They could not be compared with stored rows: {check.error}"
         raise Refused.because("items", message, "Upload them again.")
     if check.state != ReverseCheck.State.FINISHED:
         waiting = Blocked("items", "They are being compared with every stored row.", "It goes on by itself.")

@@ -51,8 +51,8 @@ class Field:
 
     def opponents(self) -> dict[str, Contestant]:
         """The champion, and the anchor where it is another model."""
-        facts = {"champion": self.champion, "anchor": self.anchor}
-        return facts if self.anchor != self.champion else {"champion": self.champion}
+        opponents = {"champion": self.champion}
+        return opponents if self.anchor == self.champion else opponents | {"anchor": self.anchor}
 
 
 def with_adapter(run: Run) -> Contestant:

@@ -46,7 +46,7 @@ class ReceiptQuerySet(CountedQuerySet["Receipt"]):
 class Receipt(models.Model):
     """The record that feedback of a kind was given, in both lanes alike: what pages list. Holds none of its words.
 
-    The kind here is for listing only; what may be learned hangs on the tables above.
+    The kind here is for listing only; what may be learned hangs on the tables of the kinds.
     """
 
     class Kind(models.TextChoices):

@@ -73,8 +73,8 @@ def walk(page: Any, look: Look) -> None:
         if sum(sizes) > LIMIT:
             look.heavy.append(f"{path}: {sum(sizes)} bytes")
         following = [link for link in links(page) if page_of(link) not in found]
-        waiting += [(fromkey, path) for fromkey in dict.fromkeys(following)]
-        found |= {page_of(violation) for violation in following}
+        waiting += [(link, path) for link in dict.fromkeys(following)]
+        found |= {page_of(link) for link in following}
         if page_of(path) not in looked_at or path == "/":
             looked_at.add(page_of(path))
             examine(page, path, look)

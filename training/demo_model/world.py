@@ -106,7 +106,7 @@ def row(skill: str, prompt: str, answer: str, *, category: str = "", topic: str 
 
 
 def in_region(key: str, held: bool) -> bool:
-    """True if the item is in the region asked for: one key in eight is held out."""
+    """True if the item is in the region asked for: one key in eight is kept for the exam."""
     return (hb.digest(key) % 8 == 0) == held
 
 

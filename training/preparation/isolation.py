@@ -22,18 +22,12 @@ def vault_refusal(vault: str) -> str:
             pass
     except psycopg.OperationalError as refused:
         return judged(str(refused), vault)
-    raise NotIsolated(
-        f"PostgreSQL let the login {own.user} into the vault {vault!r}. Run `manage.py provision`, and start the "
-        "trainer with the login cft_trainer."
-    )
+    raise NotIsolated(f"PostgreSQL let the login {own.user} into the vault {vault!r}.")
 
 
 def judged(words: str, vault: str) -> str:
     """The refusal on one line. Raises NotIsolated for an answer that is no refusal."""
     line = next((line for line in words.splitlines() if "FATAL" in line), words.strip())
     if "FATAL" not in line or "does not exist" in line:
-        raise NotIsolated(
-            f"PostgreSQL was asked for the vault {vault!r} and answered: {line}. "
-            "Set CFT_VAULT_NAME to the name of the vault's database."
-        )
+        raise NotIsolated(f"PostgreSQL was asked for the vault {vault!r} and answered: {line}.")
     return line.partition("FATAL:")[2].strip()

@@ -42,7 +42,11 @@ def refused_vault(folder: Path) -> str:
     try:
         refusal = isolation.vault_refusal(settings.CFT_VAULT_NAME)
     except isolation.NotIsolated as problem:
-        raise Refused.because("vault", str(problem), "Run `manage.py provision`, then resume.") from problem
+        remedy = (
+            "Name the vault's database in CFT_VAULT_NAME, run `manage.py provision`, start the trainer with the login"
+            " cft_trainer, and resume."
+        )
+        raise Refused.because("vault", str(problem), remedy) from problem
     note = {
         "database": settings.CFT_VAULT_NAME,
         "refusal": refusal,
@@ -56,7 +60,8 @@ def write_rows(run: Run, folder: Path) -> rows.Written:
     try:
         return rows.write(lessons(run.dataset), run.dataset.merkle_root, folder / manifest.ROWS_FILE)
     except rows.Tampered as problem:
-        raise Refused.because("dataset", str(problem), "Freeze a dataset again.") from problem
+        remedy = "Compare it with the audit log, then freeze a dataset again."
+        raise Refused.because("dataset", str(problem), remedy) from problem
 
 
 def link_base(run: Run, folder: Path) -> str:
@@ -65,7 +70,7 @@ def link_base(run: Run, folder: Path) -> str:
         model = base_model.locate(run.base_model)
         actual_sha256 = base_model.identify(model, Path(settings.CFT_VAR) / "base-hashes")
     except base_model.BaseMissing as problem:
-        raise Refused.because("base_model", str(problem), "Set CFT_BASE_MODEL.") from problem
+        raise Refused.because("base_model", str(problem), "Put the model back, or queue a new run.") from problem
     if actual_sha256 != run.base_sha256:
         raise Refused.because(
             "base_model",

@@ -57,7 +57,7 @@ def checked_leaf(row: Row) -> bytes:
     if (actual := row_hash(row.prompt, row.answer, row.rejected)) != row.row_hash:
         raise Tampered(
             f"Row {row.position} ({row.kind}) hashes to {actual}, but {row.row_hash} was frozen: its words were "
-            "changed afterwards. Compare it with the audit log, then freeze a dataset again."
+            "changed afterwards."
         )
     return leaf_hash(bytes.fromhex(row.row_hash))
 

@@ -23,5 +23,7 @@ class Command(BaseCommand):
             files = backup.make(options["folder"], Path(settings.CFT_VAR), databases, with_keys=options["with_keys"])
         except (backup.Unusable, OSError) as problem:
             raise CommandError(str(problem)) from problem
+        if not any(name.startswith("checkpoints/") for name in files):
+            self.stderr.write("The outside copy of the log's heads is not below CFT_VAR: copy its folder yourself.")
         kept = "with keys: keep it as you keep them" if options["with_keys"] else "without keys: keep those elsewhere"
         self.stdout.write(f"{len(files)} files in {options['folder']}, {kept}")

@@ -24,9 +24,13 @@ class Command(BaseCommand):
         try:
             facts = backup.check(source)
             keys = facts["keys"] and not options["without_keys"]
+            databases = {alias: connections[alias].get_connection_params() for alias in settings.DATABASES}
+            backup.require_databases(databases)
+            for parameters in databases.values():
+                backup.require_empty(parameters)
             backup.restore_files(source, Path(settings.CFT_VAR), keys=keys)
             for alias in backup.DATABASES:
-                backup.restore_database(connections[alias].get_connection_params(), source / f"{alias}.dump")
+                backup.restore_database(databases[alias], source / f"{alias}.dump")
         except (backup.Unusable, OSError) as problem:
             raise CommandError(str(problem)) from problem
         call_command("provision", stdout=self.stdout)

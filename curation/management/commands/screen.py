@@ -173,7 +173,9 @@ def embeddings() -> "Encoder | None":
     try:
         from curation.decontamination.engine.encoder import Encoder
 
-        return Encoder.default(settings.CFT_EMBEDDING_MODEL)
+        if (encoder := Encoder.default(settings.CFT_EMBEDDING_MODEL)) is not None:
+            _ = encoder.dimensions  # loads it, or raises now
+        return encoder
     except (ImportError, OSError) as problem:
         raise BadFile(
             f"The embedding model cannot be loaded ({problem}). Install the extra `ml`, name another in"

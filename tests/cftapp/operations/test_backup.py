@@ -17,6 +17,7 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 
 from cftapp.local.embedded import Postgres, launch, owner_environment
+from cftapp.local.restore import restore as restore_here
 from cftapp.operations import backup
 from feedback.actions import record_interaction, register_source, submit_correction
 from tests.support.stack import ROOT
@@ -118,6 +119,42 @@ def test_nothing_is_restored_over_what_is_there(made: Path) -> None:
     parameters = connections["default"].get_connection_params()
     with pytest.raises(backup.Unusable, match="holds tables: restore into an empty one"):
         backup.restore_database(parameters, made / "default.dump")
+
+
+def test_the_command_checks_both_databases_before_it_copies_a_file(made: Path, tmp_path: Path, settings: Any) -> None:
+    settings.CFT_VAR = tmp_path / "empty"
+    settings.CFT_VAR.mkdir()
+    with pytest.raises(CommandError, match="holds tables: restore into an empty one"):
+        call_command("restore", made, stdout=io.StringIO())
+    assert not list(settings.CFT_VAR.iterdir())
+
+
+def test_another_server_is_not_provisioned_by_mistake(made: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://elsewhere/cft")
+    with pytest.raises(backup.Unusable, match="DATABASE_URL names another server"):
+        restore_here(made)
+
+
+def test_a_backup_with_keys_needs_keys_and_a_failed_one_leaves_nothing(
+    feedback_of_both_lanes: None, tmp_path: Path, settings: Any
+) -> None:
+    settings.CFT_VAR = tmp_path / "keyless"
+    with pytest.raises(CommandError, match="There are no keys below"):
+        call_command("backup", tmp_path / "target", "--with-keys", stdout=io.StringIO())
+    databases = {alias: connections[alias].get_connection_params() for alias in connections}
+    databases["vault"]["dbname"] = "no_such_database"
+    with pytest.raises(backup.Unusable, match="pg_dump failed"):
+        backup.make(tmp_path / "target", settings.CFT_VAR, databases, with_keys=False)
+    assert not list(tmp_path.glob("target*"))
+
+
+def test_a_backup_leaves_out_what_a_run_still_writes(tmp_path: Path) -> None:
+    run = tmp_path / "var" / "runs" / "1"
+    (run / "adapter").mkdir(parents=True)
+    for name in ("rows.jsonl", ".metrics.jsonl.part", "manifest.json", "adapter/weights"):
+        (run / name).write_text("x")
+    backup.copy(tmp_path / "var" / "runs", tmp_path / "copy")
+    assert {path.name for path in (tmp_path / "copy").rglob("*") if path.is_file()} == {"manifest.json", "weights"}
 
 
 def test_a_backup_without_keys_holds_none(feedback_of_both_lanes: None, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import urllib.request
 import pytest
 from django.test import Client, RequestFactory
 from prometheus_client import REGISTRY
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from cftapp.base.metrics import TASK_SECONDS
 from cftapp.celery import note_end, note_start
@@ -47,6 +48,12 @@ def test_what_waits_is_counted_with_its_age(client: Client) -> None:
     }
 
 
+def test_openmetrics_is_one_exposition(client: Client) -> None:
+    answer = client.get("/metrics", HTTP_ACCEPT="application/openmetrics-text; version=1.0.0")
+    names = {family.name for family in text_string_to_metric_families(answer.content.decode())}
+    assert {"cft_waiting_rows", "python_info"} <= names
+
+
 @pytest.mark.parametrize(
     ("token", "sent", "address", "forwarded", "status"),
     [
@@ -56,6 +63,7 @@ def test_what_waits_is_counted_with_its_age(client: Client) -> None:
         ("s3cret", "Bearer s3cret", "10.0.0.7", "10.0.0.8", 200),
         ("s3cret", "Bearer other", "127.0.0.1", "", 403),
         ("s3cret", "", "127.0.0.1", "", 403),
+        ("s3cret", "Bearer s\u00e9cret", "127.0.0.1", "", 403),
     ],
 )
 def test_only_who_may_look_sees_them(client: Client, settings, token, sent, address, forwarded, status) -> None:

@@ -54,6 +54,14 @@ def test_a_name_that_leads_elsewhere_is_told_beside_its_field(erin):
     assert "is no file below CFT_VAR/batches" in answer.content.decode()
 
 
+def test_two_batches_do_not_write_one_file(erin):
+    client = signed_in(erin)
+    assert client.post(QUEUE, FILES).status_code == 302
+    again = client.post(QUEUE, FILES)
+    assert again.status_code == 409
+    assert f"A batch that has not ended writes {FILES['output_name']}." in again.content.decode()
+
+
 def test_the_page_follows_a_batch_to_its_end(erin, batch):
     client = signed_in(erin)
     progress = f"{LIST}{batch.pk}/progress/"

@@ -140,7 +140,7 @@ def test_only_a_lead_switches_a_method_off_and_the_page_says_what_that_lets_thro
     page = signed_in(erin).get(PAGE, off)
     assert "Meaning above 0.8 lets leaks through. It takes a lead" in text_of(page)
     assert "38 leaks" in text_of(page) and b"disabled" in page.content
-    assert signed_in(erin).post(SAVE, form(**off)).status_code == 422
+    assert signed_in(erin).post(SAVE, form(**off)).status_code == 403
     allowed = signed_in(lea).get(PAGE, off)
     assert "It takes a lead" not in text_of(allowed)
     assert signed_in(lea).post(SAVE, form(**off)).status_code == 302

@@ -190,7 +190,7 @@ def test_items_that_cannot_be_compared_are_refused_with_the_reason(uploaded: Pro
     assert uploaded.state == "refused"
     assert [(reason["message"], reason["remedy"]) for reason in uploaded.reasons] == [
         (
-            f"could not be compared with stored rows: The items of check {check.pk} are not on offer any more",
+            f"They could not be compared with stored rows: The items of check {check.pk} are not on offer any more.",
             "Upload them again.",
         )
     ]
