@@ -114,8 +114,8 @@ def test_a_damaged_backup_is_refused_before_anything_is_written(made: Path, tmp_
 
 
 def test_nothing_is_restored_over_what_is_there(made: Path) -> None:
-    with pytest.raises(CommandError, match="is there already: restore into an empty CFT_VAR"):
-        call_command("restore", made, stdout=io.StringIO())
+    with pytest.raises(backup.Unusable, match="is there already: restore into an empty CFT_VAR"):
+        backup.restore_files(made, Path(settings.CFT_VAR), keys=True)
     parameters = connections["default"].get_connection_params()
     with pytest.raises(backup.Unusable, match="holds tables: restore into an empty one"):
         backup.restore_database(parameters, made / "default.dump")

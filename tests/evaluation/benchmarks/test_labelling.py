@@ -72,7 +72,7 @@ def test_negatives_are_texts_that_the_registry_was_built_without(exam):
     negatives = {group.form: group for group in labelled_set.groups(1) if not group.is_leak}
     assert {form: len(one.scores) for form, one in negatives.items()} == {
         "clean reference texts": 40,
-        "clean texts, held out": 10,
+        "clean texts, left out": 10,
         "other items, left out": 10,
     }
     assert all(scores["exact"] == 0.0 for negative in negatives.values() for scores in negative.scores)
