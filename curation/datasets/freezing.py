@@ -98,7 +98,7 @@ def trainable(pairs: Sequence[Pair], made: Plan) -> list[Lesson]:
     )
     for pk, text_hash, case in columns:
         hashes[pk], cases[pk] = text_hash, case
-    twins = links_of(pairs)
+    links = links_of(pairs)
     lessons = []
     for pair in pairs:
         blocker = blockers.get(pair.correction_id)
@@ -119,7 +119,7 @@ def trainable(pairs: Sequence[Pair], made: Plan) -> list[Lesson]:
                     text_hash=hashes[pair.pk],
                     row_hash=pair.row_hash,
                     case=cases[pair.pk],
-                    twin=twins.get(pair.correction_id),
+                    link=links.get(pair.correction_id),
                 )
             )
     return lessons

@@ -40,7 +40,7 @@ class Lesson:
     text_hash: str
     row_hash: str
     case: int = 0
-    twin: Link | None = None
+    link: Link | None = None
 
 
 @dataclass(frozen=True)
@@ -100,12 +100,12 @@ def duplicates_among(lessons: Sequence[Lesson], recipe: Recipe) -> dict[str, Dro
             dropped[lesson.id] = Dropped(first[lesson.text_hash], "exact", 1.0)
     by_case = {lesson.case: lesson for lesson in first.values()}
     for lesson in sorted(first.values(), key=lambda lesson: lesson.case):
-        kept = by_case.get(lesson.twin.kept) if lesson.twin and lesson.twin.method in REACH[recipe.duplicates] else None
-        if lesson.twin is None or kept is None or kept.id in dropped:
+        kept = by_case.get(lesson.link.kept) if lesson.link and lesson.link.method in REACH[recipe.duplicates] else None
+        if lesson.link is None or kept is None or kept.id in dropped:
             continue
-        if kept.case > lesson.case and kept.twin is not None:
+        if kept.case > lesson.case and kept.link is not None:
             continue  # which of the two goes is not decided yet: it will be the later one
-        dropped[lesson.id] = Dropped(kept, lesson.twin.method, lesson.twin.score)
+        dropped[lesson.id] = Dropped(kept, lesson.link.method, lesson.link.score)
     return dropped
 
 

@@ -155,7 +155,7 @@ def screen(cases: Sequence[Case], registry: "Registry") -> Screened:
 
 
 def recall_overtaking(arrived: Sequence[int], batch: Sequence[int], registry: "Registry") -> list[int]:
-    """Send back open cases that came after one of `arrived` but had their turn before it, and so missed their twin."""
+    """Send back open duplicates that came after one of `arrived` but had their turn before it, and so missed theirs."""
     behind = Case.objects.filter(pk__gt=min(arrived), state=Case.State.OPEN).exclude(pk__in=batch)
     if not behind.exists():
         return []
@@ -186,7 +186,7 @@ def gather(cases: Sequence[Case], registry: "Registry") -> Iterable[tuple[Case, 
     interaction_of = {case.pk: case.correction.interaction for case in corrections}  # type: ignore[union-attr]
     origins = origins_of(interaction_of.values())
     consents = consented({origin[0] for origin in origins.values()})
-    twins = twins_of(corrections, registry)
+    duplicates = duplicates_of(corrections, registry)
     authors, all_pairs = pairs_by_author({case.subject_id for case in corrections})
     overlaps = compared(corrections, registry)
     for case in cases:
@@ -208,7 +208,7 @@ def gather(cases: Sequence[Case], registry: "Registry") -> Iterable[tuple[Case, 
                 origin_environment=environment,
                 consented=subject in consents,
                 overlap=overlaps.get(case.pk),
-                duplicates=twins.get(case.pk),
+                duplicates=duplicates.get(case.pk),
                 author_pairs=authors.get(subject, 0) - (case.verdict == Case.Verdict.ACCEPTED),
                 all_pairs=all_pairs,
             ),
@@ -239,7 +239,7 @@ def consented(subjects: set[UUID]) -> set[UUID]:
         return {row[0] for row in cursor.fetchall()}
 
 
-def twins_of(corrections: Iterable[Case], registry: "Registry") -> dict[int, Duplicates]:
+def duplicates_of(corrections: Iterable[Case], registry: "Registry") -> dict[int, Duplicates]:
     """Other rows that are like each of the corrections."""
     rows = {
         case.pk: Row(case.correction.interaction.prompt, case.correction.replacement)  # type: ignore[union-attr]
@@ -247,7 +247,7 @@ def twins_of(corrections: Iterable[Case], registry: "Registry") -> dict[int, Dup
     }
     encoder = signatures.configured_encoder()
     signatures.sign(rows, encoder)
-    return signatures.twins_of(rows, registry.policy, encoder)
+    return signatures.duplicates_of(rows, registry.policy, encoder)
 
 
 def sign_unsigned(after: int, limit: int) -> list[int]:

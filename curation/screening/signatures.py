@@ -1,8 +1,8 @@
-"""Finds the twins of corrections in PostgreSQL, by index: same hash, shared bands, neighbouring vectors.
+"""Finds the duplicates of corrections in PostgreSQL, by index: same hash, shared bands, neighbouring vectors.
 
 Called by the screener in its transaction; only its role may read a signature. A case precedes another if it is accepted
-and the other is not, or else if it came first; of two twins the preceding one is kept, as long as it may train. What
-was found before about the cases of a batch does not count: they are decided anew, one after the other.
+and the other is not, or else if it came first; of two duplicates the preceding one is kept, as long as it may train.
+What was found before about the cases of a batch does not count: they are decided anew, one after the other.
 """
 
 from collections import defaultdict
@@ -152,7 +152,7 @@ def sign(rows: Mapping[int, Row], encoder: "Encoder | None") -> int:
     return len(made)
 
 
-def twins_of(rows: Mapping[int, Row], policy: "Policy", encoder: "Encoder | None") -> dict[int, Duplicates]:
+def duplicates_of(rows: Mapping[int, Row], policy: "Policy", encoder: "Encoder | None") -> dict[int, Duplicates]:
     """For every case of `rows` (signed, preceding ones first): what else there is like it. A few queries for all."""
     cases = list(rows)
     bound_searches()
@@ -161,19 +161,19 @@ def twins_of(rows: Mapping[int, Row], policy: "Policy", encoder: "Encoder | None
     nearby = neighbours(cases, policy.semantic_duplicate_limit, encoder)
     texts = texts_of({other for like in (sharing, nearby) for others in like.values() for other, _ in others})
     answers = other_answers(cases)
-    twins: dict[int, Duplicates] = {}
+    by_case: dict[int, Duplicates] = {}
     gone: set[int] = set()
     for case, row in rows.items():
         left = [without(these.get(case, []), gone) for these in (exact, {} if row.is_long else sharing, nearby)]
         best = verified(row, left[0], left[1], left[2], texts, policy)
-        kept = next((twin for twin in best if not twin.difference), None)
-        close = next((twin for twin in best if twin.difference), None) if kept is None else None
+        kept = next((match for match in best if not match.difference), None)
+        close = next((match for match in best if match.difference), None) if kept is None else None
         others = tuple(other for other in answers.get(case, ()) if kept is None or other != kept.case)
         methods = 1 if row.is_long else 3 if encoder else 2
-        twins[case] = Duplicates(kept, close, others, duplicates.METHODS[:methods])
+        by_case[case] = Duplicates(kept, close, others, duplicates.METHODS[:methods])
         if kept is not None and kept.method in duplicates.BLOCKING:
             gone.add(case)
-    return twins
+    return by_case
 
 
 def overtaking(cases: Sequence[int], policy: "Policy", encoder: "Encoder | None") -> set[int]:
@@ -189,8 +189,8 @@ def overtaking(cases: Sequence[int], policy: "Policy", encoder: "Encoder | None"
     overtaken = set()
     for other in behind:
         shared = [] if texts[other].is_long else sharing.get(other, [])
-        twins = verified(texts[other], [], shared, nearby.get(other, []), texts, policy)
-        if any(not twin.difference for twin in twins):
+        matches = verified(texts[other], [], shared, nearby.get(other, []), texts, policy)
+        if any(not match.difference for match in matches):
             overtaken.add(other)
     return overtaken
 
@@ -214,17 +214,17 @@ def without(candidates: Candidates, gone: set[int]) -> Candidates:
 def verified(
     row: Row, exact: Candidates, sharing: Candidates, nearby: Candidates, texts: Mapping[int, Row], policy: "Policy"
 ) -> list[Match]:
-    """Twins at or above their limit: equal before nearly equal before equal in meaning, those that differ last."""
+    """Matches at or above their limit: equal before nearly equal before equal in meaning, those that differ last."""
     candidates = [Match(case, "exact", 1.0, 1.0) for case, _ in exact]
     for case, _ in sharing if not candidates else ():
         alike = duplicates.near(row, texts[case], policy.duplicate_limit)
         candidates.append(Match(case, "near", alike.score, policy.duplicate_limit, alike.difference))
-    same = any(twin.score >= twin.limit and not twin.difference for twin in candidates)
+    same = any(match.score >= match.limit and not match.difference for match in candidates)
     for case, cosine in nearby if not same else ():
         alike = duplicates.semantic(row, texts[case], cosine, policy.semantic_duplicate_limit)
         candidates.append(Match(case, "semantic", alike.score, policy.semantic_duplicate_limit, alike.difference))
-    reached = [twin for twin in candidates if twin.score >= twin.limit]
-    return sorted(reached, key=lambda twin: (bool(twin.difference), twin.method, twin.case))
+    reached = [match for match in candidates if match.score >= match.limit]
+    return sorted(reached, key=lambda match: (bool(match.difference), match.method, match.case))
 
 
 def asked(query: str, **values: Any) -> Found:
@@ -271,7 +271,7 @@ def texts_of(cases: Iterable[int]) -> dict[int, Row]:
 
 
 def freed(limit: int) -> list[int]:
-    """Open and accepted cases whose kept twin does not come before them any more, or may not train."""
+    """Open and accepted cases whose kept duplicate does not come before them any more, or may not train."""
     with connection.cursor() as cursor:
         cursor.execute(FREED, {"cases": [], "most": limit})
         return [case for (case,) in cursor.fetchall()]
@@ -285,7 +285,7 @@ def unsigned(after: int, limit: int, encoder: "Encoder | None") -> list[int]:
 
 
 def keep_found(findings_of: "Mapping[int, Sequence[Finding]]") -> None:
-    """Replace what is recorded of these cases' twins by what their findings say."""
+    """Replace what is recorded of these cases' duplicates by what their findings say."""
     Duplicate.objects.filter(case__in=findings_of).delete()
     Duplicate.objects.bulk_create(
         Duplicate(

@@ -4,7 +4,7 @@ import pytest
 
 from curation.screening import actions as screening_actions
 from tests.curation.conftest import TEST
-from tests.curation.screening.test_twins import ANSWER, QUESTION, REWORDED, meanings  # noqa: F401
+from tests.curation.screening.test_duplicates import ANSWER, QUESTION, REWORDED, meanings  # noqa: F401
 from tests.support.people import person, signed_in
 
 PAGE = "/curation/duplicates/"

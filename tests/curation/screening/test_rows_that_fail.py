@@ -91,10 +91,10 @@ def test_a_duplicate_that_fails_does_not_keep_the_others_from_being_freed(
     for prompt in (POISON, plain):
         firsts.append(world.screened(prompt, subject=f"{prompt[:9]}-1"))
         world.screened(prompt, subject=f"{prompt[:9]}-2")
-    twins = {case.correction.interaction.prompt: case for case in Case.objects.exclude(pk__in=[c.pk for c in firsts])}
-    assert all(case.findings.get(check_name="duplicate").blocking for case in twins.values())
+    later = {case.correction.interaction.prompt: case for case in Case.objects.exclude(pk__in=[c.pk for c in firsts])}
+    assert all(case.findings.get(check_name="duplicate").blocking for case in later.values())
     Case.objects.filter(pk__in=[case.pk for case in firsts]).update(state="decided", verdict="rejected")
     screening_tasks.sweep()
     assert fragile.tried
-    assert not twins[plain].findings.get(check_name="duplicate").blocking
-    assert twins[POISON].findings.get(check_name="duplicate").blocking
+    assert not later[plain].findings.get(check_name="duplicate").blocking
+    assert later[POISON].findings.get(check_name="duplicate").blocking

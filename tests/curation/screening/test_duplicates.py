@@ -266,7 +266,7 @@ def test_the_web_lists_duplicates_but_writes_none(connect_as):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_screener_may_search_for_twins(connect_as):
+def test_the_screener_may_search_for_duplicates(connect_as):
     screener = connect_as("screener")
     asked = {"cases": [1], "least": 3, "most": 20, "encoder": "x@1", "after": 0, "version": "1"}
     for query in ("EXACT", *SEARCHES, "OTHER_ANSWERS", "FREED", "UNSIGNED"):
