@@ -23,7 +23,8 @@ COPY templates templates
 
 # A new volume takes over what the image has in its place: the folders' owner and mode.
 RUN useradd --system --create-home cftapp \
-    && mkdir -p /var/lib/cftapp/evaluation /var/lib/cftapp/registry /var/lib/cftapp/checkpoints /run/signing /run/keys \
+    && mkdir -p /run/signing /run/keys /var/lib/cftapp/evaluation /var/lib/cftapp/registry \
+        /var/lib/cftapp/checkpoints /var/lib/cftapp/runs /var/lib/cftapp/static \
     && chmod 700 /var/lib/cftapp/evaluation /var/lib/cftapp/registry \
     && chown -R cftapp: /var/lib/cftapp /run/signing /run/keys
 USER cftapp

@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 from celery import current_app
 from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from audit.actions import Announcement, subscribe
 
@@ -123,7 +124,7 @@ def wake(event: Announcement) -> None:
         for args in arguments(event):
             try:
                 current_app.send_task(task, args=args, queue=queue, retry=False)
-            except (OperationalError, OSError) as problem:
+            except (OperationalError, RedisError, OSError) as problem:
                 log.warning("pipeline.doorbell_failed", task=task, after=event.name, problem=str(problem))
 
 

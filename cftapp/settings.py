@@ -134,7 +134,13 @@ DATABASE_ROUTERS = ["cftapp.access.databases.VaultRouter"]
 
 # --- Redis: the queues' doorbell and the cache, nothing that may not be lost ------------------------------------------
 REDIS_URL: str = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"serializer": "cftapp.operations.cache.JSONSerializer"},
+    }
+}
 
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
@@ -144,6 +150,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_keepalive": True,
     "health_check_interval": 15,
     "retry_on_timeout": True,
+    # What a worker took and has not acknowledged is its own: no other role may read or change it.
+    **{f"{name}_key": f"unacked:{CFT_ROLE}:{name}" for name in ("unacked", "unacked_index", "unacked_mutex")},
 }
 CELERY_TASK_SERIALIZER = "json"
 CELERY_RESULT_SERIALIZER = "json"
@@ -160,7 +168,7 @@ CELERY_WORKER_POOL = "threads"
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_SEND_TASK_EVENTS = False
-CELERY_BEAT_SCHEDULE_FILENAME = str(CFT_VAR / "beat" / "schedule")
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # keeps nothing: every sweep comes round within the hour
 CELERY_TIMEZONE = "UTC"
 
 # --- accounts and HTTP ------------------------------------------------------------------------------------------------

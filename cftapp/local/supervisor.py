@@ -162,11 +162,10 @@ class Supervisor:
         self.add_role("web", [*serve, *quiet])
         for name, role in roles.ROLES.items():
             if role.queue:
-                options = ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
+                options = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO"]
                 self.add_role(
                     name, ["-m", "celery", "-q", "-A", "cftapp", "worker", "-Q", role.queue, "-n", name, *options]
                 )
-        (self.var / "beat").mkdir(exist_ok=True, mode=0o700)
         self.add_role("beat", ["-m", "celery", "-q", "-A", "cftapp", "beat", "--pidfile=", "--loglevel", "WARNING"])
         self.add_role("sealer", ["manage.py", "seal", "--every", "3"])
 

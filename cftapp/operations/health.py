@@ -68,8 +68,13 @@ def redis() -> str:
 def workers() -> str:
     names = [role.name for role in ROLES.values() if role.queue]
     heard = cache.get_many([key(name) for name in names])
-    silent = [name for name in names if time.time() - heard.get(key(name), 0) > SILENT_AFTER]
+    silent = [name for name in names if time.time() - seconds(heard.get(key(name))) > SILENT_AFTER]
     return "silent: " + ", ".join(silent) if silent else "ok"
+
+
+def seconds(heard: object) -> float:
+    """The time that a worker left; long ago where it left none, or something else lies there."""
+    return float(heard) if isinstance(heard, int | float) else 0.0
 
 
 def sealer() -> str:

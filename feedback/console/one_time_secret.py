@@ -4,14 +4,12 @@ Between two requests it can only wait on the server. Neither database may hold i
 key that only holders of SECRET_KEY can derive.
 """
 
-import json
-
 import structlog
 from cryptography.fernet import InvalidToken
 from django.core.cache import cache
 from redis.exceptions import RedisError
 
-from feedback.encryption import cipher_for
+from feedback.encryption import decrypted, encrypted
 
 log = structlog.get_logger(__name__)
 PURPOSE = "feedback.show_once"
@@ -20,9 +18,8 @@ KEEP_SECONDS = 300
 
 def store(user_id: object, api_key_id: int, token: str) -> bool:
     """Keep the token of an API key for its issuer; False if it cannot be kept."""
-    content = json.dumps([api_key_id, token]).encode()
     try:
-        cache.set(_cache_key(user_id), cipher_for(PURPOSE).encrypt(content), KEEP_SECONDS)
+        cache.set(_cache_key(user_id), encrypted(PURPOSE, [api_key_id, token]), KEEP_SECONDS)
     except RedisError as problem:
         log.warning("show_once.not_kept", problem=type(problem).__name__)
         return False
@@ -32,10 +29,10 @@ def store(user_id: object, api_key_id: int, token: str) -> bool:
 def pop(user_id: object) -> tuple[int, str] | None:
     """The id and token of the API key this person issued last; None from the second call on."""
     try:
-        encrypted = cache.get(_cache_key(user_id))
-        if not encrypted or not cache.delete(_cache_key(user_id)):
+        kept = cache.get(_cache_key(user_id))
+        if not kept or not cache.delete(_cache_key(user_id)):
             return None
-        api_key_id, token = json.loads(cipher_for(PURPOSE).decrypt(encrypted))
+        api_key_id, token = decrypted(PURPOSE, kept)
     except (RedisError, InvalidToken) as problem:
         log.warning("show_once.not_kept", problem=type(problem).__name__)
         return None

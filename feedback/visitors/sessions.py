@@ -5,7 +5,6 @@ database may not hold held-out text. So both wait in the cache, encrypted under 
 two hours; afterwards the pages work without them.
 """
 
-import json
 import secrets
 import uuid
 from collections.abc import Iterable
@@ -19,7 +18,7 @@ from django.urls import reverse
 from redis.exceptions import RedisError
 
 from feedback.actions.sources import PLAYGROUND
-from feedback.encryption import cipher_for
+from feedback.encryption import decrypted, encrypted
 from feedback.models import Source, Subject
 
 log = structlog.get_logger(__name__)
@@ -83,8 +82,8 @@ def cached_texts(feedback_ids: Iterable[uuid.UUID], interaction_ids: Iterable[uu
     feedback_keys = {_feedback_key(pk): pk for pk in feedback_ids}
     exchange_keys = {_exchange_key(pk): pk for pk in interaction_ids}
     try:
-        encrypted: dict[str, bytes] = cache.get_many([*feedback_keys, *exchange_keys])
-        texts = {key: json.loads(cipher_for(PURPOSE).decrypt(value)) for key, value in encrypted.items()}
+        kept = cache.get_many([*feedback_keys, *exchange_keys])
+        texts = {key: decrypted(PURPOSE, text) for key, text in kept.items()}
     except (RedisError, InvalidToken) as problem:
         log.warning("visitors.not_remembered", problem=type(problem).__name__)
         texts = {}
@@ -96,7 +95,7 @@ def cached_texts(feedback_ids: Iterable[uuid.UUID], interaction_ids: Iterable[uu
 
 def _cache(key: str, texts: list[str]) -> None:
     try:
-        cache.set(key, cipher_for(PURPOSE).encrypt(json.dumps(texts).encode()), KEEP_SECONDS)
+        cache.set(key, encrypted(PURPOSE, texts), KEEP_SECONDS)
     except RedisError as problem:
         log.warning("visitors.not_remembered", problem=type(problem).__name__)
 

@@ -69,13 +69,17 @@ def web_server(model_url):
         "CFT_SECRET_KEY": os.environ.get("CFT_SECRET_KEY", "x" * 50),
         "DJANGO_SETTINGS_MODULE": "cftapp.settings",
     }
-    if not (Path(settings.CFT_VAR) / "static" / "staticfiles.json").exists():
-        collect = [sys.executable, "manage.py", "collectstatic", "--noinput", "-v0"]
-        subprocess.run(collect, cwd=ROOT, env=environment, check=True)
+    collect_static_files(environment)
     uvicorn_command = ["-m", "uvicorn", "cftapp.asgi:application", "--port", str(port), "--lifespan", "off"]
     server = Process([sys.executable, *uvicorn_command], environment, f"http://127.0.0.1:{port}/healthz")
     server.url = f"http://127.0.0.1:{port}"
     return server
+
+
+def collect_static_files(environment):
+    if not (Path(settings.CFT_VAR) / "static" / "staticfiles.json").exists():
+        collect = [sys.executable, "manage.py", "collectstatic", "--noinput", "-v0"]
+        subprocess.run(collect, cwd=ROOT, env=environment, check=True)
 
 
 class ScriptedModelServer:

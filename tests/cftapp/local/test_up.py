@@ -94,7 +94,13 @@ def test_a_running_process_does_not_hold_what_its_role_may_not(stack, name):
     environment = psutil.Process(stack.pids[name]).environ()
     assert environment["CFT_ROLE"] == name
     assert not {"VAULT_DATABASE_URL", "CFT_REGISTRY_KEY", "CFT_SUBJECT_KEY", "CFT_SECRET_KEY"} & set(environment)
-    assert not [key for key in environment if key.startswith("CFT_DB_PASSWORD")]
+    assert not [key for key in environment if key.startswith(("CFT_DB_PASSWORD", "CFT_REDIS_PASSWORD"))]
+
+
+def test_redis_had_to_refuse_no_process_of_ours(stack):
+    owner = redis.from_url(stack.owner_environment()["REDIS_URL"])
+    refused = [(entry["username"], entry["object"]) for entry in owner.acl_log()]
+    assert not [one for one in refused if one[0].startswith("cft_")]
 
 
 def test_secrets_and_accounts_are_closed_to_others(stack):
@@ -147,7 +153,7 @@ def test_what_crashes_is_started_again(own_stack):
 def test_workers_hear_their_queues_again_after_redis_was_killed(own_stack):
     killed = time.time()
     own_stack.restart("redis")
-    client = redis.Redis(unix_socket_path=own_stack.owner_environment()["REDIS_URL"].removeprefix("unix://"))
+    client = redis.from_url(own_stack.owner_environment()["REDIS_URL"])
 
     def heard() -> bool:
         with contextlib.suppress(redis.RedisError):

@@ -166,7 +166,7 @@ def test_the_cache_holds_no_plain_text(turn):
     from django.core.cache import cache
 
     encrypted = cache.get(f"feedback:exchange:{turn.interaction.pk}")
-    assert encrypted and b"14 days" not in encrypted
+    assert encrypted and "14 days" not in encrypted
     assert cached_exchange(turn.interaction.pk).answer == "Within 14 days."
 
 
