@@ -14,6 +14,7 @@ READ, EDIT = "SELECT", "SELECT, INSERT, UPDATE, DELETE"
 
 GRANTS = {
     "all": {"django_migrations": READ, "django_content_type": READ},
+    "curator": {"django_session": "SELECT(expire_date), DELETE"},  # clears old ones, and sees whose none of them is
     "web": {
         "auth_user": "SELECT, INSERT, UPDATE",
         "auth_user_groups": "SELECT, INSERT, DELETE",

@@ -30,6 +30,8 @@ CFT_URL: str = env.str("CFT_URL", default="http://127.0.0.1:8000")
 CFT_BASE_MODEL: str = env.str("CFT_BASE_MODEL", default=str(BASE_DIR / "training" / "demo_model" / "base"))
 CFT_EMBEDDING_MODEL: str = env.str("CFT_EMBEDDING_MODEL", default="")  # empty: the one in the wheel; "off": none
 CFT_MODEL_SERVER_URL: str = env.str("CFT_MODEL_SERVER_URL", default="http://127.0.0.1:8001")
+# Calls that may be with the model server at a time; the next is answered with 503 and Retry-After.
+CFT_MODEL_SERVER_CALLS: int = env.int("CFT_MODEL_SERVER_CALLS", default=64)
 CFT_VAULT_NAME: str = env.str("CFT_VAULT_NAME", default="vault")  # each run asks for it, and must be refused
 CFT_TRAINING_DEVICE: str = env.str("CFT_TRAINING_DEVICE", default="auto")  # auto, cpu or cuda
 CFT_TRAINING_DTYPE: str = env.str("CFT_TRAINING_DTYPE", default="auto")  # auto (as stored), float32 or bfloat16
@@ -94,6 +96,7 @@ MIDDLEWARE = [
     "cftapp.operations.compression.GZipPages",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "cftapp.operations.caching.store_nothing",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -66,6 +66,7 @@ HARMLESS = (
     "CFT_LOG_LEVEL",
     "CFT_METRICS_PORT",
     "CFT_METRICS_TOKEN",  # figures, nobody's words
+    "CFT_MODEL_SERVER_CALLS",
     "CFT_MODEL_SERVER_URL",
     "CFT_SECURE_COOKIES",
     "CFT_SSL_REDIRECT",

@@ -8,8 +8,9 @@ from django.views.decorators.http import require_GET
 from audit.models import Event
 from cftapp.base.accounts import roles_of
 from cftapp.console.counts import counts
-from cftapp.console.header import SECTIONS, Console, todos
+from cftapp.console.header import SECTIONS, Console, Todo, link, todos
 from evaluation.models import Gate
+from serving.releases.condition import champion_problem
 
 
 @require_GET
@@ -21,12 +22,21 @@ def home(request: HttpRequest) -> HttpResponse:
     gate = Gate.objects.filter(state="finished").order_by("-id").first()
     context = {
         "now": now,
-        "todos": todos(now, roles_of(request.user)),
+        "todos": [*alarms(roles_of(request.user)), *todos(now, roles_of(request.user))],
         "gate": gate,
         "results": gate.results.select_related("version__benchmark").order_by("id") if gate else [],
         "events": Event.objects.order_by("-id").only("id", "recorded_at", "name", "actor")[:6],
     }
     return render(request, "home.html", context)
+
+
+def alarms(roles: frozenset[str]) -> list[Todo]:
+    """What no count shows: for the engineer, that the champion's files are not what the gate examined."""
+    problem = champion_problem() if "engineer" in roles else ""
+    if not problem:
+        return []
+    why = "The one before it answers meanwhile. Roll back, or restore its files from a backup."
+    return [Todo(problem.partition(":")[0], "champion is damaged", why, link("serving:releases"), urgent=True)]
 
 
 @require_GET

@@ -16,8 +16,9 @@ from redis.exceptions import RedisError
 
 from cftapp.access.roles import ROLES
 from cftapp.operations.heartbeat import key
+from serving.releases.condition import champion_problem
 
-SILENT_AFTER = 120.0
+SILENT_AFTER, SILENT_AFTER_ASKED = 120.0, 3.0
 SEALER_LAG = 120.0
 
 
@@ -41,6 +42,7 @@ def checks() -> dict[str, Callable[[], str]]:
     by_name["workers"] = workers
     by_name["sealer"] = sealer
     by_name["model server"] = model_server
+    by_name["champion"] = champion
     return by_name
 
 
@@ -90,5 +92,12 @@ def sealer() -> str:
 
 
 def model_server() -> str:
-    with urllib.request.urlopen(f"{settings.CFT_MODEL_SERVER_URL}/v1/models", timeout=3) as answer:
-        return "ok" if answer.status == 200 else f"status {answer.status}"
+    try:
+        with urllib.request.urlopen(f"{settings.CFT_MODEL_SERVER_URL}/v1/models", timeout=SILENT_AFTER_ASKED) as answer:
+            return "ok" if answer.status == 200 else f"status {answer.status}"
+    except TimeoutError:
+        return f"no answer in {SILENT_AFTER_ASKED:.0f} s"
+
+
+def champion() -> str:
+    return champion_problem() or "ok"

@@ -26,6 +26,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 
 from cftapp.base.declared import declared
+from serving.releases.condition import champion_problem
 
 LOOPBACK = ("127.0.0.1", "::1")
 FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP")
@@ -53,6 +54,9 @@ class Waiting:
                 oldest.add_metric([name], float(seconds or 0))
         yield rows
         yield oldest
+        yield GaugeMetricFamily(
+            "cft_champion_usable", "1 while the champion's adapter can be loaded.", champion_usable()
+        )
 
 
 class WebFigures:
@@ -61,6 +65,10 @@ class WebFigures:
     def collect(self) -> Iterator[Metric]:
         yield from REGISTRY.collect()
         yield from Waiting().collect()
+
+
+def champion_usable() -> int:
+    return 0 if champion_problem() else 1
 
 
 @require_safe

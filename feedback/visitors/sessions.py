@@ -44,7 +44,7 @@ class CachedTexts:
 
 
 def visitor_id(request: HttpRequest) -> str:
-    """The id of this visitor; created on its first request."""
+    """The id of this visitor. Ask when the visitor does something: the first time, a session is stored for it."""
     if SESSION_KEY not in request.session:
         request.session[SESSION_KEY] = secrets.token_urlsafe(24)
     return str(request.session[SESSION_KEY])

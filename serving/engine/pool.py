@@ -126,7 +126,7 @@ class AdapterPool:
     def _digest(self, folder: Path) -> str:
         try:
             return adapter_sha256(folder)
-        except (OSError, ValueError, KeyError) as cause:
+        except (OSError, ValueError) as cause:
             raise PoolError(400, "no_adapter", f"No adapter was found there: {cause}.", "lora_path") from cause
 
     def _reload(self, adapter: Adapter) -> None:

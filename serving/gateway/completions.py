@@ -12,7 +12,16 @@ from typing import Any, TypeVar
 
 import structlog
 
-from serving.gateway.model_server import Chunk, ModelMissing, ModelServer, NotLoaded, Rejected, Stream, Unreachable
+from serving.gateway.model_server import (
+    Busy,
+    Chunk,
+    ModelMissing,
+    ModelServer,
+    NotLoaded,
+    Rejected,
+    Stream,
+    Unreachable,
+)
 from serving.gateway.openai_format import GatewayError
 from training.engine.digests import adapter_sha256
 
@@ -20,6 +29,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 Options = dict[str, Any]
 
+BUSY = "As many answers as may be made at a time are being made. Nothing was recorded; try again in a few seconds."
 UNAVAILABLE = "The model server does not answer at the moment. Nothing was recorded; try again in a few seconds."
 
 
@@ -80,7 +90,7 @@ async def complete(server: ModelServer, targets: Sequence[Target], options: Opti
 async def start_stream(server: ModelServer, targets: Sequence[Target], options: Options) -> CompletionStream:
     """A stream that has begun, by the first of `targets` that can be loaded. GatewayError if none can."""
 
-    async def request(target: Target) -> tuple[Stream, Chunk | None, AsyncGenerator[Chunk]]:
+    async def begin(target: Target) -> tuple[Stream, Chunk | None, AsyncGenerator[Chunk]]:
         stream = await server.stream({**options, "model": target.served_name})
         chunks = stream.chunks()
         try:
@@ -88,6 +98,9 @@ async def start_stream(server: ModelServer, targets: Sequence[Target], options: 
         except BaseException:
             await stream.aclose()
             raise
+
+    async def request(target: Target) -> tuple[Stream, Chunk | None, AsyncGenerator[Chunk]]:
+        return await server.while_alive(begin(target))
 
     target, started = await _first_that_loads(server, targets, request)
     return CompletionStream(target, _fallback_from(target, targets), *started)
@@ -102,6 +115,9 @@ async def _first_that_loads(
                 return target, await _request_or_load(server, target, request)
             except (NotLoaded, ModelMissing) as problem:
                 log.warning("gateway.not_loaded", release=target.title, model=target.model_name, problem=str(problem))
+    except Busy as error:
+        log.warning("gateway.busy", problem=str(error))
+        raise GatewayError(503, BUSY, code="model_server_busy") from error
     except Unreachable as error:
         log.warning("gateway.model_server_unreachable", problem=str(error))
         raise GatewayError(503, UNAVAILABLE, code="model_server_unavailable") from error
@@ -127,7 +143,7 @@ def _check_adapter(target: Target, folder: Path) -> None:
     """Raise NotLoaded unless the adapter on disk is still the adapter that the gate examined."""
     try:
         sha256 = adapter_sha256(folder)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError) as error:
         raise NotLoaded(f"no readable adapter of {target.title}: {type(error).__name__}") from error
     if sha256 != target.sha256:
         raise NotLoaded(f"the adapter of {target.title} is {sha256[:16]}, not the released {target.sha256[:16]}")

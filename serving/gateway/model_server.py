@@ -7,21 +7,32 @@ loads it again.
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
+from functools import cache
 from pathlib import Path
-from typing import Any
+from threading import Semaphore
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import httpx
+from django.conf import settings
 
 TIMEOUT = httpx.Timeout(connect=2.0, read=120.0, write=10.0, pool=10.0)  # seconds
 LIMITS = httpx.Limits(max_connections=200, max_keepalive_connections=20)
+PULSE_EVERY, SILENT_AFTER = 2.0, 6.0
+"""While a call waits, the server is asked for a sign of life this often; it may take this many seconds."""
+NEXT_CHUNK_WITHIN = 30.0
 
 Chunk = dict[str, Any]
+T = TypeVar("T")
 
 
 class Unreachable(Exception):
     """The server does not answer, or stopped in the middle of an answer."""
+
+
+class Busy(Exception):
+    """As many calls as this process allows wait for the server already."""
 
 
 class ModelMissing(Exception):
@@ -52,27 +63,63 @@ def shared_client() -> httpx.AsyncClient:
     return _clients[loop]
 
 
+@cache
+def places() -> Semaphore:
+    """A place for each call that may be with the server at a time: a server that hangs must not gather the rest."""
+    return Semaphore(settings.CFT_MODEL_SERVER_CALLS)
+
+
+class Place:
+    """One of the places, from now until it is left. Raises Busy where none is free."""
+
+    def __init__(self) -> None:
+        self._taken = places().acquire(blocking=False)
+        if not self._taken:
+            raise Busy(f"{settings.CFT_MODEL_SERVER_CALLS} calls wait already")
+
+    def leave(self) -> None:
+        """Free it; leaving twice is leaving once."""
+        if self._taken:
+            self._taken = False
+            places().release()
+
+    __del__ = leave  # of a stream that nobody got to hold
+
+    def __enter__(self) -> "Place":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()
+
+
 class Stream:
     """A streamed answer: read its chunks, then close it. Closing early makes the server stop."""
 
-    def __init__(self, response: httpx.Response) -> None:
-        self._response = response
+    def __init__(self, response: httpx.Response, place: Place) -> None:
+        self._response, self._place = response, place
 
     async def chunks(self) -> AsyncGenerator[Chunk]:
         """Every chunk up to the end mark. Unreachable if the stream ends without it, Rejected for an error event."""
+        patience = None  # who waits for the first chunk also watches whether the server lives
+        lines = self._response.aiter_lines()
         try:
-            async for line in self._response.aiter_lines():
+            while True:
+                async with asyncio.timeout(patience):
+                    line = await anext(lines, None)
+                if line is None:
+                    raise Unreachable("the answer ended without its end mark")
                 if not line.startswith("data:"):
                     continue
                 data = line[5:].strip()
                 if data == "[DONE]":
                     return
+                patience = NEXT_CHUNK_WITHIN
                 yield _chunk(data)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, TimeoutError) as error:
             raise Unreachable(f"the answer broke off ({type(error).__name__})") from error
-        raise Unreachable("the answer ended without its end mark")
 
     async def aclose(self) -> None:
+        self._place.leave()
         await self._response.aclose()
 
 
@@ -100,17 +147,52 @@ class ModelServer:
         _raise_for(response.status_code, response.content)
         return {str(model["id"]) for model in response.json()["data"]}
 
+    async def while_alive(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of `work`, however long it takes; Unreachable as soon as the server shows no life meanwhile.
+
+        A stopped process still accepts connections: that nothing comes may be a long answer, or none ever.
+        """
+        answer, silence = asyncio.create_task(work), asyncio.create_task(self._silence())
+        try:
+            await asyncio.wait((answer, silence), return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done():
+                raise Unreachable("it shows no sign of life")
+            return answer.result()
+        finally:
+            answer.cancel()
+            silence.cancel()
+            await asyncio.gather(answer, silence, return_exceptions=True)
+
+    async def _silence(self) -> None:
+        """Ends when the server does not answer the simplest question in time."""
+        try:
+            while True:
+                await asyncio.sleep(PULSE_EVERY)
+                await shared_client().get(f"{self._url}/v1/models", timeout=SILENT_AFTER)
+        except httpx.HTTPError:
+            return
+
     async def complete(self, body: dict[str, Any]) -> dict[str, Any]:
-        """A whole `chat.completion`. Unreachable, ModelMissing or Rejected on failure."""
-        response = await self._request("POST", "/v1/chat/completions", {**body, "stream": False})
+        """A whole `chat.completion`. Busy, Unreachable, ModelMissing or Rejected on failure."""
+        with Place():
+            request = self._request("POST", "/v1/chat/completions", {**body, "stream": False})
+            response = await self.while_alive(request)
         _raise_for(response.status_code, response.content)
-        completion = response.json()
-        if not isinstance(completion, dict) or not completion.get("choices"):
+        completion = _json(response.content)
+        if not completion.get("choices"):
             raise Rejected(502, "The model server sent an answer without choices.")
         return completion
 
     async def stream(self, body: dict[str, Any]) -> Stream:
         """A `chat.completion.chunk` stream that has begun to answer with status 200. Errors as of `complete`."""
+        place = Place()
+        try:
+            return Stream(await self._begin(body), place)
+        except BaseException:
+            place.leave()
+            raise
+
+    async def _begin(self, body: dict[str, Any]) -> httpx.Response:
         client = shared_client()
         request = client.build_request("POST", f"{self._url}/v1/chat/completions", json={**body, "stream": True})
         try:
@@ -125,7 +207,7 @@ class ModelServer:
             finally:
                 await response.aclose()
             _raise_for(response.status_code, content)
-        return Stream(response)
+        return response
 
     async def load(self, name: str, folder: Path) -> None:
         """Load an adapter under its content-addressed name, once for several requests. NotLoaded on failure."""
@@ -134,13 +216,14 @@ class ModelServer:
             if name in await self.models():
                 return
             body = {"lora_name": name, "lora_path": str(folder)}
-            response = await self._request("POST", "/v1/load_lora_adapter", body)
+            response = await self.while_alive(self._request("POST", "/v1/load_lora_adapter", body))
             if response.status_code != 200 and name not in await self.models():
                 raise NotLoaded(_message(_json(response.content)))
 
     async def _request(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
         try:
-            return await shared_client().request(method, self._url + path, json=body)
+            timeout = SILENT_AFTER if method == "GET" else TIMEOUT
+            return await shared_client().request(method, self._url + path, json=body, timeout=timeout)
         except httpx.HTTPError as error:
             raise Unreachable(type(error).__name__) from error
 

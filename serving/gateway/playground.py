@@ -95,7 +95,6 @@ def page(request: HttpRequest) -> HttpResponse:
             prompt = ""
         except GatewayError as error:
             problem, status = error.message, error.status
-    visitor_id(request)
     context = {
         "champion": champion(),
         "turn": turn,
@@ -105,7 +104,15 @@ def page(request: HttpRequest) -> HttpResponse:
         "tables": handbook_today() if is_demo() else [],
         "max_characters": MAX_CHARACTERS,
     }
-    return render(request, "serving/gateway/playground.html", context, status=status)
+    response = render(request, "serving/gateway/playground.html", context, status=status)
+    for name, value in headers_of(status).items():
+        response[name] = value
+    return response
+
+
+def headers_of(status: int) -> dict[str, str]:
+    """When to try again, where that helps."""
+    return {"Retry-After": "5"} if status == 503 else {}
 
 
 @csrf_protect
@@ -116,7 +123,7 @@ async def ask(request: HttpRequest) -> HttpResponseBase:
         pending, targets = await run_in_database_thread(prepare, request)
         stream = await start_stream(model_server(), targets, options_for(pending))
     except GatewayError as error:
-        return JsonResponse({"message": error.message}, status=error.status)
+        return JsonResponse({"message": error.message}, status=error.status, headers=headers_of(error.status))
     return event_stream(stream, pending, PlaygroundEncoder(stream.target, pending))
 
 

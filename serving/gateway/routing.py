@@ -1,24 +1,19 @@
 """Routing: which releases may answer a request, in order. Read from the database once, before the answer begins."""
 
 import re
-from pathlib import Path
-
-from django.conf import settings
 
 from serving.gateway.completions import Target
 from serving.gateway.openai_format import GatewayError
 from serving.models import Release
 from serving.releases.champion import champion, predecessor
+from serving.releases.condition import adapter_folder
 
 CHAMPION = "champion"
 RELEASE_NAME = re.compile(r"v(0|[1-9]\d{0,8})")
 
 
 def target_of(release: Release) -> Target:
-    folder = None
-    if release.run is not None:
-        folder = Path(settings.CFT_VAR) / "runs" / str(release.run.folder) / "adapter"
-    return Target(str(release), release.model_name, release.served_name, release.model_sha256, folder)
+    return Target(str(release), release.model_name, release.served_name, release.model_sha256, adapter_folder(release))
 
 
 def targets_for(name: str) -> list[Target]:

@@ -105,6 +105,11 @@ class ScriptedModelServer:
             await self.reply(send, 200, b'{"object": "list", "data": [{"id": "base"}]}', b"application/json")
             return
         self.requests.append(json.loads(body))
+        if not self.requests[-1].get("stream"):
+            message = {"role": "assistant", "content": "".join(self.script)}
+            whole = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
+            await self.reply(send, 200, json.dumps(whole).encode(), b"application/json")
+            return
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
         for word in self.script:
             if word == "break":

@@ -60,10 +60,22 @@ def adapter_sha256(folder: Path) -> str:
     """The identity of an adapter: sha256 of the canonical JSON of its tensors' digests and its sorted
     configuration.
 
-    The header order and metadata of the safetensors file and the order of `target_modules` do not matter.
+    The header order and metadata of the safetensors file and the order of `target_modules` do not matter. Raises
+    OSError where there is none, ValueError where its files are damaged.
     """
-    identity = {
-        "config": adapter_config(folder / "adapter_config.json"),
-        "tensors": tensor_digests(folder / "adapter_model.safetensors"),
-    }
+    try:
+        identity = {
+            "config": adapter_config(folder / "adapter_config.json"),
+            "tensors": tensor_digests(folder / "adapter_model.safetensors"),
+        }
+    except (
+        struct.error,
+        LookupError,
+        AttributeError,
+        TypeError,
+        MemoryError,
+        OverflowError,
+        RecursionError,
+    ) as problem:
+        raise ValueError(f"the adapter's files are damaged ({type(problem).__name__})") from problem
     return hashlib.sha256(canonical(identity)).hexdigest()
