@@ -98,6 +98,8 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "cftapp.operations.caching.store_nothing",
     "csp.middleware.CSPMiddleware",
+    "cftapp.operations.errors.no_blank_page",
+    "cftapp.operations.addresses.Addresses",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -109,6 +111,7 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "cftapp.urls"
+APPEND_SLASH = False  # either spelling of an address is answered, without a redirect (operations.addresses)
 ASGI_APPLICATION = "cftapp.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -225,7 +228,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "cftapp.base.rest.NewestFirst",
     "EXCEPTION_HANDLER": "cftapp.base.problems.handle",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["cftapp.base.parsers.JsonParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }

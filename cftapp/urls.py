@@ -10,6 +10,13 @@ from cftapp.console import views
 from cftapp.operations import health, metrics
 from serving.urls import playground_urlpatterns
 
+handler400 = "cftapp.operations.errors.bad_request"
+handler403 = "cftapp.operations.errors.forbidden"
+handler404 = "cftapp.operations.errors.not_found"
+handler500 = "cftapp.operations.errors.broken"
+# The back office's own answer to an unknown address redirects, and so turns a POST into a GET.
+admin.site.final_catch_all_view = False
+
 urlpatterns = [
     path("", views.home, name="home"),
     path("pipeline/", views.pipeline, name="pipeline"),

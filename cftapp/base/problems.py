@@ -39,6 +39,7 @@ TITLES = {
     415: "This content type is not accepted",
     422: "The request was refused",
     429: "Too many requests",
+    500: "Something broke",
     503: "Temporarily unavailable",
 }
 
@@ -95,15 +96,13 @@ def translated(problem: Exception) -> Exception:
 
 
 def reply(code: int, detail: str, errors: list[dict[str, str]] | None = None) -> Response:
-    body: dict[str, Any] = {
-        "type": "about:blank",
-        "title": TITLES.get(code, "Error"),
-        "status": code,
-        "detail": detail,
-    }
-    if errors:
-        body["errors"] = errors
+    body = details(code, detail) | ({"errors": errors} if errors else {})
     return Response(body, status=code, content_type=CONTENT_TYPE)
+
+
+def details(code: int, detail: str) -> dict[str, Any]:
+    """Problem details without a list of fields."""
+    return {"type": "about:blank", "title": TITLES.get(code, "Error"), "status": code, "detail": detail}
 
 
 def errors_in(detail: Any, path: tuple[str, ...] = ()) -> Iterator[dict[str, str]]:

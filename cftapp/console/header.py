@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, resolve, reverse
 
@@ -189,7 +190,7 @@ class Console:
         self.view_name = match.view_name if match else ""
         self.at = self.view_name.partition(":")[2] or self.view_name
         self.key = section_of(self.view_name) if at is None else at
-        self.user = request.user
+        self.user = getattr(request, "user", None) or AnonymousUser()  # none yet where the request cannot be read
 
     @property
     def held(self) -> frozenset[str]:

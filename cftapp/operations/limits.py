@@ -7,6 +7,8 @@ chunked request does not have. So bytes are counted here, where they arrive.
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from cftapp.operations.errors import TOO_LARGE, as_json
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -26,7 +28,7 @@ class LimitedBodies:
         if scope["type"] != "http":
             return await self.application(scope, receive, send)
         if declared(scope) > self.most:
-            return await refuse(send)
+            return await refuse(scope, send)
         received, refused = 0, False
 
         async def count() -> Message:
@@ -37,7 +39,7 @@ class LimitedBodies:
                 return message
             if not refused:
                 refused = True
-                await refuse(send)
+                await refuse(scope, send)
             return {"type": "http.disconnect"}
 
         async def answer(message: Message) -> None:
@@ -53,7 +55,9 @@ def declared(scope: Message) -> int:
     return int(length[:18]) if length.isdigit() else 0
 
 
-async def refuse(send: Send) -> None:
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
+async def refuse(scope: Message, send: Send) -> None:
+    plain = "text/plain; charset=utf-8", f"{TOO_LARGE}\n".encode()
+    content_type, body = as_json(scope["path"], 413, TOO_LARGE) or plain
+    headers = [(b"content-type", content_type.encode()), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": 413, "headers": headers})
-    await send({"type": "http.response.body", "body": b"The request is too large. Split it into smaller ones.\n"})
+    await send({"type": "http.response.body", "body": body})

@@ -12,7 +12,6 @@ urlpatterns = [
     path("comments/", views.Comments.as_view()),
     path("consents/", views.Consents.as_view()),
     path("consents/withdraw", views.Withdrawals.as_view()),
-    # Not <uuid:…>: an id of another shape is answered by the API too, as a problem.
-    path("consents/<path:subject>/", views.SubjectConsent.as_view()),
+    path("consents/<uuid:subject>/", views.SubjectConsent.as_view()),
     path("feedback/batch", views.Batch.as_view()),
 ]

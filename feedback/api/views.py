@@ -298,17 +298,16 @@ class SubjectConsent(ApiKeyView):
         parameters=[OpenApiParameter("subject", uuid.UUID, OpenApiParameter.PATH)],
         responses={200: ConsentReply, **_as_problems(READ_REFUSALS)},
     )
-    def delete(self, request: Request, subject: str) -> Response:
+    def delete(self, request: Request, subject: uuid.UUID) -> Response:
         entry = withdraw_consent(self.subject(subject), by=str(self.application))
         return Response(ConsentReply(entry).data)
 
-    def subject(self, subject_id: str) -> Subject:
-        """The subject of this source with this id. NotFound (404) if there is none, or this is no UUID."""
-        subjects = Subject.objects.filter(source=self.application.source)
-        try:
-            return subjects.get(pk=uuid.UUID(subject_id))
-        except (ValueError, Subject.DoesNotExist):
-            raise NotFound("This source has no such subject. Send the subject's id that was answered.") from None
+    def subject(self, subject_id: uuid.UUID) -> Subject:
+        """The subject of this source with this id. NotFound (404) if there is none."""
+        subject = Subject.objects.filter(source=self.application.source, pk=subject_id).first()
+        if subject is None:
+            raise NotFound("This source has no such subject. Send the subject's id that was answered.")
+        return subject
 
 
 class Batch(ApiKeyView):

@@ -7,6 +7,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from cftapp.base import strict_json
+
 MAX_BODY_BYTES = 1_000_000
 MAX_MESSAGES = 400
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool"})
@@ -63,9 +65,9 @@ def parse_chat(raw: bytes) -> ChatRequest:
     if len(raw) > MAX_BODY_BYTES:
         raise GatewayError(413, f"The body holds {len(raw)} bytes; at most {MAX_BODY_BYTES} are accepted.")
     try:
-        body = json.loads(raw)
-    except ValueError as error:
-        raise GatewayError(400, f"The body is not JSON: {error}.") from error
+        body = strict_json.read(raw)
+    except strict_json.NotJson as problem:
+        raise GatewayError(400, str(problem), code="invalid_json", param=problem.path or None) from problem
     if not isinstance(body, dict):
         raise GatewayError(400, "The body must be a JSON object.")
     if body.get("n") not in (None, 1):

@@ -13,10 +13,13 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
+from cftapp.base.refusal import Refused, Unreachable
 from feedback.api.authentication import seconds_to_next_minute, within_rate
 from feedback.lanes import lane_of
 from feedback.models import ApiKey, Source, pseudonym_key
@@ -57,16 +60,31 @@ def openai_view(*methods: str) -> Callable[[View], View]:
         @csrf_exempt
         @wraps(view)
         async def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if request.method not in methods:
+                sentence = f"{request.method} is not supported here; use {' or '.join(methods)}."
+                refused = error_response(GatewayError(405, sentence, code="method_not_allowed"))
+                refused["Allow"] = ", ".join(methods)
+                return refused
             try:
-                if request.method not in methods:
-                    raise GatewayError(405, f"{request.method} is not supported here; use {' or '.join(methods)}.")
                 return await view(request, *args, **kwargs)
-            except GatewayError as error:
-                return error_response(error)
+            except (GatewayError, RequestDataTooBig, Refused, Unreachable, OperationalError, InterfaceError) as problem:
+                return error_response(translated(problem))
 
         return guarded
 
     return decorate
+
+
+def translated(problem: Exception) -> GatewayError:
+    """Errors of other layers in OpenAI's terms."""
+    if isinstance(problem, GatewayError):
+        return problem
+    if isinstance(problem, RequestDataTooBig):
+        return GatewayError(413, f"The body is too large; at most {openai_format.MAX_BODY_BYTES} bytes are accepted.")
+    if isinstance(problem, Refused):
+        return GatewayError(problem.status, problem.words, code="refused", param=problem.blockers[0].field)
+    log.warning("gateway.unavailable", problem=type(problem).__name__, cause=type(problem.__cause__).__name__)
+    return GatewayError(503, "Nothing was recorded. Send the same request again in a moment.", code="unavailable")
 
 
 def error_response(error: GatewayError) -> HttpResponse:

@@ -32,7 +32,7 @@ def ask(parts, headers=(), most=10):
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"done"})
 
-    scope = {"type": "http", "headers": list(headers)}
+    scope = {"type": "http", "path": "/", "headers": list(headers)}
     asyncio.run(LimitedBodies(application, most)(scope, receive, send))
     return read, [message["status"] for message in sent if message["type"] == "http.response.start"]
 

@@ -70,6 +70,14 @@ def test_a_body_that_is_no_object_is_refused(application, raw):
     problem(response, response.status_code)
 
 
+def test_half_a_surrogate_pair_in_a_name(application):
+    for raw in (rb'{"\ud800": 1}', rb'{"subject": "u", "prompt": "p", "answer": {"\udfff": 1}}'):
+        assert "surrogate" in problem(application.post("interactions/", None, raw=raw), 400)["detail"]
+    lines = b'{"kind": "comment"}\n{"\\ud800": 1}\n'
+    refused = application.post("feedback/batch", None, raw=lines, **{"Content-Type": "application/x-ndjson"})
+    assert problem(refused, 400)["detail"].startswith("Line 2, at \\ud800: ")
+
+
 def test_a_body_that_is_too_large(application):
     problem(application.post("interactions/", None, raw=b'"' + b"x" * (5 * 2**20) + b'"'), 413)
 
@@ -145,5 +153,5 @@ def test_the_vault_away(examined, monkeypatch, recorded):
 
 
 def test_deep_nesting_inside_a_row(application):
-    raw = json.dumps([1]).replace("1", "[" * 500 + "]" * 500).encode()
+    raw = json.dumps([1]).replace("1", "[" * 90 + "]" * 90).encode()
     assert application.post("feedback/batch", None, raw=raw).json()["refused"] == 1

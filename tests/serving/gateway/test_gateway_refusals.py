@@ -76,6 +76,33 @@ def test_a_request_that_makes_no_sense_names_the_field(web, token, body, param):
     assert answer.json()["error"]["type"] == "invalid_request_error"
 
 
+@pytest.mark.parametrize(
+    ("field", "param"),
+    [
+        (b'"temperature": NaN', None),
+        (b'"top_p": -Infinity', None),
+        (b'"temperature": 1e999', None),
+        (rb'"\ud800": 1', "\\ud800"),
+        (rb'"stop": ["a", "\udfff"]', "stop.1"),
+        (rb'"metadata": {"a": "\ud800"}', "metadata.a"),
+        (rb'"logit_bias": {"\ud800": 1}', "logit_bias.\\ud800"),
+        (b'"x": ' + b"[" * 100_000 + b"]" * 100_000, None),
+        (b'"x": ' + b'{"a":' * 100_000 + b"1" + b"}" * 100_000, None),
+        (b'"x": ' + b"9" * 5_000, None),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_what_is_no_json_is_refused_in_options_as_in_messages(web, token, field, param):
+    for body in (
+        b'{"model": "champion", "messages": [{"role": "user", "content": "hi"}], ' + field + b"}",
+        b'{"model": "champion", "messages": [{"role": "user", "content": "hi", ' + field + b"}]}",
+    ):
+        answer = post(web, token, content=body)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_json")
+        assert param is None or answer.json()["error"]["param"].endswith(param)
+    assert not Interaction.objects.exists()
+
+
 def test_a_body_that_is_not_json_or_too_long_or_another_method(web, token):
     assert "not JSON" in post(web, token, content=b"{").json()["error"]["message"]
     assert post(web, token, content=b"[]").status_code == 400

@@ -1,0 +1,88 @@
+"""What goes wrong outside a view, told in the form of the interface that was asked.
+
+Below /v1/ that is OpenAI's error, below /api/ problem details (RFC 9457), elsewhere a page. Views tell their own.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from asgiref.sync import iscoroutinefunction, sync_to_async
+from django.core.exceptions import BadRequest, RequestDataTooBig
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.decorators import sync_and_async_middleware
+
+from cftapp.base import problems
+from serving.gateway.openai_format import GatewayError
+
+NOT_READABLE = "The request cannot be read. Nothing was changed."
+TOO_LARGE = "The request is too large. Split it into smaller ones."
+NOT_FOUND = "There is nothing at this address."
+FORBIDDEN = "This is not allowed. Nothing was changed."
+BROKEN = "Something broke on our side. What was sent is either done or changed nothing; the server's log has the error."
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's handler of 400, and of 413, which it takes for one."""
+    if isinstance(exception, RequestDataTooBig):
+        return answer(request, 413, TOO_LARGE)
+    return answer(request, 400, str(exception) if isinstance(exception, BadRequest) else NOT_READABLE)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return answer(request, 403, FORBIDDEN)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return answer(request, 404, NOT_FOUND)
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    return answer(request, 500, BROKEN)
+
+
+def answer(request: HttpRequest, status: int, detail: str) -> HttpResponse:
+    if encoded := as_json(request.path, status, detail):
+        content_type, body = encoded
+        return HttpResponse(body, status=status, content_type=content_type)
+    return render(request, f"{status}.html", {"detail": detail}, status=status)
+
+
+def as_json(path: str, status: int, detail: str) -> tuple[str, bytes] | None:
+    """Content type and body of an error at an address for programs; None at those for people."""
+    body: dict[str, Any]
+    if path.startswith("/v1/"):
+        content_type, body = "application/json", GatewayError(status, detail).body()
+    elif path.startswith("/api/"):
+        content_type, body = problems.CONTENT_TYPE, problems.details(status, detail)
+    else:
+        return None
+    return content_type, json.dumps(body).encode()
+
+
+@sync_and_async_middleware
+def no_blank_page(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
+    """Middleware: an address that was asked with a method it does not know says so."""
+
+    def is_blank(response: Any) -> bool:
+        return response.status_code == 405 and not response.streaming and not response.content
+
+    def told(request: HttpRequest, response: Any) -> HttpResponse:
+        page = answer(request, 405, f"This address answers {response['Allow']}. Nothing was changed.")
+        page["Allow"] = response["Allow"]
+        return page
+
+    if iscoroutinefunction(get_response):
+
+        async def later(request: HttpRequest) -> Any:
+            response = await get_response(request)
+            return await sync_to_async(told)(request, response) if is_blank(response) else response
+
+        return later
+
+    def at_once(request: HttpRequest) -> Any:
+        response = get_response(request)
+        return told(request, response) if is_blank(response) else response
+
+    return at_once
