@@ -1,17 +1,15 @@
-"""Signed tree heads: the text that is signed, the key, and the copy outside the database.
+"""Signed tree heads: the text that is signed, and the key.
 
 The signed text follows the checkpoint format of C2SP tlog-checkpoint: origin, size and root on a line each; the time is
-an extension line. Signatures are Ed25519 (RFC 8032). The copy outside the database is one JSON line a checkpoint.
+an extension line. Signatures are Ed25519 (RFC 8032). The copy outside the database is in `outside`.
 """
 
-import json
 import os
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -49,6 +47,11 @@ def parse_note(note: str) -> tuple[int, bytes]:
     if len(lines) != 5 or lines[0] != ORIGIN or lines[4]:
         raise ValueError("not a checkpoint of this log")
     return int(lines[1]), b64decode(lines[2], validate=True)
+
+
+def note_hash(head: SignedHead) -> str:
+    """SHA-256 of the signed text, in hexadecimal: what names a checkpoint to people."""
+    return sha256(head.note.encode()).hexdigest()
 
 
 def key_id(public_key: Ed25519PublicKey) -> str:
@@ -103,53 +106,3 @@ def load_public_key(path: Path) -> Ed25519PublicKey:
     if not isinstance(key, Ed25519PublicKey):
         raise ValueError(f"{path.name} holds no Ed25519 public key")
     return key
-
-
-def keep_outside(path: Path, head: SignedHead) -> None:
-    """Append a signed head to the file that stands outside the database, and force it to disk."""
-    line = json.dumps(
-        {
-            "size": head.size,
-            "root": head.root.hex(),
-            "key_id": head.key_id,
-            "note": head.note,
-            "signature": b64encode(head.signature).decode(),
-        }
-    )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab+") as file:
-        _cut_torn_line(file)
-        file.write(line.encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _cut_torn_line(file: BinaryIO) -> None:
-    """Drop what a crash in the middle of an append left after the last complete line."""
-    end = file.seek(0, os.SEEK_END)
-    file.seek(max(0, end - 4096))
-    tail = file.read()
-    if tail and not tail.endswith(b"\n"):
-        file.truncate(end - len(tail) + tail.rfind(b"\n") + 1)
-
-
-def read_outside(path: Path) -> list[SignedHead]:
-    """All signed heads kept outside the database, oldest first. A last line torn by a crash is passed over."""
-    if not path.exists():
-        return []
-    return [_head(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1]]
-
-
-def newest_outside(path: Path) -> SignedHead | None:
-    """The newest signed head kept outside, read from the end of the file."""
-    if not path.exists():
-        return None
-    with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - 4096))
-        complete = file.read().decode().split("\n")[:-1]
-    return _head(complete[-1]) if complete else None
-
-
-def _head(line: str) -> SignedHead:
-    row = json.loads(line)
-    return SignedHead(row["size"], bytes.fromhex(row["root"]), row["note"], row["key_id"], b64decode(row["signature"]))

@@ -1,6 +1,5 @@
 """What the pages prove: that an event is in the log, and that every later log holds the earlier one."""
 
-import json
 from base64 import b64encode
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +9,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.conf import settings
 from django.db.models import Q
 
-from audit.checkpoint import SignedHead, load_public_key, signature_problem
+from audit.body import BadBody, read
+from audit.checkpoint import load_public_key, signature_problem
 from audit.merkle import TILE, Tree, leaf_hash, verify_consistency, verify_inclusion
 from audit.models import Checkpoint, Event, Leaf, Tile
-from audit.sealing import stored_tree
+from audit.sealing import signed_head, stored_tree
 
 MOST_UNSEALED = 1000
 
@@ -47,9 +47,12 @@ class Link:
 
 
 def public_key() -> Ed25519PublicKey | None:
-    """The key that heads are checked with; None where this process was given none."""
+    """The key that heads are checked with; None where this process was given none, or none that can be read."""
     path: Path | None = settings.CFT_AUDIT_PUBLIC_KEY_FILE
-    return load_public_key(path) if path and path.exists() else None
+    try:
+        return load_public_key(path) if path else None
+    except (OSError, ValueError):
+        return None
 
 
 def newest_checkpoint() -> Checkpoint | None:
@@ -60,8 +63,7 @@ def signature_fits(row: Checkpoint, key: Ed25519PublicKey | None) -> bool | None
     """None where there is no key to check with."""
     if key is None:
         return None
-    head = SignedHead(row.tree_size, bytes(row.root_hash), row.note, row.key_id, bytes(row.signature))
-    return signature_problem(head, key) is None
+    return signature_problem(signed_head(row), key) is None
 
 
 def inclusion(event: Event) -> Inclusion | None:
@@ -86,8 +88,12 @@ def inclusion(event: Event) -> Inclusion | None:
 def as_document(event: Event, proof: Inclusion) -> dict[str, Any]:
     """The proof as JSON. Whoever has it and the public key needs nothing else to check it."""
     body = bytes(event.body)
+    try:
+        said: dict[str, Any] | None = read(body)
+    except BadBody:
+        said = None
     return {
-        "event": json.loads(body),
+        "event": said,
         "body": b64encode(body).decode(),
         "position": proof.position,
         "leaf_hash": proof.leaf_hash.hex(),
@@ -136,12 +142,13 @@ def _tree_at(sizes: list[int]) -> Tree:
         position: bytes(stored) for position, stored in Leaf.objects.filter(ranges).values_list("position", "leaf_hash")
     }
     roots = [bytes(root) for root in Tile.objects.order_by("index").values_list("root_hash", flat=True)]
-    return Tree(max(sizes), lambda start, stop: [leaves[position] for position in range(start, stop)], roots)
+    # A leaf that is gone hashes to nothing that was signed: the page says inconsistent.
+    return Tree(max(sizes), lambda start, stop: [leaves.get(position, b"") for position in range(start, stop)], roots)
 
 
 def unsealed() -> int:
     """Events that wait for the sealer, counted up to MOST_UNSEALED."""
-    last = Leaf.objects.order_by("-position").select_related("event").first()
+    last = Leaf.objects.order_by("-position").select_related("event").defer("event__detail", "event__body").first()
     waiting = Event.objects.filter(leaf__isnull=True)
     if last:
         waiting = waiting.filter(transaction_id__gte=last.event.transaction_id)

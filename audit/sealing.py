@@ -14,9 +14,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.db import connection, transaction
 from django.utils import timezone
 
-from audit import checkpoint
+from audit import checkpoint, outside
+from audit.actions import record
+from audit.checkpoint import SignedHead
 from audit.merkle import TILE, Tree, root_of
-from audit.models import Checkpoint, Leaf, Tile
+from audit.models import Checkpoint, Event, Leaf, Tile
+from cftapp.base.actors import Actor
 
 SEALER_LOCK = 0x63667461
 
@@ -46,16 +49,23 @@ NUMBER_EVENTS = """
 """
 
 
+@transaction.atomic
+def open_log(key_id: str, *, by: Actor) -> None:
+    """Begin the log with the name of the key that signs it, so that there is a first checkpoint before all else."""
+    if not Event.objects.exists():
+        record("log.opened", by=by, detail={"key_id": key_id})
+
+
 class RolledBack(Exception):
-    """The checkpoints outside the database know more events than the database does."""
+    """The log and its copy outside the database do not fit: nothing more is signed until somebody has looked."""
 
 
-def seal(key: Ed25519PrivateKey, outside: Path) -> Checkpoint | None:
+def seal(key: Ed25519PrivateKey, copy: Path) -> Checkpoint | None:
     """Number what may be numbered and sign the new head; None if nothing is new. One sealer at a time."""
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SEALER_LOCK])
-            _refuse_a_shrunken_log(outside)
+            _copy_what_is_missing(copy)
             cursor.execute(NUMBER_EVENTS)
         size = _size()
         newest = Checkpoint.objects.order_by("-tree_size").first()
@@ -72,8 +82,57 @@ def seal(key: Ed25519PrivateKey, outside: Path) -> Checkpoint | None:
             note=head.note,
             signature=head.signature,
         )
-    checkpoint.keep_outside(outside, head)
+    outside.append(copy, head)
     return row
+
+
+def _copy_what_is_missing(copy: Path) -> None:
+    """Copy heads that a crash after their signature, or a copy of an earlier moment (a backup), left out.
+
+    A copy that is lost, or that knows what the database does not, is nothing that the sealer may mend: RolledBack.
+    """
+    kept = _newest_kept(copy)
+    if kept and not Checkpoint.objects.filter(tree_size=kept.size, root_hash=kept.root).exists():
+        raise RolledBack(
+            f"the newest checkpoint outside the database (size {kept.size}) is not in it: the log was rolled back or "
+            "replaced. Restore the database, or keep the evidence and start a new log."
+        )
+    missing = Checkpoint.objects.filter(tree_size__gt=kept.size if kept else 0).order_by("tree_size")
+    if kept is None and missing[1:2].exists():
+        raise RolledBack(
+            f"{copy} is missing or empty, though checkpoints were kept there. Put back the newest copy that you have, "
+            "or, if there is none, note that in your records and run `manage.py seal --copy-again`."
+        )
+    for row in missing:
+        outside.append(copy, signed_head(row))
+
+
+def _newest_kept(copy: Path) -> SignedHead | None:
+    try:
+        return outside.newest(copy)
+    except outside.Unreadable as problem:
+        raise RolledBack(f"the last line of {copy} is no checkpoint: put back the newest copy you have.") from problem
+
+
+def copy_again(copy: Path) -> int:
+    """Write the copy outside anew from the database, after its loss; returns how many heads that are."""
+    if _newest_kept(copy):
+        raise RolledBack(f"{copy} holds checkpoints: nothing was written over them.")
+    rows = Checkpoint.objects.order_by("tree_size")
+    for row in rows:
+        outside.append(copy, signed_head(row))
+    return len(rows)
+
+
+def signed_head(row: Checkpoint) -> SignedHead:
+    """A checkpoint as it was signed."""
+    return SignedHead(row.tree_size, bytes(row.root_hash), row.note, row.key_id, bytes(row.signature))
+
+
+def first_head() -> SignedHead | None:
+    """The checkpoint with which the log begins; None before it is signed."""
+    row = Checkpoint.objects.order_by("tree_size").first()
+    return signed_head(row) if row else None
 
 
 def stored_tree(size: int) -> Tree:
@@ -108,12 +167,3 @@ def _store_tiles(size: int) -> None:
         Tile(index=index, root_hash=root_of(_leaf_hashes(index * TILE, (index + 1) * TILE)))
         for index in range(first, size // TILE)
     )
-
-
-def _refuse_a_shrunken_log(outside: Path) -> None:
-    kept = checkpoint.newest_outside(outside)
-    if kept and not Checkpoint.objects.filter(tree_size=kept.size, root_hash=kept.root).exists():
-        raise RolledBack(
-            f"the newest checkpoint outside the database (size {kept.size}) is not in it: the log was rolled back or "
-            "replaced. Restore the database, or keep the evidence and start a new log."
-        )

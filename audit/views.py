@@ -1,22 +1,20 @@
 """Reading the log, proving what it says, following a row back and forth."""
 
-import json
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
+from audit import body, log_pages, proofs, vocabulary
 from audit import lineage as lines
-from audit import log_pages, proofs, vocabulary
 from audit.lineage import Stage, Step
-from audit.management.commands.seal import outside_file
 from audit.models import Edge, Event
-from audit.verify import Report
-from audit.verify import verify as verify_log
+from audit.verify import Report, verify_here
 from cftapp.base import names
 from cftapp.base.accounts import ROLES, has_role, role_required
 
@@ -52,13 +50,13 @@ def log(request: HttpRequest) -> HttpResponse:
 @require_safe
 @role_required(*ROLES)
 def event(request: HttpRequest, pk: int) -> HttpResponse:
-    event = get_object_or_404(Event, pk=pk)
+    event = get_object_or_404(Event.objects.defer("detail"), pk=pk)
     edges = list(Edge.objects.filter(event=event).order_by("relation", "id")[: EDGES_SHOWN + 1])
     entities = {(edge.kind, edge.object_id) for edge in edges[:EDGES_SHOWN]}
     context = {
         "event": event,
         "named": names.entities(entities, reads=has_role(request.user, *READERS)),
-        "body": json.dumps(json.loads(bytes(event.body)), indent=2, ensure_ascii=False),
+        "body": body.shown(bytes(event.body)),
         "edges": edges[:EDGES_SHOWN],
         "more_edges": len(edges) > EDGES_SHOWN,
         "proof": proofs.inclusion(event),
@@ -70,7 +68,7 @@ def event(request: HttpRequest, pk: int) -> HttpResponse:
 @role_required(*ROLES)
 def proof(request: HttpRequest, pk: int) -> HttpResponse:
     """The proof as a file. 404 while the event is not sealed."""
-    event = get_object_or_404(Event, pk=pk)
+    event = get_object_or_404(Event.objects.defer("detail"), pk=pk)
     included = proofs.inclusion(event)
     if included is None:
         raise Http404("The event is not sealed yet.")
@@ -96,7 +94,8 @@ def verify(request: HttpRequest) -> HttpResponse:
 
 def run_verification(key: Ed25519PublicKey | None) -> Report | None:
     """Without a key there is nothing to verify with; the page says so."""
-    return verify_log(key, outside_file()) if key else None
+    file = settings.CFT_AUDIT_PUBLIC_KEY_FILE
+    return verify_here(key, file) if key and file else None
 
 
 @dataclass(frozen=True, slots=True)

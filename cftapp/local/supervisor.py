@@ -17,6 +17,7 @@ from pathlib import Path
 
 import psutil
 
+from audit.outside import first_file, kept_first
 from cftapp.access import roles
 from cftapp.base import files
 from cftapp.local import embedded, stages
@@ -272,6 +273,8 @@ class Supervisor:
             lines += ["             {:<12} {}".format(*line.split("\t")) for line in file.read_text().splitlines()]
         elif file.exists():
             lines.append(f"  accounts   {file}")
+        if first := kept_first(first_file(Path(self.owner["CFT_AUDIT_PUBLIC_KEY_FILE"]))):
+            lines.append(f"  log        begins with checkpoint {first} (note it: verify_log compares)")
         if self.logs:
             lines.append(f"  logs       {self.logs}")
         for line in [*lines, f"  address    {self.url}"]:

@@ -7,10 +7,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.db import connection, connections, transaction
 
-from audit import checkpoint
 from audit.actions import record
 from audit.merkle import verify_consistency, verify_inclusion
 from audit.models import Checkpoint, Event, Leaf
+from audit.outside import read
 from audit.sealing import NUMBER_EVENTS, RolledBack, seal, stored_tree
 from audit.verify import verify
 
@@ -55,7 +55,7 @@ def test_an_untouched_log_verifies(key: Ed25519PrivateKey, outside: Path) -> Non
     assert verify_inclusion(
         bytes(leaf.leaf_hash), 7, second.tree_size, tree.inclusion_proof(7), bytes(second.root_hash)
     )
-    report = verify(key.public_key(), outside)
+    report = verify(key.public_key(), [outside])
     assert report.verified, report.problems
     assert (report.size, report.checkpoints, report.outside, report.unsealed) == (Event.objects.count(), 2, 2, 0)
 
@@ -111,7 +111,7 @@ def test_tampering_by_the_owner_is_found(
     append(5)
     seal(key, outside)
     owner_changes(statement, table)
-    report = verify(key.public_key(), outside)
+    report = verify(key.public_key(), [outside])
     assert any(problem in line for line in report.problems), report.problems
 
 
@@ -122,7 +122,7 @@ def test_a_log_rewritten_with_its_checkpoints_is_given_away_by_the_copy_outside(
     seal(key, outside)
     owner_changes("DELETE FROM audit_leaf WHERE position = 3", "audit_leaf")
     owner_changes("DELETE FROM audit_checkpoint", "audit_checkpoint")
-    assert any("outside the database" in line for line in verify(key.public_key(), outside).problems)
+    assert any("outside the database" in line for line in verify(key.public_key(), [outside]).problems)
     with pytest.raises(RolledBack, match="rolled back"):
         seal(key, outside)
 
@@ -130,7 +130,7 @@ def test_a_log_rewritten_with_its_checkpoints_is_given_away_by_the_copy_outside(
 def test_another_key_does_not_verify(key: Ed25519PrivateKey, outside: Path) -> None:
     append(1)
     seal(key, outside)
-    assert any("signature" in line for line in verify(Ed25519PrivateKey.generate().public_key(), outside).problems)
+    assert any("signature" in line for line in verify(Ed25519PrivateKey.generate().public_key(), [outside]).problems)
 
 
 def test_a_torn_last_line_outside_is_passed_over_and_cut(key: Ed25519PrivateKey, outside: Path) -> None:
@@ -140,7 +140,7 @@ def test_a_torn_last_line_outside_is_passed_over_and_cut(key: Ed25519PrivateKey,
         file.write('{"size": 99')
     append(1)
     assert seal(key, outside)
-    assert [head.size for head in checkpoint.read_outside(outside)] == list(
+    assert [head.size for head in read(outside).heads] == list(
         Checkpoint.objects.order_by("tree_size").values_list("tree_size", flat=True)
     )
 
@@ -161,7 +161,7 @@ def test_a_log_restored_into_a_new_cluster_is_sealed_on(key: Ed25519PrivateKey, 
     append(1)
     again = seal(key, outside)
     assert again and again.tree_size == 7
-    assert verify(key.public_key(), outside).problems == []
+    assert verify(key.public_key(), [outside]).problems == []
 
 
 def test_the_sealer_looks_at_new_events_only(key: Ed25519PrivateKey, outside: Path) -> None:

@@ -3,14 +3,14 @@
 import json
 from argparse import ArgumentParser
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from audit.checkpoint import load_public_key
-from audit.management.commands.seal import outside_file
-from audit.verify import verify
+from audit.verify import verify_here
 
 
 class Command(BaseCommand):
@@ -18,11 +18,19 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--json", action="store_true", help="print the report as JSON")
+        parser.add_argument(
+            "--copy", type=Path, action="append", default=[], help="also a copy of audit.jsonl that you kept elsewhere"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if not settings.CFT_AUDIT_PUBLIC_KEY_FILE:
+        file = settings.CFT_AUDIT_PUBLIC_KEY_FILE
+        if not file:
             raise CommandError("CFT_AUDIT_PUBLIC_KEY_FILE must name the public key of the log.")
-        report = verify(load_public_key(settings.CFT_AUDIT_PUBLIC_KEY_FILE), outside_file())
+        try:
+            key = load_public_key(file)
+        except (OSError, ValueError) as problem:
+            raise CommandError(f"the public key cannot be read, so nothing is verified: {problem}") from problem
+        report = verify_here(key, file, options["copy"])
         if options["json"]:
             self.stdout.write(json.dumps(asdict(report) | {"verified": report.verified}))
         else:

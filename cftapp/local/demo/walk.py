@@ -11,9 +11,8 @@ from django.db import connections
 
 from audit.checkpoint import load_public_key
 from audit.lineage import trace
-from audit.management.commands.seal import outside_file
 from audit.models import Event
-from audit.verify import verify
+from audit.verify import verify_here
 from cftapp.base.actors import VISITOR, process_name
 from cftapp.local.demo.sample import support_source
 from cftapp.local.demo.stack import Broken, wait_for
@@ -173,7 +172,7 @@ def prove(pair: Pair, release: Release | None) -> None:
     """The log verifies and holds the way from a pair to the model that learnt it."""
     wait_for(lambda: not Event.objects.filter(leaf__isnull=True).exists(), "the sealer")
     assert settings.CFT_AUDIT_PUBLIC_KEY_FILE  # the owner of an embedded stack holds both keys
-    report = verify(load_public_key(settings.CFT_AUDIT_PUBLIC_KEY_FILE), outside_file())
+    report = verify_here(load_public_key(settings.CFT_AUDIT_PUBLIC_KEY_FILE), settings.CFT_AUDIT_PUBLIC_KEY_FILE)
     require(report.verified, "the log does not verify: " + "; ".join(report.problems))
     kinds = {step.kind for step in trace("pair", str(pair.pk), "forward")}
     require({"dataset", "run"} <= kinds, f"the pair's lineage ends early: {sorted(kinds)}")

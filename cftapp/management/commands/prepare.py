@@ -28,6 +28,8 @@ class Command(BaseCommand):
         call_command("provision", demo_accounts=demo, stdout=self.stdout)
         if settings.CFT_SIGNING_KEY_FILE and not settings.CFT_SIGNING_KEY_FILE.exists():
             call_command("seal", create_key=True, stdout=self.stdout)
+        if settings.CFT_SIGNING_KEY_FILE:
+            call_command("seal", open=True, stdout=self.stdout)
         self.begin(stages.STATIC_FILES)
         call_command("collectstatic", verbosity=0, interactive=False)
         if demo and "load_demo" in get_commands():

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connections
 
+from audit.outside import first_file
 from cftapp.local.embedded import Postgres, launch, owner_environment
 from cftapp.local.restore import restore as restore_here
 from cftapp.operations import backup
@@ -36,6 +37,7 @@ def feedback_of_both_lanes() -> Iterator[None]:
     """Feedback of both lanes, and a sealed log."""
     checkpoints = Path(settings.CFT_VAR) / "checkpoints"
     shutil.rmtree(checkpoints, ignore_errors=True)  # another test's log
+    first_file(settings.CFT_AUDIT_PUBLIC_KEY_FILE).unlink(missing_ok=True)
     for share in (0, 100):
         source = register_source(f"backed-up-{share}", "Backed up", held_out_percent=share, by="process:test")
         interaction = record_interaction(source, "ana", "How long may I wait?", "14 days.", by="process:test")

@@ -1,0 +1,3 @@
+"""What is recorded about the log itself."""
+
+EVENTS = {"log.opened": "opened"}
