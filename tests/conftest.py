@@ -32,7 +32,7 @@ from tests.support.template import Template, place
 
 hypothesis.settings.register_profile("any machine", deadline=None)  # no test asserts a time
 hypothesis.settings.load_profile("any machine")
-pytest_plugins = ["tests.support.stack", "tests.support.company"]
+pytest_plugins = ["tests.support.stack", "tests.support.live", "tests.support.company"]
 
 
 @dataclass

@@ -5,10 +5,11 @@ from functools import wraps
 from typing import Any, TypeAlias
 
 from django.contrib.auth.models import AnonymousUser, User
-from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
+
+from cftapp.base.sign_in import send_to_sign_in
 
 ROLES: dict[str, str] = {
     "reviewer": "triages typed feedback",
@@ -58,7 +59,7 @@ def role_required(*names: str) -> Callable[[View], View]:
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if not request.user.is_authenticated:
-                return redirect_to_login(request.get_full_path())
+                return send_to_sign_in(request)
             if not has_role(request.user, *names):
                 return refuse(request, names)
             return view(request, *args, **kwargs)

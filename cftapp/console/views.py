@@ -1,12 +1,12 @@
 """The pages that belong to no stage: home and the header's counts."""
 
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from audit.models import Event
 from cftapp.base.accounts import roles_of
+from cftapp.base.sign_in import send_to_sign_in
 from cftapp.console.counts import counts
 from cftapp.console.header import SECTIONS, Console, Todo, link, todos
 from evaluation.models import Gate
@@ -40,9 +40,10 @@ def alarms(roles: frozenset[str]) -> list[Todo]:
 
 
 @require_GET
-@login_required
 def pipeline(request: HttpRequest) -> HttpResponse:
     """The header's stages again, for the section in `at`; 204 while they still say what the page has `seen`."""
+    if not request.user.is_authenticated:
+        return send_to_sign_in(request)
     at = request.GET.get("at", "")
     console = Console(request, at=at if at in SECTIONS else "")
     if request.GET.get("seen") == console.seen:

@@ -16,7 +16,7 @@ from xdist.scheduler import LoadFileScheduling
 DATABASE = {"services", "django_db_setup", "db", "transactional_db", "django_db_reset_sequences", "live_server"}
 STACK = {"stack", "browser"}
 IMPURE = ("django_db", "heavy", "slow")
-ASKS_FOR_STACK = re.compile(r"\b(?:stack|browser|open_page|company)\b\s*[:,)]")
+ASKS_FOR_STACK = re.compile(r"\b(?:stack|browser|open_page|open_live|company)\b\s*[:,)]")
 shared = ExitStack()  # holds what ends with the last test of that group
 
 

@@ -21,10 +21,6 @@ function onAnswered(event) {
   if (!isQuiet(event)) inFlight = Math.max(0, inFlight - 1);
 }
 
-function onFailed() {
-  announce("That did not reach the server. Nothing was changed; try again.");
-}
-
 function onSettled(event) {
   const swapped = event.detail.target?.isConnected ? event.detail.target : document;
   if (isQuiet(event)) return;
@@ -62,8 +58,6 @@ function onSwapped() {
 
 document.addEventListener("htmx:beforeRequest", onRequest);
 document.addEventListener("htmx:afterRequest", onAnswered);
-document.addEventListener("htmx:responseError", onFailed);
-document.addEventListener("htmx:sendError", onFailed);
 document.addEventListener("htmx:beforeSwap", onBeforeSwap);
 document.addEventListener("htmx:afterSwap", onSwapped);
 document.addEventListener("htmx:afterSettle", onSettled);
