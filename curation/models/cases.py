@@ -40,7 +40,12 @@ class CaseQuerySet(CountedQuerySet):
         return self.reviewable().filter(free | Q(leased_by=user))
 
     def asking(self, words: str) -> Self:
-        """Whose question holds these words, in this order and any case; among the first 10,000 that wait."""
+        """Whose question holds these words, in this order and any case; among the first 10,000 that wait.
+
+        All of them without words.
+        """
+        if not words:
+            return self
         first = type(self)(self.model).reviewable().order_by("id").values("pk")[:CAP]
         matches = Q()
         for join in JOINS:

@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 
 
 @transaction.atomic
-def claim_next_case(user: User, kind: str | None = None, after: int | None = None) -> Case | None:
+def claim_next_case(user: User, kind: str | None = None, after: int | None = None, words: str = "") -> Case | None:
     """Lease the next case to the user: the one they hold, else the oldest free one; None if there is none.
+
+    Only of this kind, and only where the question holds these words.
 
     With `after`, that case is let go and the next one behind it is taken: from the start again at the end, and the
     same one if there is no other. Cases that the user opened and passed are among the next.
     """
     now = timezone.now()
-    open_cases = Case.objects.with_feedback().of_kind(kind).order_by("id")
+    open_cases = Case.objects.with_feedback().of_kind(kind).asking(words).order_by("id")
     if after is None:
         held = open_cases.reviewable().held_by(user, now).select_for_update(of=("self",)).first()
         if held is not None:

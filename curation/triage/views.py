@@ -1,6 +1,8 @@
 """The triage bench: one case, one key. A verdict's answer is the next case, a few kilobytes."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
+from urllib.parse import urlencode
 
 from django.contrib.auth.models import User
 from django.db.models import Count, Prefetch, Q, prefetch_related_objects
@@ -21,6 +23,7 @@ from curation.triage.wording import shown_checks
 
 QUEUE = 40
 COUNTED = 10_000
+LONGEST_SEARCH = 200  # characters
 A_TITLE = 300  # characters: a longer question is shown as a text below its first words
 LONGEST_DIFF = 20_000  # characters: of a longer correction only the new text is shown until it is wanted whole
 SHORT = {"correction": "correction", "bug_report": "bug", "taste_note": "taste", "comment": "comment"}
@@ -34,15 +37,48 @@ KEYS = (
 )
 
 
+@dataclass(frozen=True)
+class Filter:
+    """Which cases come next: of one kind, whose question holds some words. It lasts until it is taken away."""
+
+    kind: str = ""
+    words: str = ""
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> Self:
+        asked = request.POST if request.method == "POST" else request.GET
+        kind, words = asked.get("kind", ""), asked.get("q", "").replace("\0", "").strip()[:LONGEST_SEARCH]
+        return cls(kind if kind in LONG else "", words)
+
+    @property
+    def query(self) -> str:
+        """As it stands in an address, such as kind=bug&q=refund."""
+        return urlencode({name: value for name, value in (("kind", self.kind), ("q", self.words)) if value})
+
+    def address(self, case: Case | None = None) -> str:
+        """The bench under this filter, with this case."""
+        parts = [f"case={case.pk}" if case else "", self.query]
+        return f"{reverse('curation:bench')}?{'&'.join(filter(None, parts))}".rstrip("?")
+
+    def claim_next(self, user: User, after: int | None = None) -> Case | None:
+        return actions.claim_next_case(user, LONG.get(self.kind), after=after, words=self.words)
+
+    def waiting(self, user: User) -> CaseQuerySet:
+        """What this person may take; those that others hold are left out."""
+        cases = Case.objects.with_feedback().of_kind(LONG.get(self.kind)).asking(self.words)
+        return cases.claimable_by(user, timezone.now())
+
+
 @require_GET
 @role_required("reviewer", "lead")
 def bench(request: HttpRequest) -> HttpResponse:
-    """The whole bench, with a case: the one asked for, the first whose question holds the words, or the next."""
-    kind, words = _kind(request), request.GET.get("q", "").strip()
-    current, problem = _asked_for(request, kind, words)
-    if current is None:
-        current = actions.claim_next_case(account(request), LONG.get(kind))
-    return _page(request, current, kind, problem, words=words)
+    """The whole bench, with a case: the one asked for and no other, or the next under the filter."""
+    filtered = Filter.of(request)
+    wanted = request.GET.get("case", "")
+    if wanted.isdecimal() and not Case.objects.filter(pk=int(wanted), state=Case.State.DECIDED).exists():
+        current, problem = _claim(account(request), int(wanted))
+        return _page(request, current, filtered, problem)
+    return _page(request, filtered.claim_next(account(request)), filtered)
 
 
 @require_GET
@@ -50,82 +86,54 @@ def bench(request: HttpRequest) -> HttpResponse:
 def case(request: HttpRequest, case_id: int) -> HttpResponse:
     """One case, opened from the queue."""
     current, problem = _claim(account(request), case_id)
-    return _answer(request, current, _kind(request), problem)
+    return _answer(request, current, Filter.of(request), problem)
 
 
 @require_POST
 @role_required("reviewer", "lead")
 def decide(request: HttpRequest, case_id: int) -> HttpResponse:
     """Give a verdict; answers with the next case, or with the same one and the reasons why not."""
-    kind = _kind(request)
+    filtered = Filter.of(request)
     try:
         actions.decide_case(case_id, request.POST.get("verdict", ""), by=account(request))
     except Refused as refused:
         same, _ = _claim(account(request), case_id)
-        return _answer(request, same or actions.claim_next_case(account(request), LONG.get(kind)), kind, refused)
-    return _answer(
-        request, actions.claim_next_case(account(request), LONG.get(kind), after=case_id), kind, gone=case_id
-    )
+        return _answer(request, same or filtered.claim_next(account(request)), filtered, refused)
+    return _answer(request, filtered.claim_next(account(request), after=case_id), filtered, gone=case_id)
 
 
 @require_POST
 @role_required("reviewer", "lead")
 def override(request: HttpRequest, case_id: int) -> HttpResponse:
     """Ask a lead to let one finding pass; answers with the same case."""
-    kind, problem = _kind(request), None
+    filtered, problem = Filter.of(request), None
     try:
         request_override(case_id, request.POST.get("check", ""), request.POST.get("reason", ""), by=account(request))
     except Refused as refused:
         problem = refused
     same, taken = _claim(account(request), case_id)
-    return _answer(request, same, kind, problem or taken, requeue=True)
+    return _answer(request, same, filtered, problem or taken, requeue=True)
 
 
 @require_POST
 @role_required("reviewer", "lead")
 def skip(request: HttpRequest, case_id: int) -> HttpResponse:
     """Let a case go and take the one behind it."""
-    kind = _kind(request)
-    return _answer(request, actions.claim_next_case(account(request), LONG.get(kind), after=case_id), kind)
+    filtered = Filter.of(request)
+    return _answer(request, filtered.claim_next(account(request), after=case_id), filtered)
 
 
 @require_POST
 @role_required("reviewer", "lead")
 def undo(request: HttpRequest, case_id: int) -> HttpResponse:
     """Take a verdict back; answers with that case."""
-    kind = _kind(request)
+    filtered = Filter.of(request)
     try:
         actions.undo_verdict(case_id, by=account(request))
     except Refused as refused:
-        return _answer(request, actions.claim_next_case(account(request), LONG.get(kind)), kind, refused)
+        return _answer(request, filtered.claim_next(account(request)), filtered, refused)
     back, problem = _claim(account(request), case_id)
-    return _answer(request, back, kind, problem, requeue=True)
-
-
-def _asked_for(request: HttpRequest, kind: str, words: str) -> tuple[Case | None, Refused | None]:
-    """The case that the address names. One that has its verdict meanwhile is passed over: a reload is no mistake."""
-    wanted = request.GET.get("case", "")
-    if wanted.isdecimal():
-        if Case.objects.filter(pk=int(wanted), state=Case.State.DECIDED).exists():
-            return None, None
-        return _claim(account(request), int(wanted))
-    if not words:
-        return None, None
-    match = _waiting(account(request), kind, words).order_by("id").first()
-    if match is None:
-        return None, Refused.because("q", f"No waiting question holds “{words[:80]}”.", "This is the next in order.")
-    return _claim(account(request), match.pk)
-
-
-def _waiting(user: User, kind: str, words: str = "") -> CaseQuerySet:
-    """What this person may take; those that others hold are left out."""
-    waiting = Case.objects.with_feedback().of_kind(LONG.get(kind)).claimable_by(user, timezone.now())
-    return waiting.asking(words) if words else waiting
-
-
-def _kind(request: HttpRequest) -> str:
-    asked = request.POST.get("kind") or request.GET.get("kind", "")
-    return asked if asked in LONG else ""
+    return _answer(request, back, filtered, problem, requeue=True)
 
 
 def _claim(user: User, case_id: int) -> tuple[Case | None, Refused | None]:
@@ -138,7 +146,7 @@ def _claim(user: User, case_id: int) -> tuple[Case | None, Refused | None]:
 def _answer(
     request: HttpRequest,
     current: Case | None,
-    kind: str,
+    filtered: Filter,
     problem: Refused | None = None,
     *,
     gone: int | None = None,
@@ -147,38 +155,40 @@ def _answer(
     """What changed, for htmx; without it, the whole page (a POST that went well is followed by a redirect)."""
     if not request.htmx:  # type: ignore[attr-defined]
         if request.method == "GET" or problem:
-            return _page(request, current, kind, problem, status=problem.status if problem else 200)
-        return redirect(
-            f"{reverse('curation:bench')}?{f'kind={kind}&' if kind else ''}case={current.pk if current else ''}"
-        )
+            return _page(request, current, filtered, problem, status=problem.status if problem else 200)
+        return redirect(filtered.address(current))
     shown_to = (request.POST or request.GET).get("shown_to", "")
     behind = current is not None and (not shown_to.isdecimal() or current.pk > int(shown_to))
-    context = _desk(account(request), current, kind, problem)
+    context = _desk(account(request), current, filtered, problem)
     context |= {"gone": gone, "swapped": True, "requeue": requeue or behind, "shown_to": shown_to}
     if context["requeue"]:
-        context |= _queue(account(request), kind, current)
-    context["counts"] = _counts()
+        context |= _queue(account(request), filtered, current)
+    context["counts"] = _counts(filtered)
     response = render(request, "curation/triage/swap.html", context)
     response["HX-Trigger"] = "counts"
     return response
 
 
 def _page(
-    request: HttpRequest, current: Case | None, kind: str, problem: Refused | None, status: int = 200, words: str = ""
+    request: HttpRequest, current: Case | None, filtered: Filter, problem: Refused | None = None, status: int = 200
 ) -> HttpResponse:
-    whole = "whole" in request.GET
-    context = _desk(account(request), current, kind, problem, whole=whole) | _queue(
-        account(request), kind, current, words
-    )
-    context |= {"counts": _counts(), "words": words}
+    context = _desk(account(request), current, filtered, problem, whole="whole" in request.GET)
+    context |= _queue(account(request), filtered, current) | {"counts": _counts(filtered)}
     return render(request, "curation/triage/bench.html", context, status=status)
 
 
 def _desk(
-    user: User, current: Case | None, kind: str, problem: Refused | None, *, whole: bool = False
+    user: User, current: Case | None, filtered: Filter, problem: Refused | None, *, whole: bool = False
 ) -> dict[str, Any]:
     """The case and its verdict pane."""
-    context: dict[str, Any] = {"case": current, "kind": kind, "problem": problem, "last": _last(user)}
+    context: dict[str, Any] = {
+        "case": current,
+        "kind": filtered.kind,
+        "words": filtered.words,
+        "filter": filtered,
+        "problem": problem,
+        "last": _last(user),
+    }
     if current is None:
         return context | {"waiting": Case.objects.waiting().capped_count(COUNTED)}
     findings = list(Blocker.objects.with_substance().with_policy().filter(case=current).order_by("id"))
@@ -235,10 +245,10 @@ def _last(user: User) -> dict[str, Any] | None:
     return {"pk": newest.pk, "done": DONE[newest.verdict]} if newest else None
 
 
-def _queue(user: User, kind: str, current: Case | None, words: str = "") -> dict[str, Any]:
+def _queue(user: User, filtered: Filter, current: Case | None) -> dict[str, Any]:
     """The next cases in order, the open one among them."""
-    waiting = _waiting(user, kind, words)
-    start = max(0, current.pk - 3) if current and not words else 0
+    waiting = filtered.waiting(user)
+    start = max(0, current.pk - 3) if current and not filtered.words else 0
     flags = Prefetch("findings", Blocker.objects.with_substance().filter(blocking=True).order_by("id"))
     rows = list(waiting.filter(pk__gt=start).order_by("id").prefetch_related(flags)[:QUEUE])
     if current and current.pk not in [row.pk for row in rows]:
@@ -269,15 +279,21 @@ def _flag(row: Case) -> dict[str, str]:
     return {"flag": unanswered[0].get_check_name_display().lower(), "tone": ""}
 
 
-def _counts() -> list[dict[str, Any]]:
-    """How many cases wait, all and by kind, counted over at most 10,000."""
-    first = Case.objects.reviewable().order_by("id").values("pk")[:COUNTED]
+def _counts(filtered: Filter) -> list[dict[str, Any]]:
+    """How many cases wait under the search, all and by kind, counted over at most 10,000."""
+    first = Case.objects.reviewable().asking(filtered.words).order_by("id").values("pk")[:COUNTED]
     tally = Case.objects.filter(pk__in=first).aggregate(
         all=Count("pk"), **{short: Count("pk", filter=Q(**{f"{kind}__isnull": False})) for short, kind in LONG.items()}
     )
     names = {"": "All", "correction": "Correction", "bug": "Bug", "taste": "Taste", "comment": "Comment"}
     return [
-        {"kind": short, "name": name, "count": tally[short or "all"], "more": tally["all"] == COUNTED}
+        {
+            "kind": short,
+            "name": name,
+            "count": tally[short or "all"],
+            "more": tally["all"] == COUNTED,
+            "address": Filter(short, filtered.words).address(),
+        }
         for short, name in names.items()
-        if short == "" or tally[short]
+        if short in ("", filtered.kind) or tally[short]
     ]

@@ -95,14 +95,19 @@ def test_undo_brings_the_case_back(rosa_at_the_bench: Client, two_cases: list[Ca
     assert Pair.objects.get().state == "undone"
 
 
-def test_a_case_that_another_reviewer_holds_is_refused_with_the_reason(
-    rosa_at_the_bench: Client, two_cases: list[Case], django_user_model: type[User]
+def held_by(user: User) -> list[int]:
+    return list(Case.objects.filter(leased_by=user).order_by("id").values_list("pk", flat=True))
+
+
+def test_a_case_that_another_reviewer_holds_is_refused_with_the_reason_and_without_another(
+    rosa_at_the_bench: Client, rosa: User, two_cases: list[Case], django_user_model: type[User]
 ) -> None:
     otto = django_user_model.objects.create_user("otto")
     triage_actions.claim_case(otto, two_cases[0].pk)
-    page = rosa_at_the_bench.get(f"/curation/bench/?case={two_cases[0].pk}")
-    assert "Somebody else is reviewing" in page.content.decode()
-    assert f'data-current="{two_cases[1].pk}"' in page.content.decode()
+    page = rosa_at_the_bench.get(f"/curation/bench/?case={two_cases[0].pk}").content.decode()
+    assert "Somebody else is reviewing" in page
+    assert "data-current" not in page and "Accept as training pair" not in page
+    assert held_by(rosa) == []
 
 
 def test_a_case_that_was_passed_comes_again(rosa_at_the_bench: Client, two_cases: list[Case]) -> None:
@@ -120,8 +125,56 @@ def test_words_of_the_question_find_it(rosa_at_the_bench: Client, two_cases: lis
     assert f'data-current="{two_cases[1].pk}"' in page
     assert f'id="row-{two_cases[0].pk}"' not in page
     assert queries(lambda: rosa_at_the_bench.get("/curation/bench/", {"q": "blue"})) <= MOST_QUERIES
-    nothing = rosa_at_the_bench.get("/curation/bench/", {"q": "zebra"}).content.decode()
-    assert "No waiting question holds “zebra”" in nothing
+
+
+def test_a_search_without_a_match_claims_and_offers_nothing(
+    rosa_at_the_bench: Client, rosa: User, two_cases: list[Case]
+) -> None:
+    page = rosa_at_the_bench.get("/curation/bench/", {"q": "zebra"}).content.decode()
+    assert "No waiting question holds “zebra”" in page
+    assert "data-current" not in page and 'data-key="a"' not in page
+    assert held_by(rosa) == []
+
+
+@pytest.fixture
+def doors(vault: Any, corrected: Callable[..., Any]) -> list[Case]:
+    """Four cases; the first and the last ask about a door."""
+    publish(1)
+    for prompt in ("Who owns the blue door?", "How long is it?", "Where is Otto?", "Who owns the red door?"):
+        screening_tasks.screen("correction", str(corrected(prompt).pk))
+    return list(Case.objects.order_by("id"))
+
+
+@pytest.mark.parametrize("act", [("decide", {"verdict": "rejected"}), ("skip", {})], ids=["decide", "skip"])
+def test_a_search_is_a_filter_that_the_next_case_respects(
+    rosa_at_the_bench: Client, rosa: User, doors: list[Case], act: tuple[str, dict[str, str]]
+) -> None:
+    name, sent = act
+    blue, _, _, red = doors
+    rosa_at_the_bench.get("/curation/bench/", {"q": "door"})
+    answer = rosa_at_the_bench.post(f"/curation/bench/{blue.pk}/{name}/", {**sent, "q": "door"}, **HTMX)
+    page = answer.content.decode()
+    assert f'data-current="{red.pk}"' in page
+    assert 'name="q" value="door"' in page, "the next verdict knows the search too"
+    assert held_by(rosa) == [red.pk]
+
+
+def test_the_last_match_is_followed_by_nothing(rosa_at_the_bench: Client, rosa: User, doors: list[Case]) -> None:
+    rosa_at_the_bench.get("/curation/bench/", {"q": "red"})
+    sent = {"verdict": "rejected", "q": "red"}
+    page = rosa_at_the_bench.post(f"/curation/bench/{doors[3].pk}/decide/", sent, **HTMX).content.decode()
+    assert "No waiting question holds “red”" in page and "data-current" not in page
+    assert held_by(rosa) == []
+
+
+def test_without_scripts_the_search_stays_in_the_address(rosa_at_the_bench: Client, doors: list[Case]) -> None:
+    rosa_at_the_bench.get("/curation/bench/", {"q": "door", "kind": "correction"})
+    sent = {"verdict": "rejected", "q": "door", "kind": "correction"}
+    answer = rosa_at_the_bench.post(f"/curation/bench/{doors[0].pk}/decide/", sent)
+    assert answer["Location"] == f"/curation/bench/?case={doors[3].pk}&kind=correction&q=door"
+    page = rosa_at_the_bench.get(answer["Location"]).content.decode()
+    assert f"?case={doors[3].pk}&amp;kind=correction&amp;q=door" in page, "so does a link of the queue"
+    assert "Correction 1" in page, "and the counts are those of the search"
 
 
 def test_reloading_after_a_verdict_shows_the_next_case(rosa_at_the_bench: Client, two_cases: list[Case]) -> None:
@@ -130,7 +183,7 @@ def test_reloading_after_a_verdict_shows_the_next_case(rosa_at_the_bench: Client
     rosa_at_the_bench.post(f"/curation/bench/{first.pk}/decide/", {"verdict": "rejected"}, **HTMX)
     page = rosa_at_the_bench.get("/curation/bench/", {"case": first.pk}).content.decode()
     assert f'data-current="{second.pk}"' in page
-    assert 'role="alert"' not in page
+    assert '<div class="banner bad" role="alert">' not in page
 
 
 def test_an_empty_bench_says_what_to_do(rosa_at_the_bench: Client) -> None:
