@@ -5,6 +5,10 @@ COUNTS = {
     "open_gates": "(SELECT count(*) FROM evaluation_gate WHERE state IN ('queued', 'running'))",
     "last_gate": "last_gate.id",
     "last_verdict": "last_gate.verdict",
+    "broken_gate": """
+        (SELECT max(g.id) FROM evaluation_gate g WHERE g.state = 'failed'
+           AND NOT EXISTS (SELECT FROM evaluation_gate later WHERE later.run_id = g.run_id AND later.id > g.id))
+    """,
     "waivers": "(SELECT count(*) FROM evaluation_waiver WHERE confirmed_at IS NULL)",
     "benchmarks": "(SELECT count(*) FROM evaluation_benchmarkversion)",
 }

@@ -32,6 +32,7 @@ KEEP_SECONDS = 2.0
 class Counts:
     """What is waiting, live or failed, as the apps declare it; ids are None where nothing is there."""
 
+    caseless: int
     screening: int
     to_triage: int
     pairs: int
@@ -46,12 +47,15 @@ class Counts:
     open_gates: int
     last_gate: int | None
     last_verdict: str | None
+    broken_gate: int | None
     waivers: int
     benchmarks: int
     promotable: int
     champion: int | None
     champion_since: datetime | None
     champion_marked: bool
+    champion_learnt_exam: bool
+    marked_lessons: int | None
     marked_datasets: int
     check_alerts: int
     sources: int

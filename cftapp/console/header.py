@@ -98,8 +98,8 @@ class Tab:
 def feedback_status(now: Counts, roles: frozenset[str]) -> Status:
     if now.to_triage:
         return Status(f"{now.to_triage:,} waiting", f"{now.to_triage:,}", "due" if "reviewer" in roles else "")
-    if now.screening:
-        return Status(f"{now.screening:,} in screening", f"{now.screening:,}")
+    if coming := now.screening + now.caseless:
+        return Status(f"{coming:,} in screening", f"{coming:,}")
     return Status("all triaged", "0")
 
 
@@ -140,7 +140,7 @@ def evaluation_status(now: Counts, roles: frozenset[str]) -> Status:
 def serving_status(now: Counts, roles: frozenset[str]) -> Status:
     if now.champion is None:
         return Status("nothing served", "–")
-    if now.champion_marked:
+    if now.champion_marked or now.champion_learnt_exam:
         return Status(f"v{now.champion} marked", f"v{now.champion}", "bad")
     if now.promotable and "engineer" in roles:
         return Status(f"{now.promotable} to promote", f"{now.promotable}", "due")
@@ -299,8 +299,27 @@ def lead_work(now: Counts) -> list[Todo]:
     return work
 
 
-def engineer_work(now: Counts) -> list[Todo]:
+def marked_work(now: Counts) -> list[Todo]:
+    """What a withdrawal, or an exam that was published later, asks of an engineer."""
     work = []
+    if now.champion_marked or now.champion_learnt_exam:
+        what = "learnt words whose consent was withdrawn" if now.champion_marked else "learnt rows of an exam"
+        why = f"It {what}, and answers people now. Train a successor without them, or roll back."
+        work.append(Todo(f"v{now.champion}", "champion to replace", why, link("serving:releases"), urgent=True))
+    if now.marked_lessons:
+        why = "The newest dataset holds rows that may not be learnt any more. Freezing leaves them out."
+        work.append(
+            Todo(f"#{now.marked_lessons}", "dataset to freeze again", why, link("curation:freeze"), urgent=True)
+        )
+    return work
+
+
+def engineer_work(now: Counts) -> list[Todo]:
+    work = marked_work(now)
+    if now.broken_gate:
+        why = "It ended without a verdict. The reason is on its page; open it again."
+        url = link("evaluation:gate", now.broken_gate)
+        work.append(Todo(f"#{now.broken_gate}", "gate broke off", why, url, urgent=True))
     if now.last_run and now.last_run_state == "failed":
         why = "The reason is on its page; it can be resumed."
         work.append(Todo(f"#{now.last_run}", "run failed", why, link("training:run", now.last_run), urgent=True))
@@ -311,8 +330,10 @@ def engineer_work(now: Counts) -> list[Todo]:
         why = "It is training now."
         work.append(Todo(f"#{now.live_run}", "run to watch", why, link("training:run", now.live_run)))
     if now.last_gate and now.last_verdict != "PASS":
-        why = f"{now.last_verdict}: the candidate stays in the pool with its reasons."
-        work.append(Todo(f"#{now.last_gate}", "gate to read", why, link("evaluation:gate", now.last_gate)))
+        why = f"{now.last_verdict}: read the reasons, then train a better candidate or ask two people for a waiver."
+        work.append(
+            Todo(f"#{now.last_gate}", "gate to answer", why, link("evaluation:gate", now.last_gate), urgent=True)
+        )
     if now.untrained_dataset:
         why = "Frozen and clean, no run has learnt from it."
         url = link("curation:dataset", now.untrained_dataset)
@@ -330,8 +351,9 @@ def compliance_work(now: Counts) -> list[Todo]:
         what = "check alert" if now.check_alerts == 1 else "check alerts"
         why = "Somebody's checks look like a search for the exam; they are paused."
         work.append(Todo(f"{now.check_alerts}", what, why, link("curation:check_alerts"), urgent=True))
-    if now.champion_marked:
-        why = "It answers people now, and someone whose words it learnt has withdrawn consent."
+    if now.champion_marked or now.champion_learnt_exam:
+        whose = "someone whose words it learnt has withdrawn consent" if now.champion_marked else "it learnt an exam"
+        why = f"It answers people now, and {whose}. Engineers are asked to replace it."
         work.append(Todo(f"v{now.champion}", "champion is marked", why, link("serving:releases"), urgent=True))
     if now.waivers:
         what = "waiver open" if now.waivers == 1 else "waivers open"
