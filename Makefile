@@ -1,7 +1,7 @@
 # cftapp: `make up` runs everything, `make test` tests all but what takes long (`make test-slow`), `make demo` walks the loop once.
 # Needs Python 3.11 or newer and nothing else. Paths are relative, so a folder with spaces in its name works.
 .DEFAULT_GOAL := help
-.PHONY: help up dev demo test test-slow test-one fast coverage lint types boundaries check install manage format
+.PHONY: help up dev backup restore demo test test-slow test-one fast coverage lint types boundaries check install manage format
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 SHELL := /bin/sh
@@ -48,6 +48,14 @@ up: $(STAMP) ## every process on this machine; prints the address and the demo a
 
 dev: $(DEV) ## `make up` that reloads web and workers whenever a file of Python or a template changes
 	@exec "$(PY)" -m cftapp.local.up --with-parent --reload
+
+backup: $(STAMP) ## a new folder with both databases, adapters and the log's heads, keys apart: make backup TO=backups/today
+	@to="$(or $(TO),backups/$$(date -u +%Y%m%dT%H%M%SZ))"; "$(PY)" manage.py backup "$$to" --keys "$$to.keys"
+
+restore: $(STAMP) ## a backup into an empty CFT_VAR: make restore FROM=backups/today KEPT=var.before/checkpoints
+	@if [ -z "$(FROM)" ]; then echo "Name the backup's folder: make restore FROM=backups/today"; exit 1; fi
+	@exec "$(PY)" -m cftapp.local.restore "$(FROM)" $(if $(KEYS),--keys "$(KEYS)") $(if $(KEPT),--kept "$(KEPT)") \
+		$(if $(NOTHING_KEPT),--nothing-kept)
 
 demo: $(STAMP) ## the whole loop once without a browser, to a verdict
 	@exec "$(PY)" -m cftapp.local.demo

@@ -67,7 +67,7 @@ def seal(key: Ed25519PrivateKey, copy: Path) -> Checkpoint | None:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SEALER_LOCK])
             _copy_what_is_missing(copy)
             cursor.execute(NUMBER_EVENTS)
-        size = _size()
+        size = sealed_size()
         newest = Checkpoint.objects.order_by("-tree_size").first()
         if size == (newest.tree_size if newest else 0):
             return None
@@ -155,7 +155,8 @@ def _leaf_hashes(start: int, stop: int) -> list[bytes]:
     return [bytes(leaf) for leaf in rows.values_list("leaf_hash", flat=True)]
 
 
-def _size() -> int:
+def sealed_size() -> int:
+    """How many events have a position."""
     newest = Leaf.objects.order_by("-position").first()
     return newest.position + 1 if newest else 0
 

@@ -5,10 +5,12 @@ An app declares in `<app>/events.py`, and nobody records anything else:
     EVENTS = {"case.decided": "decided", "pairs.withdrawn": "withdrawn"}
     SAID_OF = {"case.decided": {"pair": "accepted"}, "pairs.withdrawn": {ANY: "withdrawn"}}
     MARKS = ["pairs.withdrawn"]
+    KEPT = ["consent.withdrawn"]
     KINDS = {"case": Kind("Curation"), "pair": Kind("Curation", page="curation:pair")}
 
 EVENTS has the verb that a page shows after what the event is about ("case decided"). SAID_OF has what the event means
-for an entity of another kind that it names. MARKS are the events after which an entity stands out in a lineage.
+for an entity of another kind that it names. MARKS are the events after which an entity stands out in a lineage, KEPT
+those that are kept outside the database too, since no restore may forget them.
 """
 
 from dataclasses import dataclass
@@ -61,7 +63,17 @@ def said_of() -> dict[str, dict[str, str]]:
 @cache
 def marks() -> list[str]:
     """The events after which an entity stands out in a lineage."""
-    collected: list[Any] = [getattr(module, "MARKS", []) for _, module in declarations("events")]
+    return listed("MARKS")
+
+
+@cache
+def kept() -> list[str]:
+    """The events that no restore may forget."""
+    return listed("KEPT")
+
+
+def listed(attribute: str) -> list[str]:
+    collected: list[Any] = [getattr(module, attribute, []) for _, module in declarations("events")]
     return [name for names in collected for name in names]
 
 

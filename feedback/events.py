@@ -19,6 +19,9 @@ EVENTS = {
     "consent.withdrawn": "withdrawn",
 }
 
+# What a restore of an older backup must not undo.
+KEPT = ["consent.withdrawn"]
+
 KINDS = {
     "source": Kind("Feedback"),
     "api_key": Kind("Feedback", words="API key"),

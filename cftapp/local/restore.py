@@ -1,7 +1,7 @@
-"""`python -m cftapp.local.restore FOLDER`: a backup with keys into an empty CFT_VAR, for `make up` to go on with.
+"""`make restore FROM=FOLDER`: a backup into an empty CFT_VAR, for `make up` to go on with.
 
-Embedded services have no databases before their first start: this starts PostgreSQL alone, restores into it, and stops
-it again.
+Embedded services have no databases before their first start: this starts PostgreSQL alone, under the backup's
+passwords, runs `manage.py restore`, and stops it again.
 """
 
 import argparse
@@ -9,41 +9,36 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from cftapp.local.embedded import ROOT, Postgres, Unusable, default_var, launch, owner_environment
 from cftapp.operations import backup
 
 
-def restore(source: Path) -> None:
-    """Raises Unusable, of either kind, and leaves no server behind."""
+def restore(source: Path, keys: Path, options: Sequence[str] = ()) -> int:
+    """The status of `manage.py restore`. Raises Unusable, of either kind; leaves no server behind."""
     if given := [name for name in ("DATABASE_URL", "VAULT_DATABASE_URL") if os.environ.get(name)]:
         raise backup.Unusable(f"{given[0]} names another server: use `manage.py restore` for it, or unset it.")
     var = default_var(os.environ)
-    facts = backup.check(source)
-    if not facts["keys"]:
+    backup.check(source)
+    if not keys.is_dir():
+        raise backup.Unusable(f"{keys} is not there: name the folder of the backup's keys with --keys (make: KEYS=…).")
+    backup.check(keys, "keys")
+    backup.require_free(keys, var, ["postgres", *backup.KEYS])
+    if (var / "postgres").exists():
         raise backup.Unusable(
-            "This backup was made without keys: copy secrets.json and keys/ to CFT_VAR yourself,"
-            " set DATABASE_URL and VAULT_DATABASE_URL, and use `manage.py restore`."
+            f"{var} holds a stack: move it aside, and name its checkpoints with --kept (make: KEPT={var}.before/"
+            "checkpoints)."
         )
-    backup.restore_files(source, var, keys=True)
+    backup.restore_files(keys, var, backup.KEYS)
     owner = owner_environment(os.environ)
     postgres = Postgres(var, owner)
     server = launch(postgres)
     try:
         postgres.create_databases()
-        for alias, database in (("default", "cft"), ("vault", "vault")):
-            parameters = {
-                "host": str(postgres.sockets),
-                "user": "cft_owner",
-                "password": owner["CFT_DB_PASSWORD_OWNER"],
-                "dbname": database,
-            }
-            backup.restore_database(parameters, source / f"{alias}.dump")
-        if subprocess.run([sys.executable, "manage.py", "provision"], cwd=ROOT, env=owner).returncode:
-            raise backup.Unusable(
-                "Roles could not be made; the reason is above. Mend it, and restore into another CFT_VAR."
-            )
+        command = [sys.executable, "manage.py", "restore", str(source), *options]
+        return subprocess.run(command, cwd=ROOT, env=owner).returncode
     finally:
         server.send_signal(signal.SIGINT)
         try:
@@ -56,12 +51,22 @@ def restore(source: Path) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m cftapp.local.restore", description=__doc__)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--keys", type=Path, help="default: the folder beside it that `make backup` wrote")
+    parser.add_argument("--kept", type=Path, help="the newest checkpoints folder: who withdrew since the backup")
+    parser.add_argument("--nothing-kept", action="store_true", help="there is none any more: such withdrawals are lost")
+    arguments = parser.parse_args()
+    source = arguments.folder.resolve()
+    keys = (arguments.keys or source.with_name(source.name + ".keys")).resolve()
+    options = ["--kept", str(arguments.kept.resolve())] if arguments.kept else []
+    options += ["--nothing-kept"] if arguments.nothing_kept else []
     try:
-        restore(parser.parse_args().folder.resolve())
+        if status := restore(source, keys, options):
+            print("Nothing was restored; remove CFT_VAR before you try again.", file=sys.stderr)
+            return status
     except (Unusable, backup.Unusable, OSError) as problem:
         print(problem, file=sys.stderr)
         return 1
-    print("restored: `make up` goes on from here, and `make manage ARGS=verify_log` checks the log")
+    print("`make up` goes on from here, and `make manage ARGS=verify_log` checks the log")
     return 0
 
 

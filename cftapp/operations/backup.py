@@ -1,4 +1,4 @@
-"""Backup and restore: both databases, the runs' files, the outside copy of the log's heads, and on request the keys.
+"""Backup and restore: both databases, the runs' files, the outside copy of the log's heads; and, apart, the keys.
 
 The order makes copies that are taken one after the other fit each other: the outside heads first (the log in the dump
 may be longer, never shorter), then the default database, then the vault (which is always written first, so it holds
@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,11 +21,14 @@ from typing import Any
 from cftapp.base import files
 
 MANIFEST = "manifest.json"
-FORMAT = 1
+FORMAT = 2
 LEAST_VERSION = 18
 DATABASES = ("default", "vault")
-FILES = ("checkpoints", "runs")
+CHECKPOINTS, RUNS = "checkpoints", "runs"
+UNFINISHED_RESTORE = "restore.unfinished"
+"""Below CFT_VAR while a restore is not whole: nothing starts on it then."""
 KEYS = ("secrets.json", "keys", "accounts.txt")
+ASIDE = re.compile(r"-\d{8}T\d{6}\.\w+$")  # the name of a file that an earlier restore set aside
 UNFINISHED = shutil.ignore_patterns("*.part", "rows.jsonl")  # half-written files; a run's rows
 LIBPQ = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
 LIBPQ |= {name: f"PG{name.upper()}" for name in ("sslmode", "sslrootcert", "sslcert", "sslkey")}
@@ -35,50 +38,67 @@ class Unusable(RuntimeError):
     """A backup cannot be made or restored; the message is one sentence that says what to do."""
 
 
-def make(target: Path, var: Path, databases: Mapping[str, Mapping[str, Any]], *, with_keys: bool) -> dict[str, str]:
+def make(target: Path, var: Path, databases: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
     """Write a backup into the folder `target`, which must not exist; returns the SHA-256 of each of its files.
 
     `databases`: libpq's parameters (those of LIBPQ) by alias. Raises Unusable, and leaves nothing behind then.
     """
+    require_databases(databases)
+    with new_folder(target, "data") as fresh:
+        copy(var / CHECKPOINTS, fresh / CHECKPOINTS)
+        for alias in DATABASES:
+            dump(databases[alias], fresh / f"{alias}.dump")
+        copy(var / RUNS, fresh / RUNS)
+    return dict(hashed(target))
+
+
+def make_keys(target: Path, var: Path) -> dict[str, str]:
+    """Write the secrets and keys below `var` into a folder of their own, as `make` does."""
+    require_keys(var)
+    with new_folder(target, "keys") as fresh:
+        for name in KEYS:
+            copy(var / name, fresh / name)
+    return dict(hashed(target))
+
+
+def require_keys(var: Path) -> None:
+    """Raises Unusable where there are none to copy."""
+    if not (var / "secrets.json").exists() and not is_filled(var / "keys"):
+        raise Unusable(f"There are no keys below {var}: leave out --keys, and keep your own elsewhere.")
+
+
+def require_new(target: Path) -> None:
     if target.exists():
         raise Unusable(f"{target} is there already: name a new folder.")
-    require_databases(databases)
-    if with_keys and not (var / "secrets.json").exists() and not is_filled(var / "keys"):
-        raise Unusable(f"There are no keys below {var}: leave out --with-keys, and keep your own elsewhere.")
+
+
+@contextlib.contextmanager
+def new_folder(target: Path, holds: str) -> Iterator[Path]:
+    """A folder that gets the name `target`, and a manifest, when it is whole; otherwise nothing is left of it."""
+    require_new(target)
     fresh = target.with_name(target.name + ".partial")
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir(parents=True, mode=0o700)
     try:
-        return fill(fresh, target, var, databases, with_keys=with_keys)
+        yield fresh
+        now, hashes = datetime.now(UTC).isoformat(), dict(hashed(fresh))
+        facts = {"format": FORMAT, "made_at": now, "holds": holds, "files": hashes}
+        files.write(fresh / MANIFEST, json.dumps(facts, indent=1, sort_keys=True) + "\n", private=True)
+        fresh.rename(target)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def fill(
-    fresh: Path, target: Path, var: Path, databases: Mapping[str, Mapping[str, Any]], *, with_keys: bool
-) -> dict[str, str]:
-    """Write everything into the folder `fresh`, then give it its name."""
-    copy(var / "checkpoints", fresh / "checkpoints")
-    for alias in DATABASES:
-        dump(databases[alias], fresh / f"{alias}.dump")
-    copy(var / "runs", fresh / "runs")
-    for name in KEYS if with_keys else ():
-        copy(var / name, fresh / name)
-    hashes = dict(hashed(fresh))
-    facts = {"format": FORMAT, "made_at": datetime.now(UTC).isoformat(), "keys": with_keys, "files": hashes}
-    files.write(fresh / MANIFEST, json.dumps(facts, indent=1, sort_keys=True) + "\n", private=True)
-    fresh.rename(target)
-    return hashes
-
-
-def check(source: Path) -> dict[str, Any]:
-    """The manifest of a backup whose files are all there and unchanged. Raises Unusable."""
+def check(source: Path, holds: str = "data") -> dict[str, Any]:
+    """The manifest of a backup (of data, or of keys) whose files are all there and unchanged. Raises Unusable."""
     try:
         facts: dict[str, Any] = json.loads((source / MANIFEST).read_text())
     except (OSError, ValueError) as problem:
         raise Unusable(f"{source} holds no whole backup ({type(problem).__name__}): name its folder.") from problem
     if facts.get("format") != FORMAT:
         raise Unusable(f"The backup has format {facts.get('format')}, this program reads {FORMAT}: use its program.")
+    if facts.get("holds") != holds:
+        raise Unusable(f"{source} holds {facts.get('holds')}, not {holds}: name the other folder.")
     actual, listed = dict(hashed(source)), facts["files"]
     wrong = sorted(name for name in actual.keys() | listed.keys() if actual.get(name) != listed.get(name))
     if wrong:
@@ -86,14 +106,36 @@ def check(source: Path) -> dict[str, Any]:
     return facts
 
 
-def restore_files(source: Path, var: Path, *, keys: bool) -> None:
-    """Copy the files of a checked backup below `var`, which must not hold any of them yet. Raises Unusable."""
-    names = (*FILES, *KEYS) if keys else FILES
+def require_free(source: Path, var: Path, names: Sequence[str]) -> None:
+    """Raises Unusable where a file or folder of the backup is below `var` already."""
     taken = [name for name in names if (source / name).exists() and is_filled(var / name)]
     if taken:
-        raise Unusable(f"{var / taken[0]} is there already: restore into an empty CFT_VAR.")
+        raise Unusable(
+            f"{var / taken[0]} is there already: restore into an empty CFT_VAR. Move this one aside, and name its"
+            " checkpoints with --kept."
+        )
+
+
+def restore_files(source: Path, var: Path, names: Sequence[str]) -> None:
+    """Copy files of a checked backup below `var`, which must not hold any of them yet. Raises Unusable."""
+    require_free(source, var, names)
     for name in names:
         copy(source / name, var / name)
+
+
+def restore_checkpoints(source: Path, var: Path, kept: Path | None) -> None:
+    """Put the backup's heads in place. What was kept until now is set aside beside them, under the time of today.
+
+    It is the evidence of a log that went on, and says which withdrawals the next restore must not forget.
+    """
+    stamp, folder = datetime.now(UTC).strftime("%Y%m%dT%H%M%S"), var / CHECKPOINTS
+    for file in sorted(kept.iterdir()) if kept and kept.is_dir() else ():
+        name = file.name if ASIDE.search(file.name) else f"{file.stem}-{stamp}{file.suffix}"
+        copy(file, folder / name)
+    copy(source / CHECKPOINTS, folder)
+    for name in ("audit.jsonl", "withdrawals.jsonl"):
+        if not (source / CHECKPOINTS / name).exists():
+            (folder / name).unlink(missing_ok=True)
 
 
 def require_databases(databases: Mapping[str, Any]) -> None:

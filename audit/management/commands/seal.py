@@ -13,7 +13,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import Error, connection
 
 from audit import checkpoint, outside
-from audit.sealing import RolledBack, copy_again, first_head, open_log, seal
+from audit.kept import Keeper
+from audit.sealing import RolledBack, copy_again, first_head, open_log, seal, sealed_size
 from cftapp.base.actors import process_name
 
 log = structlog.get_logger(__name__)
@@ -44,6 +45,7 @@ class Command(BaseCommand):
         if not private.exists():
             raise CommandError(f"{private.name} is missing: create it once with `manage.py seal --create-key`.")
         key = checkpoint.load_private_key(private)
+        self.keeper = Keeper(outside.copy_file().parent)
         if options["open"]:
             self.open(key, public)
         elif options["copy_again"]:
@@ -77,6 +79,7 @@ class Command(BaseCommand):
     def seal_once(self, key: Ed25519PrivateKey, public: Path, *, loop: bool) -> None:
         try:
             head = seal(key, outside.copy_file())
+            self.keeper.keep(head.tree_size if head else sealed_size())
             if head:
                 log.info("audit.sealed", size=head.tree_size, root=bytes(head.root_hash).hex()[:16])
                 self.keep_first(public, head.tree_size)

@@ -15,15 +15,19 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("folder", type=Path)
-        parser.add_argument("--with-keys", action="store_true", help="also the secrets and keys below CFT_VAR")
+        parser.add_argument("--keys", type=Path, help="a second folder, for the secrets and keys below CFT_VAR")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        var, folder, keys = Path(settings.CFT_VAR), options["folder"], options["keys"]
         databases = {alias: connections[alias].get_connection_params() for alias in settings.DATABASES}
         try:
-            files = backup.make(options["folder"], Path(settings.CFT_VAR), databases, with_keys=options["with_keys"])
+            if keys:
+                backup.require_new(folder)
+                backup.make_keys(keys, var)
+            files = backup.make(folder, var, databases)
         except (backup.Unusable, OSError) as problem:
             raise CommandError(str(problem)) from problem
         if not any(name.startswith("checkpoints/") for name in files):
             self.stderr.write("The outside copy of the log's heads is not below CFT_VAR: copy its folder yourself.")
-        kept = "with keys: keep it as you keep them" if options["with_keys"] else "without keys: keep those elsewhere"
-        self.stdout.write(f"{len(files)} files in {options['folder']}, {kept}")
+        kept = f"its keys in {keys}: keep them elsewhere" if keys else "without keys: keep those elsewhere"
+        self.stdout.write(f"{len(files)} files in {folder}, {kept}")

@@ -1,14 +1,16 @@
 """Everything between an empty database and a running stack, each step idempotent. Runs as the owner."""
 
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command, get_commands
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, connections
 from psycopg import sql
 
 from cftapp.local import stages
+from cftapp.operations.backup import UNFINISHED_RESTORE
 
 
 class Command(BaseCommand):
@@ -20,6 +22,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         demo = not options["production"]
+        refuse_half_restored(Path(settings.CFT_VAR))
         self.begin(stages.MIGRATING)
         for alias in settings.DATABASES:
             ensure_database(alias)
@@ -39,6 +42,12 @@ class Command(BaseCommand):
         """Say where we are: the supervisor of `make up` listens."""
         self.stdout.write(f"{stages.MARK}{title}")
         self.stdout.flush()
+
+
+def refuse_half_restored(var: Path) -> None:
+    """Where a restore broke off, later withdrawals are missing: nothing may be served or trained."""
+    if (var / UNFINISHED_RESTORE).exists():
+        raise CommandError(f"A restore into {var} was not finished: empty it and both databases, then restore again.")
 
 
 def ensure_database(alias: str) -> None:
