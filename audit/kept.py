@@ -33,7 +33,8 @@ class Keeper:
         if self.position < 0:
             self.position = self._begin()
         rows = Event.objects.filter(name__in=kept(), leaf__position__gte=self.position, leaf__position__lt=size)
-        lines = [line(*row) for row in rows.order_by("leaf__position").values_list("leaf__position", "body")]
+        found = rows.order_by("leaf__position").values_list("leaf__position", "body")
+        lines = [line(position, bytes(body)) for position, body in found]
         if lines:
             append(self.path, "".join(lines))
         self.position = size
@@ -51,7 +52,7 @@ class Keeper:
 
 
 def line(position: int, body: bytes) -> str:
-    return json.dumps({"position": position, "body": bytes(body).decode()}) + "\n"
+    return json.dumps({"position": position, "body": body.decode()}) + "\n"
 
 
 def append(path: Path, text: str) -> None:
