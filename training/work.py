@@ -11,10 +11,11 @@ from django.core.exceptions import ValidationError
 from django.db import Error as DatabaseError
 from django.db import close_old_connections
 
-from cftapp.base import engines, files, jobs
+from cftapp.base import engines, files, jobs, room
 from cftapp.base.jobs import Job
 from cftapp.base.refusal import Refused
 from training import actions
+from training.engine.errors import DISK_FULL
 from training.models import Run
 from training.monitoring import metrics
 from training.preparation import manifest
@@ -27,6 +28,9 @@ log = structlog.get_logger(__name__)
 
 def work(run_id: int) -> str:
     """Claim the run and train it to its end; returns its state, or "" when somebody else has it."""
+    if not room.left(runs()):
+        log.error("no room on the disk: the run waits", run=run_id)
+        return ""
     run = actions.start_run(run_id)
     if run is None:
         return ""
@@ -41,7 +45,12 @@ def work(run_id: int) -> str:
     except jobs.Stale as stale:
         log.warning("run lost", run=run.pk, reason=str(stale))
     except OSError as problem:
-        actions.fail_run(run, f"The run folder cannot be written: {problem.strerror}. Free some space, then resume.")
+        if room.is_full(problem):
+            actions.requeue_run(run)
+        else:
+            actions.fail_run(
+                run, f"The run folder cannot be written: {problem.strerror}. Free some space, then resume."
+            )
     run.refresh_from_db()
     log.info("run left", run=run.pk, state=run.state, step=run.step)
     return run.state
@@ -64,10 +73,14 @@ def train(run: Run, folder: Path, lease: jobs.Lease, lock: int) -> None:
         files.forget(folder / manifest.ROWS_FILE)  # no copy of people's words outlives its use
 
 
+def runs() -> Path:
+    return Path(settings.CFT_VAR) / "runs"
+
+
 def forget_rows() -> int:
     """Delete the rows that a killed worker left with a run that ended since; returns in how many folders."""
     forgotten = 0
-    left = (Path(settings.CFT_VAR) / "runs").glob(f"*/*{manifest.ROWS_FILE}*")
+    left = runs().glob(f"*/*{manifest.ROWS_FILE}*")
     for folder in {file.parent for file in left}:
         with suppress(engines.FolderInUse, ValidationError), engines.lock_folder(folder, wait=0):
             if Run.objects.filter(folder=folder.name, state__in=ENDED).exists():
@@ -121,7 +134,10 @@ def settle(run: Run, ending: engines.Ending, status: int, said: str) -> None:
         actions.finish_run(run)
     elif ending is engines.Ending.CANCELLED:
         actions.stop_run(run)
-    elif ending is engines.Ending.CLOSING or status == engines.STOPPED:
+    elif ending is engines.Ending.CLOSING or status in (
+        engines.STOPPED,
+        DISK_FULL,
+    ):  # the sweep goes on once there is room
         actions.requeue_run(run)
     else:
         actions.fail_run(run, reason(status, said))

@@ -11,6 +11,7 @@ from django.http import Http404
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
+from cftapp.base import room
 from cftapp.base.refusal import Refused, Unreachable
 
 log = structlog.get_logger(__name__)
@@ -41,6 +42,7 @@ TITLES = {
     429: "Too many requests",
     500: "Something broke",
     503: "Temporarily unavailable",
+    507: "The disk is full",
 }
 
 
@@ -62,6 +64,12 @@ class Unavailable(exceptions.APIException):
     default_code = "unavailable"
 
 
+class NoRoom(exceptions.APIException):
+    status_code = status.HTTP_507_INSUFFICIENT_STORAGE
+    default_detail = room.SENTENCE
+    default_code = "disk_full"
+
+
 def handle(problem: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler for this API; what it does not know becomes a 500, and is logged as one."""
     known = translated(problem)
@@ -74,7 +82,7 @@ def handle(problem: Exception, context: dict[str, Any]) -> Response | None:
     response = reply(known.status_code, str(known.detail))
     if isinstance(known, exceptions.Throttled):
         response["Retry-After"] = str(int(getattr(known, "wait", None) or 0) + 1)
-    if isinstance(known, Busy | Unavailable):
+    if isinstance(known, Busy | Unavailable | NoRoom):
         response["Retry-After"] = "1"
     if header := getattr(known, "auth_header", None):
         response["WWW-Authenticate"] = header
@@ -89,6 +97,9 @@ def translated(problem: Exception) -> Exception:
         return exceptions.PermissionDenied()
     if isinstance(problem, RequestDataTooBig):
         return TooLarge()
+    if room.is_full(problem):
+        log.error("api.disk_full", problem=type(problem).__name__)
+        return NoRoom()
     if isinstance(problem, Unreachable | OperationalError):
         log.warning("api.unavailable", problem=type(problem).__name__, cause=type(problem.__cause__).__name__)
         return Unavailable()

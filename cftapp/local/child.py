@@ -38,6 +38,7 @@ class Child:
         self.pause = FIRST_PAUSE
 
     def start(self, output: Output) -> None:
+        self.started = time.monotonic()
         self.before_start()
         parent = os.getpid()
 
@@ -55,7 +56,6 @@ class Child:
             start_new_session=True,
             preexec_fn=prepare_child,
         )
-        self.started = time.monotonic()
         output.follow(self.name, self.process, self.hear)
 
     def is_running(self) -> bool:

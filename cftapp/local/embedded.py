@@ -136,7 +136,6 @@ class Postgres:
 
     def prepare(self) -> None:
         """Make the folders and, the first time, the cluster; clear what a killed run left behind."""
-        check_space(self.var)
         uid, gid = (self.account.pw_uid, self.account.pw_gid) if self.account else (os.geteuid(), os.getegid())
         self.var.chmod(0o711 if self.account else 0o700)
         make_private(self.sockets.parent, 0o711 if self.account else 0o700, os.geteuid(), os.getegid())
@@ -284,7 +283,6 @@ class Redis:
         return roles.url_for(f"unix://{self.socket}", redis_users.OWNER, password)
 
     def prepare(self) -> None:
-        check_space(self.var)
         for folder in (self.folder, self.sockets):
             make_private(folder, 0o700, os.geteuid(), os.getegid())
         files.write(self.users, redis_users.acl_file(self.passwords), private=True, durable=False)
@@ -329,6 +327,7 @@ def launch(service: Postgres | Redis) -> subprocess.Popen[bytes]:
 
     For tests and benchmarks; `make up` has a supervisor, which also restarts what falls.
     """
+    check_space(service.var)
     service.prepare()
     plan, parent = service.service(), os.getpid()
 

@@ -27,6 +27,13 @@ STRUCTURED = re.compile(r"^\d{4}-\d\d-\d\dT\S+ \[|^(DEBUG|INFO|WARNING)\b")
 NO_NEWS = re.compile(r"Memory overcommit must be enabled")
 
 
+class LogFile(RotatingFileHandler):
+    """A full disk costs lines, not the process that wrote them."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the base class names it
+        """Said nowhere: the terminal has its own copy of what a person must know."""
+
+
 class Output:
     """Lines of every process, each with the name of its process, in its colour on a terminal.
 
@@ -37,7 +44,7 @@ class Output:
     def __init__(self, logs: Path | None, coloured: bool, seen: Set[str] = frozenset()):
         self.logs, self.coloured, self.seen = logs, coloured, seen
         self.lock, self.names = threading.Lock(), list[str]()
-        self.files: dict[str, RotatingFileHandler] = {}
+        self.files: dict[str, LogFile] = {}
         self.unseen: dict[str, deque[str]] = {}
         self.readers: dict[str, threading.Thread] = {}
         self.is_open_line = False
@@ -81,9 +88,10 @@ class Output:
     def file(self, name: str) -> RotatingFileHandler:
         if name not in self.files:
             assert self.logs is not None
-            self.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with contextlib.suppress(OSError):
+                self.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
             file = self.logs / f"{name}.log"
-            self.files[name] = RotatingFileHandler(file, maxBytes=FILE_SIZE, backupCount=OLD_FILES, delay=True)
+            self.files[name] = LogFile(file, maxBytes=FILE_SIZE, backupCount=OLD_FILES, delay=True)
         return self.files[name]
 
     def close(self) -> None:

@@ -239,9 +239,16 @@ class Supervisor:
                 self.output.show_last(child.name)
                 self.kill_strays()
             elif time.monotonic() >= child.due:
-                child.due = 0.0
-                child.start(self.output)
-                self.record()
+                self.start_again(child)
+
+    def start_again(self, child: Child) -> None:
+        """What cannot be started now, for want of room on the disk say, is tried again for as long as it takes."""
+        child.due = 0.0
+        try:
+            child.start(self.output)
+            self.record()
+        except (Unusable, OSError) as problem:
+            self.output.say(f"{child.name} cannot be started ({problem}), trying again in {child.schedule():.0f} s")
 
     def kill_strays(self) -> None:
         known = {child.process.pid for child in self.children.values() if child.process}
@@ -262,7 +269,8 @@ class Supervisor:
         """Who runs as what, for `make up` itself, for tests and for the curious."""
         processes = {name: child.process.pid for name, child in self.children.items() if child.process}
         stack = {"url": self.url, "ready": self.is_ready, "keeper": os.getppid(), "supervisor": os.getpid()}
-        files.write(self.var / "stack.json", json.dumps(stack | {"processes": processes}) + "\n", private=True)
+        with contextlib.suppress(OSError):  # of a full disk; the next change writes it again
+            files.write(self.var / "stack.json", json.dumps(stack | {"processes": processes}) + "\n", private=True)
 
     def announce(self, first_time: bool) -> None:
         """Last of all: who may sign in, where the logs are, and the address."""

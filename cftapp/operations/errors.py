@@ -4,22 +4,25 @@ Below /v1/ that is OpenAI's error, below /api/ problem details (RFC 9457), elsew
 """
 
 import json
+import sys
 from collections.abc import Callable
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.core.exceptions import BadRequest, RequestDataTooBig
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.decorators import sync_and_async_middleware
 
-from cftapp.base import problems
+from cftapp.base import problems, room
 from serving.gateway.openai_format import GatewayError
 
 NOT_READABLE = "The request cannot be read. Nothing was changed."
 TOO_LARGE = "The request is too large. Split it into smaller ones."
 NOT_FOUND = "There is nothing at this address."
 FORBIDDEN = "This is not allowed. Nothing was changed."
+AWAY = "The database does not answer at the moment. Send the same again in a few seconds."
 BROKEN = "Something broke on our side. What was sent is either done or changed nothing; the server's log has the error."
 
 
@@ -39,7 +42,18 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def broken(request: HttpRequest) -> HttpResponse:
+    """507 for a full disk, 503 for a database that is away: try again. 500 for what is a fault of ours."""
+    problem = sys.exc_info()[1]
+    if room.is_full(problem):
+        return try_again(answer(request, 507, room.SENTENCE))
+    if isinstance(problem, OperationalError):
+        return try_again(answer(request, 503, AWAY))
     return answer(request, 500, BROKEN)
+
+
+def try_again(response: HttpResponse) -> HttpResponse:
+    response["Retry-After"] = "5"
+    return response
 
 
 def answer(request: HttpRequest, status: int, detail: str) -> HttpResponse:

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 from redis.exceptions import RedisError
 
 from cftapp.access.roles import ROLES
+from cftapp.base import room
 from cftapp.operations.heartbeat import key
 from serving.releases.condition import champion_problem
 
@@ -38,6 +39,7 @@ def ready(request: HttpRequest) -> JsonResponse:
 
 def checks() -> dict[str, Callable[[], str]]:
     by_name: dict[str, Callable[[], str]] = {f"database {alias}": database(alias) for alias in settings.DATABASES}
+    by_name["disk"] = disk
     by_name["redis"] = redis
     by_name["workers"] = workers
     by_name["sealer"] = sealer
@@ -60,6 +62,10 @@ def database(alias: str) -> Callable[[], str]:
         return "ok"
 
     return answers
+
+
+def disk() -> str:
+    return "ok" if room.left(settings.CFT_VAR) else "full"
 
 
 def redis() -> str:

@@ -14,7 +14,7 @@ from pathlib import Path
 import structlog
 from django.conf import settings
 
-from cftapp.base import files, jobs
+from cftapp.base import files, jobs, room
 from cftapp.base.jobs import HELD, Lease, Stale
 from curation.batches import actions, report_files, row_files, seekable
 from curation.batches import row_screening as batching
@@ -32,6 +32,9 @@ ENDED = (BatchScreening.State.FINISHED, BatchScreening.State.FAILED)
 
 def work(part_id: int, *, by: str) -> list[int]:
     """Do one part, if nobody else does. Returns the parts that can be worked on because of it."""
+    if not room.left(folder()):
+        log.error("no room on the disk: the batch waits", part=part_id)
+        return []
     part = actions.claim_part(part_id)
     if part is None:
         return []
@@ -45,13 +48,16 @@ def work(part_id: int, *, by: str) -> list[int]:
         with Lease(part) as lease:
             return STEPS[part.kind](part, lease, by)
     except BadFile as problem:
+        if room.is_full(problem):
+            jobs.give_back(part)
+            return []
         actions.fail_batch(part.batch_id, in_words(part.batch, problem), by=by)
         forget(part.batch)
     except Stale as late:
         log.warning("batch.part_lost", part=part.pk, reason=str(late))
-    except Exception:
+    except Exception as problem:
         with suppress(Stale):
-            jobs.give_back(part, failed=True)
+            jobs.give_back(part, failed=not room.is_full(problem))
         raise
     finally:
         forget_if_ended(part.batch)

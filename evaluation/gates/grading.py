@@ -16,7 +16,7 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 
-from cftapp.base import engines, jobs
+from cftapp.base import engines, jobs, room
 from cftapp.base.jobs import Job
 from evaluation.gates import actions, statistics
 from evaluation.gates.contestants import MAX_NEW_TOKENS, Contestant, Field, field_of
@@ -24,7 +24,7 @@ from evaluation.gates.judging import judge
 from evaluation.models import Benchmark, BenchmarkVersion, Gate, GateResult
 from evaluation.vault import actions as vault
 from evaluation.vault.models import Item, ItemScore
-from training.engine.errors import refusal_in
+from training.engine.errors import DISK_FULL, refusal_in
 from training.preparation import base_model
 
 BATCH_SIZE = 64
@@ -37,11 +37,14 @@ class Failed(Exception):
 
 
 class Leaving(Exception):
-    """This worker is asked to leave: another one goes on."""
+    """This worker is asked to leave, or has no room on its disk: the work goes on later."""
 
 
 def grade(gate_id: int) -> Gate | None:
     """Work through one queued gate; None if there was nothing to claim. Every way out leaves a true row."""
+    if not room.left(scratch_root()):
+        log.error("no room on the disk: the gate waits", gate=gate_id)
+        return None
     gate = actions.start_gate(gate_id)
     if gate is None:
         return None
@@ -59,7 +62,10 @@ def grade(gate_id: int) -> Gate | None:
         return gate
     except (Failed, base_model.BaseMissing, OSError) as problem:
         shutil.rmtree(scratch, ignore_errors=True)
-        actions.fail_gate(gate, str(problem))
+        if room.is_full(problem):
+            actions.requeue_gate(gate)
+        else:
+            actions.fail_gate(gate, str(problem))
         return gate
     shutil.rmtree(scratch, ignore_errors=True)
     return gate
@@ -221,7 +227,7 @@ def store(contestant: Contestant, lines: list[dict[str, Any]]) -> None:
 def check_ending(ending: engines.Ending, status: int | None, folder: Path) -> None:
     if ending is engines.Ending.LOST:
         raise jobs.Stale("The lease ran out while the engine worked.")
-    if ending is engines.Ending.CLOSING:
+    if ending is engines.Ending.CLOSING or status == DISK_FULL:
         raise Leaving
     if ending is engines.Ending.CANCELLED:
         raise Failed("It was stopped.")

@@ -121,7 +121,7 @@ def test_a_full_disk_is_said_in_a_sentence(monkeypatch, tmp_path):
     full = shutil.disk_usage(tmp_path)._replace(free=5 << 20)
     monkeypatch.setattr(embedded.shutil, "disk_usage", lambda _: full)
     with pytest.raises(Unusable, match=r"Only 5 MB are free .* needs 1024 MB: free some space, or set CFT_VAR"):
-        Postgres(tmp_path, {}).prepare()
+        embedded.launch(Postgres(tmp_path, {}))
 
 
 def test_a_socket_folder_of_somebody_else_is_refused(monkeypatch, tmp_path):
