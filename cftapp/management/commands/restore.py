@@ -1,12 +1,15 @@
 """`manage.py restore FOLDER`: a backup into two empty databases, then what it cannot know: later withdrawals."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.cache import cache
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connections
+from redis.exceptions import RedisError
 
 from audit.kept import Unreadable, has_any
 from cftapp.base import files
@@ -43,6 +46,10 @@ class Command(BaseCommand):
             call_command("provision", stdout=self.stdout)
             count = apply_later_withdrawals(kept, facts["made_at"])
             backup.restore_checkpoints(source, var, kept)
+            with suppress(
+                RedisError
+            ):  # what it remembers is of the log that went on; a stack of `make up` has none yet
+                cache.clear()
             (var / backup.UNFINISHED_RESTORE).unlink()
         except (backup.Unusable, Unreadable, OSError) as problem:
             raise CommandError(str(problem)) from problem

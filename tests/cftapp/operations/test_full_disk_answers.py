@@ -13,7 +13,6 @@ from cftapp.operations.errors import broken
 from feedback.actions import issue_api_key, register_source
 from tests.support.people import person, signed_in
 
-
 SOURCE = {
     "name": "shop",
     "title": "Shop",
