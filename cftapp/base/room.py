@@ -6,7 +6,7 @@ from pathlib import Path
 
 from psycopg.errors import DiskFull
 
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 LEAST = 32 * 2**20
 """Bytes that must be free before a job is begun: below, it would soon end in the middle."""
 SENTENCE = "The disk is full. Nothing was changed; send the same again once there is room."

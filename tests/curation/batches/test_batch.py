@@ -1,5 +1,6 @@
 """A batch, part by part, in this process: what is done twice counts once, what changes meanwhile is noticed."""
 
+import errno
 import json
 import shutil
 from pathlib import Path
@@ -9,9 +10,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db.models.functions import Now
 
-from cftapp.base import jobs
+from cftapp.base import jobs, room
 from cftapp.base.refusal import Refused
 from curation.batches import actions as batch_actions
+from curation.batches import report_files
 from curation.batches import work as batch_work
 from curation.models import BatchPart, BatchScreening
 from tests.curation.conftest import EXAM, TEST, publish
@@ -257,3 +259,26 @@ def test_a_folder_that_is_gone_is_told(folder):
     queued = finish(batch_actions.queue_batch("rows.jsonl", "july/report.jsonl", by=TEST))
     assert "there is no such folder below CFT_VAR/batches" in queued.error
     shutil.rmtree(folder)
+
+
+def test_a_full_disk_keeps_a_batch_waiting_and_ends_nothing(batch, folder, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(room, "LEAST", 2**80)
+        assert batch_work.work(part(batch).pk, by=TEST) == []
+    with monkeypatch.context() as patch:
+        patch.setattr(batch_work, "keep", full)
+        for _ in range(jobs.MAX_ATTEMPTS + 2):
+            with pytest.raises(OSError, match="No space left"):
+                batch_work.work(part(batch).pk, by=TEST)
+    for number in range(4):
+        batch_work.work(part(batch, number).pk, by=TEST)
+    with monkeypatch.context() as patch:
+        patch.setattr(report_files.JsonLines, "write", full)
+        for _ in range(jobs.MAX_ATTEMPTS + 2):
+            assert batch_work.work(batch.parts.get(kind="merge").pk, by=TEST) == []
+    assert part(batch).attempt == 1
+    assert finish(batch).state == "finished"
+    assert len(read(folder / "report.jsonl")) == 10

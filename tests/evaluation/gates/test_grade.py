@@ -1,9 +1,11 @@
 """Gates on the real engine: what passes, what does not, and what a fault or a kill leaves behind."""
 
+import errno
 import os
 import shutil
 import signal
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from evaluation.gates.wording import reading_of
 from evaluation.models import Gate, GateResult
 from evaluation.vault.models import ItemScore
 from tests.support.models_that_sat import KINDS, exam, harmless, poisoned, run_of, worker
+from training.engine.errors import DISK_FULL
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -193,3 +196,33 @@ def test_folders_of_gates_that_ended_are_swept(published, harmless_run, engineer
     grading.clear_scratch()
     assert [path.name for path in scratch()] == [str(gate.pk)]
     shutil.rmtree(root / str(gate.pk))
+
+
+def test_a_full_disk_puts_the_gate_back_into_the_queue(published, harmless_run, engineer, monkeypatch):
+    gate = queue_gate(harmless_run, by=engineer)
+    with monkeypatch.context() as patch:
+        patch.setattr(grading.room, "LEAST", 2**80)
+        assert grading.grade(gate.pk) is None
+    with monkeypatch.context() as patch:
+        patch.setattr(grading, "private", no_room)
+        grading.grade(gate.pk)
+    with monkeypatch.context() as patch:
+        patch.setattr(grading.engines, "watch", killed)
+        patch.setattr(grading, "check_ending", lambda ending, status, folder: checked(ending, DISK_FULL, folder))
+        grading.grade(gate.pk)
+    gate.refresh_from_db()
+    assert (gate.state, gate.error, gate.attempt) == ("queued", "", 0)
+    assert scratch() == []
+
+
+checked = grading.check_ending
+
+
+def killed(process: subprocess.Popen[bytes], *_: object) -> grading.engines.Ending:
+    process.kill()
+    process.wait()
+    return grading.engines.Ending.ENDED
+
+
+def no_room(_: Path) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
