@@ -25,7 +25,6 @@ def restore(source: Path, keys: Path, options: Sequence[str] = ()) -> int:
     if not keys.is_dir():
         raise backup.Unusable(f"{keys} is not there: name the folder of the backup's keys with --keys (make: KEYS=…).")
     backup.check(keys, "keys")
-    backup.require_free(keys, var, ["postgres", *backup.KEYS])
     if (var / "postgres").exists():
         raise backup.Unusable(
             f"{var} holds a stack: move it aside, and name its checkpoints with --kept (make: KEPT={var}.before/"
