@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 SCHEMES = ("light", "dark")
 WIDTHS = {"desk": (1440, 900), "phone": (390, 844)}
-SKIPPED = re.compile(r"^/(admin|static|api|v1|accounts/logout)|\.(json|jsonl|log|txt|zip)$")
+SKIPPED = re.compile(r"^/(admin|static|api|v1|accounts/logout)|\.(csv|json|jsonl|log|txt|zip)$")
 VISITOR = "visitor"
 
 

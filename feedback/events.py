@@ -15,6 +15,7 @@ EVENTS = {
     "taste_note.submitted": "submitted",
     "correction.submitted": "submitted",
     "comment.submitted": "submitted",
+    "bug.moved": "moved",
     "consent.granted": "granted",
     "consent.withdrawn": "withdrawn",
 }
@@ -33,4 +34,5 @@ KINDS = {
     "correction": Kind("Feedback"),
     "comment": Kind("Feedback"),
     "receipt": Kind("Feedback"),
+    "bug": Kind("Feedback", list_page="feedback:bugs"),
 }

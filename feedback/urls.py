@@ -2,13 +2,16 @@
 
 from django.urls import path
 
-from feedback.console import views
+from feedback.console import bugs, views
 from feedback.visitors import views as visitor_views
 
 app_name = "feedback"
 
 urlpatterns = [
     path("", views.feedback, name="list"),
+    path("bugs/", bugs.bugs, name="bugs"),
+    path("bugs.csv", bugs.bugs_csv, name="bugs_csv"),
+    path("bugs/<int:pk>/move/", bugs.move, name="move_bug"),
     path("sources/", views.sources, name="sources"),
     path("sources/<int:pk>/keys/", views.issue_key, name="issue_key"),
     path("keys/<int:pk>/revoke/", views.revoke_key, name="revoke_key"),

@@ -32,6 +32,7 @@ KEEP_SECONDS = 2.0
 class Counts:
     """What is waiting, live or failed, as the apps declare it; ids are None where nothing is there."""
 
+    bugs: int
     caseless: int
     screening: int
     to_triage: int

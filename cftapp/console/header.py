@@ -20,6 +20,7 @@ SECTIONS: dict[str, tuple[str, list[tuple[str, str]]]] = {
         [
             ("Triage", "curation:bench"),
             ("All feedback", "feedback:list"),
+            ("Bugs", "feedback:bugs"),
             ("Consent", "feedback:consent"),
             ("Sources", "feedback:sources"),
             ("API", "feedback:api"),
@@ -338,6 +339,10 @@ def engineer_work(now: Counts) -> list[Todo]:
         why = "Frozen and clean, no run has learnt from it."
         url = link("curation:dataset", now.untrained_dataset)
         work.append(Todo(f"#{now.untrained_dataset}", "dataset to train on", why, url))
+    if now.bugs:
+        what = "open bug" if now.bugs == 1 else "open bugs"
+        why = "Reported by people, or filed by reviewers; nobody works on them yet."
+        work.append(Todo(f"{now.bugs:,}", what, why, link("feedback:bugs")))
     if now.new_pairs:
         what = "new pair to freeze" if now.new_pairs == 1 else "new pairs to freeze"
         why = "Accepted since the last dataset."

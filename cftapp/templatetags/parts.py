@@ -17,10 +17,10 @@ from cftapp.operations.static_files import STYLE, sheets_of
 register = template.Library()
 
 KINDS = {"bug": "Bug", "taste": "Taste", "correction": "Correction", "comment": "Comment"}
-GOOD = {"pass", "accepted", "finished", "promoted", "granted", "training", "champion", "verified", "published"}
+GOOD = {"pass", "accepted", "finished", "promoted", "granted", "training", "champion", "verified", "published", "fixed"}
 BAD = {"fail", "failed", "rejected", "withdrawn", "refused", "revoked", "broken"}
-WARN = {"inconclusive", "undone", "stopped", "rolled_back", "expired", "overlapping"}
-LIVE = {"running", "checking"}
+WARN = {"inconclusive", "undone", "stopped", "rolled_back", "expired", "overlapping", "open"}
+LIVE = {"running", "checking", "taken"}
 
 
 @register.simple_tag

@@ -6,10 +6,11 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from audit.actions import record
+from audit.actions import Ref, record
 from curation.checks.identity import row_hash
 from curation.models import Case, Pair
 from curation.triage import reviewing
+from feedback.actions import list_by_verdict
 
 if TYPE_CHECKING:
     pass
@@ -69,7 +70,9 @@ def _decide(case_id: int, verdict: str, by: User) -> Case:
     case.lead_seconds = (now - case.claimed_at).total_seconds() if case.claimed_at else None
     case.leased_by = case.lease_expires_at = case.claimed_at = None
     case.save(update_fields=[*REVIEW_FIELDS, *LEASE_FIELDS])
-    generated = [("pair", _accept(case, by).pk)] if verdict == Case.Verdict.ACCEPTED else []
+    generated: list[Ref] = [("pair", _accept(case, by).pk)] if verdict == Case.Verdict.ACCEPTED else []
+    bug = list_by_verdict(case.feedback.pk, is_bug=verdict == Case.Verdict.BUG)
+    generated += [("bug", bug.pk)] if bug else []
     record(
         "case.decided",
         by=by,
@@ -122,6 +125,9 @@ def undo_verdict(case_id: int, *, by: User) -> Case:
     if pair is not None and pair.state == Pair.State.ACCEPTED:
         pair.state = Pair.State.UNDONE
         pair.save(update_fields=["state"])
-    used = [("case", case.pk)] + ([("pair", pair.pk)] if pair else [])
+    bug = list_by_verdict(case.feedback.pk, is_bug=case.kind == "bug_report")
+    used: list[Ref] = [("case", case.pk)]
+    used += [("pair", pair.pk)] if pair else []
+    used += [("bug", bug.pk)] if bug else []
     record("case.reopened", by=by, used=used, detail={"verdict": undone})
     return case

@@ -47,7 +47,7 @@ class Filter:
     @classmethod
     def of(cls, request: HttpRequest) -> Self:
         asked = request.POST if request.method == "POST" else request.GET
-        kind, words = asked.get("kind", ""), asked.get("q", "").replace("\0", "").strip()[:LONGEST_SEARCH]
+        kind, words = asked.get("kind", ""), asked.get("q", "").strip()[:LONGEST_SEARCH]
         return cls(kind if kind in LONG else "", words)
 
     @property

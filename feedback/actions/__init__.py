@@ -2,6 +2,7 @@
 
 from cftapp.base.refusal import Refused
 from feedback.actions.batches import BatchRow, RowResult, record_batch
+from feedback.actions.bugs import list_by_verdict, move_bug
 from feedback.actions.consent import grant_consent, withdraw_consent
 from feedback.actions.interactions import record_interaction
 from feedback.actions.sources import (
@@ -23,6 +24,8 @@ __all__ = [
     "RowResult",
     "grant_consent",
     "issue_api_key",
+    "list_by_verdict",
+    "move_bug",
     "open_playground",
     "record_batch",
     "record_interaction",

@@ -1,8 +1,13 @@
 """The API's addresses below /api/v1/."""
 
 from django.urls import path
+from rest_framework.routers import SimpleRouter
 
 from feedback.api import views
+from feedback.api.bugs import BugViewSet
+
+router = SimpleRouter()
+router.register("bugs", BugViewSet, basename="bug")
 
 urlpatterns = [
     path("interactions/", views.Interactions.as_view()),
@@ -14,4 +19,5 @@ urlpatterns = [
     path("consents/withdraw", views.Withdrawals.as_view()),
     path("consents/<uuid:subject>/", views.SubjectConsent.as_view()),
     path("feedback/batch", views.Batch.as_view()),
+    *router.urls,
 ]

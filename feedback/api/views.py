@@ -207,7 +207,7 @@ class BugReports(FeedbackView):
         BugReportPost,
         FeedbackReply,
         summary="It broke",
-        description="Goes to the bug tracker. Never used for training.",
+        description="Goes on the bug list that the engineers work through. Never used for training.",
     )
     def post(self, request: Request) -> HttpResponse:
         return self.idempotent(self.submit)
@@ -220,7 +220,7 @@ class TasteNotes(FeedbackView):
         TasteNotePost,
         FeedbackReply,
         summary="I would word it differently",
-        description="Goes to the style notes. Never counted as an error.",
+        description="A reviewer reads it. Never counted as an error, never used for training.",
     )
     def post(self, request: Request) -> HttpResponse:
         return self.idempotent(self.submit)

@@ -1,6 +1,7 @@
 """What people tell us: sources, subjects and their lane, interactions, consent and the typed feedback on them."""
 
 from feedback.models.base import CAP, CountedQuerySet, consent_in_force
+from feedback.models.bugs import Bug, with_words
 from feedback.models.consent import ConsentEntry
 from feedback.models.interactions import Interaction
 from feedback.models.kinds import BugReport, Comment, Correction, Feedback, TasteNote
@@ -10,6 +11,7 @@ from feedback.models.subjects import Lane, Subject, pseudonym_key
 
 __all__ = [
     "ApiKey",
+    "Bug",
     "BugReport",
     "CAP",
     "Comment",
@@ -27,4 +29,5 @@ __all__ = [
     "TasteNote",
     "consent_in_force",
     "pseudonym_key",
+    "with_words",
 ]

@@ -38,7 +38,7 @@ class Feedback(models.Model):
 
 
 class BugReport(Feedback):
-    """Something broke. Goes to the bug tracker; never trained on."""
+    """Something broke. Stands on the bug list, from the moment it is there; never trained on."""
 
     what_happened = models.TextField()
     expected = models.TextField(blank=True)

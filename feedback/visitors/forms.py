@@ -30,7 +30,10 @@ class FeedbackForm(forms.Form):
 
 class BugForm(FeedbackForm):
     kind, glyph, heading = "bug_report", "bug", "It broke"
-    promise, button = "Goes to the bug tracker. Never used for training.", "Send the report"
+    promise, button = (
+        "Goes on the bug list that the engineers work through. Never used for training.",
+        "Send the report",
+    )
     text_field = "what_happened"
 
     what_happened = forms.CharField(label="What happened?", max_length=MEDIUM, widget=Area)
@@ -39,7 +42,7 @@ class BugForm(FeedbackForm):
 
 class TasteForm(FeedbackForm):
     kind, glyph, heading = "taste_note", "taste", "I would word it differently"
-    promise, button = "Goes to the style notes. Never counted as an error.", "Send the note"
+    promise, button = "A reviewer reads it. Never counted as an error, never used for training.", "Send the note"
     text_field = "preference"
 
     preference = forms.CharField(label="How would you word it?", max_length=MEDIUM, widget=Area)

@@ -8,6 +8,7 @@ from cftapp.console import header
 from cftapp.console.counts import Counts
 
 EMPTY = Counts(
+    bugs=0,
     caseless=0,
     screening=0,
     to_triage=0,
@@ -89,6 +90,7 @@ def test_the_same_figure_is_due_only_for_the_role_that_acts_on_it() -> None:
         ("engineer", {"new_pairs": 12}, "new pairs to freeze"),
         ("engineer", {"champion": 3, "champion_marked": True}, "champion to replace"),
         ("engineer", {"champion": 3, "champion_learnt_exam": True}, "champion to replace"),
+        ("engineer", {"bugs": 3}, "open bugs"),
         ("engineer", {"marked_lessons": 4}, "dataset to freeze again"),
         ("engineer", {"last_gate": 2, "last_verdict": "FAIL"}, "gate to answer"),
         ("engineer", {"last_gate": 2, "last_verdict": "INCONCLUSIVE"}, "gate to answer"),
