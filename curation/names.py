@@ -15,5 +15,5 @@ BY_NUMBER = {
         JOIN feedback_interaction i ON i.id = c.interaction_id
         LEFT JOIN curation_pair p ON p.correction_id = c.id WHERE k.id = ANY (%(case)s::bigint[])
     """,
-    "dataset": "SELECT id, name FROM curation_dataset WHERE id = ANY (%(dataset)s::bigint[])",
+    "dataset": "SELECT id, '#' || id || ' ' || name FROM curation_dataset WHERE id = ANY (%(dataset)s::bigint[])",
 }

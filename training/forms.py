@@ -39,7 +39,7 @@ class DatasetChoice(forms.ModelChoiceField):
         marked = " · withdrawn rows, freeze again" if dataset.learnt_from_withdrawn_at else ""
         marked += " · rows of an exam, freeze again" if dataset.contamination else ""
         counts = f"{dataset.pair_count} pairs + {dataset.replay_count} replay"
-        return f"{dataset.name} · {counts} · {dataset.merkle_root[:6]}…{marked}"
+        return f"{dataset.label} · {counts} · {dataset.merkle_root[:6]}…{marked}"
 
 
 class NewRun(forms.Form):

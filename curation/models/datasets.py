@@ -81,6 +81,11 @@ class Dataset(models.Model):
     learnt_from_withdrawn_at = models.DateTimeField(null=True, help_text="First withdrawal of a row in it.")
     contamination = models.JSONField(null=True, help_text="How many of its rows are items of which exam today.")
 
+    @property
+    def label(self) -> str:
+        """Its number and its name: two may be called the same."""
+        return f"#{self.pk} {self.name}"
+
 
 class DatasetRow(models.Model):
     """One row of a dataset. The hash stays when the row itself is erased, so the root stays provable."""

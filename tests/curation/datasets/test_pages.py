@@ -136,3 +136,11 @@ def test_rest_reads_and_freezes(erin, rosa, pair):
 def test_no_page_shows_an_items_text(erin, world):
     world.screened(EXAM[0][2], "Ten.", EXAM[0][3])
     assert b"freight" not in signed_in(erin).get("/curation/pairs/").content
+
+
+def test_two_datasets_of_one_name_are_told_apart_by_their_numbers(pair, erin):
+    frozen = [dataset_actions.freeze_dataset("Week 47", {"replay_floor": 0}, by=erin) for _ in range(2)]
+    page = signed_in(erin).get("/curation/datasets/").content.decode()
+    for one in frozen:
+        assert f"#{one.pk} Week 47" in page
+        assert f"#{one.pk} Week 47" in signed_in(erin).get(f"/curation/datasets/{one.pk}/").content.decode()
