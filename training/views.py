@@ -6,11 +6,13 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db.models import Max
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django_htmx.http import HTMX_STOP_POLLING
 
+from audit.models import Event
 from cftapp.base import engines
 from cftapp.base.accounts import ROLES, account, has_role, role_required
 from cftapp.base.jobs import Job
@@ -25,9 +27,10 @@ from training.monitoring.progress import Progress
 from training.preparation import manifest as manifests
 from training.preparation.recipes import PRESETS
 
-LIVE_POINTS = 60
+LIVE_POINTS = 40
 """While it works: fewer points, because the swap comes every two seconds and stays at about 4 kB."""
 ALL_POINTS = 150
+LOG, LIVE_LOG = "log.txt", 1500
 
 
 @require_GET
@@ -78,9 +81,29 @@ def live(request: HttpRequest, pk: int) -> HttpResponse:
         ended = render(request, "training/live.html", whole, status=HTMX_STOP_POLLING)
         ended["HX-Trigger"] = json.dumps({"announce": f"Run {pk} {shown.state}", "counts": ""})
         return ended
-    if request.GET.get("seen") == context["progress"].seen:
+    news = context["news"] = changed(request.GET.get("below", ""), context["below_seen"])
+    if request.GET.get("seen") == context["progress"].seen and not news:
         return HttpResponse(status=204)
-    return render(request, "training/live.html", context)
+    return render(request, "training/live.html", context | (below(shown, LIVE_LOG) if news else {}))
+
+
+BELOW = ("manifest", "log", "history")
+
+
+def below_seen(shown: Run) -> str:
+    """A word that changes as manifest, log and audit of a run do: a part of it for each."""
+    log = actions.folder_of(shown) / LOG
+    size = log.stat().st_size if log.exists() else 0
+    newest = Event.objects.filter(edges__kind="run", edges__object_id=str(shown.pk)).aggregate(newest=Max("pk"))
+    return f"{shown.manifest_sha256[:8]}.{size}.{newest['newest']}"
+
+
+def changed(seen: str, now: str) -> list[str]:
+    """Which parts below the figures are newer than what the page has."""
+    parts = seen.split(".")
+    if len(parts) != len(BELOW):
+        return []
+    return [name for name, was, is_now in zip(BELOW, parts, now.split("."), strict=True) if was != is_now]
 
 
 @require_GET
@@ -111,11 +134,11 @@ def gates_of(shown: Run) -> dict[str, Any]:
     }
 
 
-def below(shown: Run) -> dict[str, Any]:
+def below(shown: Run, log_size: int = 4000) -> dict[str, Any]:
     """What stands under the figures: gates, manifest, log, audit. It is sent once more when the run has ended."""
     return gates_of(shown) | {
         "history": history(shown),
-        "log": metrics.tail(actions.folder_of(shown) / "log.txt", size=4000),
+        "log": metrics.tail(actions.folder_of(shown) / LOG, size=log_size),
         "manifest_text": manifests.encode(shown.manifest).decode() if shown.manifest else "",
     }
 
@@ -124,6 +147,7 @@ def about(request: HttpRequest, shown: Run, points: int) -> dict[str, Any]:
     return {
         "run": shown,
         "progress": Progress.of(shown, metrics.read(actions.folder_of(shown) / "metrics.jsonl"), points),
+        "below_seen": below_seen(shown),
         "live": is_live(shown),
         "base_name": PurePath(shown.base_model).name,
         "may_run": has_role(request.user, "engineer"),

@@ -134,7 +134,7 @@ def test_the_page_shows_figures_chart_and_audit(client, edda, queue):
         assert words in page, words
     assert page.count("<polyline") == 3
     assert "As a table" in page
-    assert f'hx-get="{reverse("training:live", args=[run.pk])}?seen=running-200"' in page
+    assert f'hx-get="{reverse("training:live", args=[run.pk])}?seen=running-200&amp;below=' in page
     assert 'hx-trigger="every 2s"' in page
 
 
@@ -160,6 +160,48 @@ def test_polling_is_small_quiet_when_nothing_happened_and_ends(client, edda, que
     assert "follow by themselves" not in body(last)
     assert 'id="run-below" hx-swap-oob="true"' in body(last)
     assert run.manifest_sha256 in body(last)
+
+
+def test_a_live_run_shows_its_phase_a_bar_and_the_time_left(client, edda, queue):
+    run = queue()
+    client.force_login(edda)
+    address = reverse("training:run", args=[run.pk])
+    assert '<li aria-current="step">Waiting for a trainer</li>' in body(client.get(address))
+    run = actions.start_run(run.pk)
+    assert '<li aria-current="step">Preparing rows</li>' in body(client.get(address))
+    actions.record_manifest(run, {"schema": 1}, "ab" * 32, "permission denied")
+    assert '<li aria-current="step">Loading the base</li>' in body(client.get(address))
+    metrics_of(run, 200)
+    actions.record_progress(run, 200, 260)
+    page = body(client.get(address))
+    assert '<li aria-current="step">Training</li>' in page
+    assert '<progress max="260" value="200"' in page
+    assert "<small>about</small> 30 s" in page
+
+
+def test_manifest_log_and_audit_come_while_it_works(client, edda, queue):
+    run = actions.start_run(queue().pk)
+    metrics_of(run, 5)
+    client.force_login(edda)
+    page = body(client.get(reverse("training:run", args=[run.pk])))
+    assert "Written when a trainer takes the run" in page
+
+    def poll(page):
+        return client.get(re.search(r'hx-get="(/training/runs/\d+/live/[^"]*)"', page)[1].replace("&amp;", "&"))
+
+    assert poll(page).status_code == 204
+    actions.record_manifest(run, {"schema": 1}, "ab" * 32, "permission denied")
+    news = body(poll(page))
+    assert 'id="run-manifest" hx-swap-oob="true"' in news and "permission denied" in news
+    assert 'id="run-log"' not in news and 'id="run-history"' not in news
+    (actions.folder_of(run) / "log.txt").write_text("read 16 rows\n")
+    page, news = news, body(poll(news))
+    assert 'id="run-log" hx-swap-oob="true"' in news and "read 16 rows" in news
+    assert 'id="run-manifest"' not in news
+    actions.request_stop(run, by=edda)
+    last = body(poll(news))
+    assert 'id="run-history" hx-swap-oob="true"' in last and "stop requested" in last
+    assert poll(last).status_code == 204
 
 
 def test_the_gate_of_a_finished_run_is_polled_until_it_has_a_verdict(client, edda, queue):
