@@ -5,9 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-import rfc8785
 from django.db import connection, transaction
-from django.utils import timezone
 
 from audit.vocabulary import check_event
 from cftapp.base.actors import Actor, actor_name
@@ -51,7 +49,8 @@ def record(
 
     `detail` holds ids, hashes and numbers only: the log is never erased, so no person's words may enter it.
     Raises UndeclaredEvent for a name that is in no app's events.py, and RuntimeError outside a transaction: an event
-    must not outlive, or miss, its change.
+    must not outlive, or miss, its change. PostgreSQL refuses a number that no double holds, and an event or an actor
+    that is not this process's to name (`cftapp.access.speakers`).
     """
     check_event(name)
     if not connection.in_atomic_block:
@@ -71,16 +70,9 @@ def _refs(refs: Iterable[Ref]) -> list[tuple[str, str]]:
 
 
 def _body(name: str, actor: str, edges: dict[str, list[tuple[str, str]]], detail: dict[str, Any]) -> bytes:
-    """The RFC 8785 bytes that are hashed into the tree."""
-    event = {
-        "name": name,
-        "actor": actor,
-        "recorded_at": timezone.now().isoformat(),
-        "used": [list(ref) for ref in edges["used"]],
-        "generated": [list(ref) for ref in edges["generated"]],
-        "detail": json.loads(json.dumps(detail, default=str)),
-    }
-    return rfc8785.dumps(event)
+    """What is to be recorded. PostgreSQL adds the time and writes the RFC 8785 bytes that are hashed into the tree."""
+    event = {"name": name, "actor": actor, **edges, "detail": detail}
+    return json.dumps(event, default=str, allow_nan=False).encode()
 
 
 def _announce(announcement: Announcement) -> None:

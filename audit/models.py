@@ -67,3 +67,14 @@ class Checkpoint(models.Model):
     key_id = models.CharField(max_length=16)
     note = models.TextField(help_text="The signed text: origin, size, root, time.")
     signature = models.BinaryField(max_length=64)
+
+
+class Speaker(models.Model):
+    """A login may record this event as this speaker. Provision writes it anew from `cftapp.access.speakers`."""
+
+    login = models.CharField(max_length=63)
+    speaker = models.CharField(max_length=40, help_text="A process by its name, 'visitor', or any 'user' or 'source'.")
+    event = models.CharField(max_length=80)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["login", "speaker", "event"], name="a_voice_is_given_once")]

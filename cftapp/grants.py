@@ -3,7 +3,8 @@
 An app declares in `<app>/grants.py`:
 
     GRANTS = {"web": {"feedback_source": "SELECT", "feedback_case": "SELECT, INSERT, UPDATE(state, note)"}}
-    FUNCTIONS = {"all": ["audit_append(text, text, jsonb)"]}
+    FUNCTIONS = {"all": ["audit_append(bytea)"]}
+    FILLED = {"audit_speaker": (("login", "speaker", "event"), speaker_rows)}  # a table that provision writes
 
 Keys are roles without their prefix (`cft_web` is "web"; "all" is every role that may connect to the database the app
 lives in). Whatever is not named is denied. Identity columns need no grant on their sequence. Note that Django's

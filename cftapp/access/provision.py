@@ -1,4 +1,5 @@
-"""Runtime roles and their grants, from the table in `cftapp.access.roles` and each app's `grants.py`. Default: deny.
+"""Runtime roles and their grants, from the table in `cftapp.access.roles` and each app's `grants.py`, and who
+speaks for whom. Default: deny.
 
 Runs as the owner after `migrate`, in one transaction a database, and can run again at any time: everything is revoked
 and granted anew, so a grant that left the code leaves the database too.
@@ -45,6 +46,7 @@ def provision_database(alias: str, passwords: Mapping[str, str]) -> str:
         for login, signatures in sorted(functions.items()):
             for signature in signatures:
                 cursor.execute(f'GRANT EXECUTE ON FUNCTION {signature} TO "{login}"')
+        fill_tables(cursor, alias)
     count = sum(len(grants) for grants in tables.values())
     return f"{alias}: {len(roles.logins(alias))} roles may connect, {count} table grants"
 
@@ -64,6 +66,18 @@ def declared_grants(alias: str) -> tuple[dict[str, dict[str, str]], dict[str, li
             for login in logins_of(role, alias, module.__name__):
                 functions[login] += signatures
     return tables, functions
+
+
+def fill_tables(cursor: CursorWrapper, alias: str) -> None:
+    """Write anew what apps declare as FILLED: tables of rules that the database reads and no role may change."""
+    for config, module in declarations("grants"):
+        if (config.label == VAULT_APP) != (alias == VAULT):
+            continue
+        for table, (columns, rows) in getattr(module, "FILLED", {}).items():
+            cursor.execute(f'DELETE FROM "{table}"')
+            places = ", ".join(["%s"] * len(columns))
+            statement = f'INSERT INTO "{table}" ({quoted(", ".join(columns))}) VALUES ({places})'
+            cursor.executemany(statement, list(rows()))
 
 
 def logins_of(role: str, alias: str, module: str) -> list[str]:
