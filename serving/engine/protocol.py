@@ -19,7 +19,8 @@ Body = dict[str, Any]
 TOKEN = re.compile(r"0|[1-9][0-9]{0,8}")
 HONOURED = {
     "model", "messages", "temperature", "top_p", "top_k", "min_p", "seed", "max_tokens", "max_completion_tokens",
-    "stop", "stream", "stream_options", "n", "logit_bias", "presence_penalty", "frequency_penalty", "repetition_penalty",
+    "stop", "stream", "stream_options", "n", "logit_bias", "presence_penalty", "frequency_penalty",
+    "repetition_penalty",
 }  # fmt: skip
 # Who asks, what it costs and where it is kept: nothing in an answer depends on it.
 WITHOUT_EFFECT = {
