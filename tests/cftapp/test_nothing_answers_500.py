@@ -31,8 +31,8 @@ EXISTING = uuid.UUID(int=7)
 ODD = [
     "", " ", "\0", "a\0b", "\u202e", "²", "９", "٣", "-1", "0", "1", "2", "1.5", "1e999", "NaN", "inf", "null", "[]",
     "true", "9" * 19, "9" * 30, "9" * 4_400, "x" * 3_000, "%", "%s%n", "{{7*7}}", "' OR 1=1 --", "../../etc/passwd",
-    "a/b", "😀", "\r\n", "2026-11-30", "0000-00-00T00:00", "correction", "accepted", "champion", "v0", "exact", "production",
-    str(EXISTING), f"chatcmpl-{EXISTING}", "=cmd|x", "\x85", "\ufffe", "ß" * 600,
+    "a/b", "😀", "\r\n", "2026-11-30", "0000-00-00T00:00", "correction", "accepted", "champion", "v0", "exact",
+    "production", str(EXISTING), f"chatcmpl-{EXISTING}", "=cmd|x", "\x85", "\ufffe", "ß" * 600,
 ]  # fmt: skip
 TEXTS = st.sampled_from(ODD) | st.text(max_size=20)
 NUMBERS = st.sampled_from([0, 1, -1, 2**31, 2**63, -(2**63) - 1, 10**400, 0.1, 1e308, float("nan"), float("inf")])
@@ -48,8 +48,8 @@ NAMES = {
     "gateway": "model messages stream user safety_identifier metadata n temperature top_p stop max_tokens logit_bias "
     "response_format tools stream_options seed store \ud800",
     "console": "q kind page before cursor limit seen at case shown_to whole name about lane kept method state curve "
-    "prompt dataset note o p all e id__exact format verdict check reason answer next run decision release gate replaces "
-    "confirmed door title label held_out_percent environment correction-replacement bug_report-what_happened "
+    "prompt dataset note o p all e id__exact format verdict check reason answer next run decision release gate "
+    "replaces confirmed door title label held_out_percent environment correction-replacement bug_report-what_happened "
     "username password containment cosine",
     "uploads": "name title kind scorer margin file upload items fields csv note benchmark",
 }  # fmt: skip
