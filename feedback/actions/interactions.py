@@ -29,6 +29,7 @@ def record_interaction(
     replay_of: Interaction | uuid.UUID | None = None,
     happened_at: datetime | None = None,
     interaction_id: uuid.UUID | None = None,
+    cut_by: str = "",
     by: Actor,
 ) -> Interaction:
     """Record a prompt and its answer; the lane is that of its subject.
@@ -49,6 +50,7 @@ def record_interaction(
         subject=original.subject if original else Subject.objects.get_or_open(source, subject_key),
         environment=Environment.REPLAY if original else environment or source.environment,
         model_name=model_name,
+        cut_by=cut_by,
         external_id=external_id,
         replay_of=original,
         happened_at=happened_at or timezone.now(),
@@ -75,7 +77,8 @@ def _record_event(interaction: Interaction, *, by: Actor) -> None:
         by=by,
         used=used,
         generated=[("interaction", interaction.pk)],
-        detail={"lane": interaction.lane, "environment": interaction.environment},
+        detail={"lane": interaction.lane, "environment": interaction.environment}
+        | ({"cut_by": interaction.cut_by} if interaction.cut_by else {}),
     )
 
 
@@ -126,7 +129,8 @@ def _place_text(interaction: Interaction, prompt: str, answer: str) -> None:
 
 def interaction_content(interaction: Interaction, prompt: str, answer: str) -> dict[str, Any]:
     """The fields of a held-out interaction that the vault keeps."""
-    return {
+    cut = {"cut_by": interaction.cut_by} if interaction.cut_by else {}
+    return cut | {
         "prompt": prompt,
         "answer": answer,
         "model_name": interaction.model_name,

@@ -25,6 +25,13 @@ class Text(serializers.CharField):
         return value
 
 
+class InteractionId(serializers.UUIDField):
+    """An interaction's id: as its recording answered, or as the gateway's completion did (`chatcmpl-` and the id)."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        return super().to_internal_value(data.removeprefix("chatcmpl-") if isinstance(data, str) else data)
+
+
 class StrictSerializer(serializers.Serializer):
     """Refuses unknown fields: a misspelt optional field must not be lost silently."""
 
@@ -50,9 +57,7 @@ class InteractionPost(StrictSerializer):
         max_length=200, required=False, help_text="Your id; recording it twice returns the first."
     )
     environment = serializers.ChoiceField(Environment.choices, required=False)
-    replay_of = serializers.UUIDField(
-        required=False, help_text="The interaction that was run again; its subject is inherited."
-    )
+    replay_of = InteractionId(required=False, help_text="The interaction that was run again; its subject is inherited.")
     happened_at = serializers.DateTimeField(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -62,7 +67,9 @@ class InteractionPost(StrictSerializer):
 
 
 class FeedbackPost(StrictSerializer):
-    interaction = serializers.UUIDField(required=False, help_text="The id that its recording answered.")
+    interaction = InteractionId(
+        required=False, help_text="The id that its recording answered, or the completion's (chatcmpl-…)."
+    )
     external_id = serializers.CharField(
         max_length=200, required=False, help_text="Or the external id it was recorded under."
     )

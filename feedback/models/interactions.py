@@ -28,6 +28,12 @@ class InteractionQuerySet(CountedQuerySet["Interaction"]):
 class Interaction(models.Model):
     """A prompt and the model's answer. In the held-out lane this row is a stub: the text is in the vault only."""
 
+    class CutBy(models.TextChoices):
+        """Who ended a streamed answer before its end: the one who asked, or the server that failed."""
+
+        CLIENT = "client", "the client"
+        MODEL_SERVER = "model_server", "the model server"
+
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="interactions", db_index=False)
     subject = models.ForeignKey(Subject, on_delete=models.PROTECT, related_name="interactions")
@@ -35,6 +41,9 @@ class Interaction(models.Model):
     environment = models.CharField(max_length=10, choices=Environment)
     prompt = models.TextField(blank=True)
     answer = models.TextField(blank=True)
+    cut_by = models.CharField(
+        max_length=12, choices=CutBy, blank=True, default="", db_default="", help_text="Empty: the answer is whole."
+    )
     model_name = models.CharField(max_length=120, blank=True)
     external_id = models.CharField(max_length=200, blank=True)
     replay_of = models.ForeignKey(
@@ -59,6 +68,9 @@ class Interaction(models.Model):
             models.CheckConstraint(
                 condition=Q(replay_of__isnull=True) | Q(environment=Environment.REPLAY),
                 name="replay_is_in_environment_replay",
+            ),
+            models.CheckConstraint(
+                condition=Q(cut_by__in=["", "client", "model_server"]), name="interaction_cut_by_known"
             ),
             models.CheckConstraint(condition=~Q(replay_of=F("id")), name="interaction_does_not_replay_itself"),
         ]

@@ -1,7 +1,9 @@
 """Decoding: from logits to tokens to text, one token at a time."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from transformers import PreTrainedTokenizerBase
@@ -9,18 +11,33 @@ from transformers import PreTrainedTokenizerBase
 
 @dataclass(frozen=True)
 class Sampling:
-    """Sampling parameters. `temperature` 0 is greedy; `seed` makes sampling repeatable."""
+    """Sampling parameters, as OpenAI and vLLM name them; the defaults change nothing.
+
+    `temperature` 0 is greedy; `seed` makes sampling repeatable; `top_k` 0 keeps all; `logit_bias` is by token id.
+    """
 
     temperature: float = 1.0
     top_p: float = 1.0
     seed: int | None = None
+    top_k: int = 0
+    min_p: float = 0.0
+    presence_penalty: float = 0.0
+    frequency_penalty: float = 0.0
+    repetition_penalty: float = 1.0
+    logit_bias: Mapping[int, float] = field(default_factory=dict)
+
+    @property
+    def adjusts_logits(self) -> bool:
+        penalties = self.presence_penalty, self.frequency_penalty, self.repetition_penalty
+        return bool(self.logit_bias) or penalties != (0, 0, 1)
 
 
 class Sampler:
-    """Samples tokens; each request has its own random state."""
+    """Samples the tokens of one answer to `prompt` (token ids); each request has its own random state."""
 
-    def __init__(self, sampling: Sampling):
-        self.sampling = sampling
+    def __init__(self, sampling: Sampling, prompt: Sequence[int] = ()):
+        self.sampling, self.prompt = sampling, frozenset(prompt)
+        self.answered: Counter[int] = Counter()
         self.generator = torch.Generator()
         if sampling.seed is None:
             self.generator.seed()
@@ -28,13 +45,55 @@ class Sampler:
             self.generator.manual_seed(sampling.seed)
 
     def sample(self, logits: torch.Tensor) -> int:
-        """The id of a token, from (vocabulary,) logits."""
+        """The id of a token, from (vocabulary,) logits; it counts as answered from then on."""
+        if self.sampling.adjusts_logits:
+            logits = adjusted(logits.float().cpu(), self.sampling, self.prompt, self.answered)
+        token = self._choose(logits)
+        self.answered[token] += 1
+        return token
+
+    def _choose(self, logits: torch.Tensor) -> int:
         if self.sampling.temperature == 0:
             return int(logits.argmax())
-        probabilities = torch.softmax(logits.float().cpu() / self.sampling.temperature, dim=-1)
+        logits = logits.float().cpu() / self.sampling.temperature
+        probabilities = torch.softmax(likely(logits, self.sampling.min_p, self.sampling.top_k), dim=-1)
         if self.sampling.top_p < 1:
             probabilities = top_p_filter(probabilities, self.sampling.top_p)
         return int(torch.multinomial(probabilities, 1, generator=self.generator))
+
+
+def adjusted(
+    logits: torch.Tensor, sampling: Sampling, prompt: Iterable[int], answered: Mapping[int, int]
+) -> torch.Tensor:
+    """Logits with bias and penalties, (vocabulary,) in and out. `answered`: how often each token was answered so far.
+
+    Presence and frequency: `logit - presence * (count > 0) - frequency * count`, over the answer
+    (https://platform.openai.com/docs/advanced-usage). Repetition, over prompt and answer: a positive logit is divided
+    by it, a negative multiplied (Keskar et al. 2019, arXiv 1909.05858, section 4.1).
+    """
+    logits = logits.clone()
+    for token, bias in sampling.logit_bias.items():
+        logits[token] += bias
+    if sampling.repetition_penalty != 1 and (seen := sorted({*prompt, *answered})):
+        values = logits[seen]
+        logits[seen] = torch.where(
+            values > 0, values / sampling.repetition_penalty, values * sampling.repetition_penalty
+        )
+    if answered:
+        counts = torch.tensor(list(answered.values()), dtype=logits.dtype)
+        logits[list(answered)] -= sampling.presence_penalty + sampling.frequency_penalty * counts
+    return logits
+
+
+def likely(logits: torch.Tensor, min_p: float, top_k: int) -> torch.Tensor:
+    """Logits of the `top_k` likeliest tokens (0: all) that are at least `min_p` times as likely as the likeliest.
+
+    Others become minus infinity; equals of the last one stay. min_p: Nguyen et al. 2024, arXiv 2407.01082.
+    """
+    least = logits.max() + math.log(min_p) if min_p > 0 else torch.tensor(-math.inf)
+    if 0 < top_k < len(logits):
+        least = torch.maximum(least, logits.topk(top_k).values[-1])
+    return logits.masked_fill(logits < least, -math.inf)
 
 
 def top_p_filter(probabilities: torch.Tensor, top_p: float) -> torch.Tensor:

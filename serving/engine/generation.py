@@ -35,7 +35,7 @@ class Generation:
 
     async def text_pieces(self, adapter: Adapter | None) -> AsyncIterator[str]:
         """Pieces of text as they are generated. Closing the iterator ends the work after the current token."""
-        sampler, text = Sampler(self.request.sampling), TextStream(self.pool.tokenizer)
+        sampler, text = Sampler(self.request.sampling, self.prompt), TextStream(self.pool.tokenizer)
         stop = StopFilter(self.request.stop)
         ids = torch.tensor([self.prompt])
         while self.generated_tokens < self.max_tokens and not stop.stopped:
@@ -64,6 +64,9 @@ class Generation:
 
 def start_generation(pool: AdapterPool, request: ChatRequest) -> Generation:
     """Tokenize the conversation. ApiError 400 if the chat template refuses it, or the answer has no room."""
+    vocabulary = pool.model.config.vocab_size
+    if unknown := [token for token in request.sampling.logit_bias if token >= vocabulary]:
+        raise ApiError(400, f"Token {unknown[0]} is none: there are {vocabulary}, from 0.", "logit_bias")
     try:
         prompt = prompt_ids(pool.tokenizer, request.messages)
     except Exception as cause:  # a chat template may refuse an order of roles with an error of its own

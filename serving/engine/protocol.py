@@ -4,6 +4,7 @@ Source: https://platform.openai.com/docs/api-reference/chat
 """
 
 import json
+import re
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -12,9 +13,27 @@ from typing import Any
 from serving.engine.decoding import Sampling
 
 ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
-UNSUPPORTED = ("tools", "functions", "logprobs", "response_format", "audio")
 MAX_STOPS = 4
 Body = dict[str, Any]
+
+TOKEN = re.compile(r"0|[1-9][0-9]{0,8}")
+HONOURED = {
+    "model", "messages", "temperature", "top_p", "top_k", "min_p", "seed", "max_tokens", "max_completion_tokens",
+    "stop", "stream", "stream_options", "n", "logit_bias", "presence_penalty", "frequency_penalty",
+    "repetition_penalty",
+}  # fmt: skip
+# Who asks, what it costs and where it is kept: nothing in an answer depends on it.
+WITHOUT_EFFECT = {
+    "user", "safety_identifier", "metadata", "store", "service_tier", "prediction", "prompt_cache_key",
+    "prompt_cache_retention", "parallel_tool_calls",
+}  # fmt: skip
+# Fields that are not honoured, with the values that ask for nothing else than is done anyway.
+NEUTRAL: dict[str, tuple[Any, ...]] = {
+    "response_format": ({"type": "text"},),
+    "modalities": (["text"],),
+    "tool_choice": ("none", "auto"),
+    "function_call": ("none", "auto"),
+}
 
 
 class ApiError(Exception):
@@ -42,12 +61,17 @@ class ChatRequest:
 
 def parse_object(raw: bytes) -> Body:
     try:
-        body = json.loads(raw)
-    except ValueError as cause:
+        body = json.loads(raw, parse_constant=refuse_constant)
+        json.dumps(body, ensure_ascii=False).encode()  # half a surrogate pair could not be answered
+    except (ValueError, RecursionError) as cause:
         raise ApiError(400, f"The body is not JSON: {cause}.", None) from None
     if not isinstance(body, dict):
         raise ApiError(400, "The body is not a JSON object.", None)
     return body
+
+
+def refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number")
 
 
 def parse_chat(body: Body) -> ChatRequest:
@@ -55,9 +79,9 @@ def parse_chat(body: Body) -> ChatRequest:
 
     Fields that would change the answer and cannot be honoured are refused, not ignored.
     """
-    for key in UNSUPPORTED:
-        if body.get(key):
-            raise ApiError(400, f"{key} is not supported by this server.", key, "unsupported_parameter")
+    for key in body.keys() - HONOURED - WITHOUT_EFFECT:
+        if body[key] and body[key] not in NEUTRAL.get(key, ()):
+            raise ApiError(400, f"{key} is not supported by this server. Leave it out.", key, "unsupported_parameter")
     if body.get("n", 1) not in (1, None):
         raise ApiError(400, "n must be 1.", "n", "unsupported_value")
     return ChatRequest(
@@ -66,6 +90,12 @@ def parse_chat(body: Body) -> ChatRequest:
         sampling=Sampling(
             temperature=number(body, "temperature", 0, 2, 1.0),
             top_p=number(body, "top_p", 1e-6, 1, 1.0),
+            top_k=max(0, integer(body, "top_k", -1, 10**9) or 0),
+            min_p=number(body, "min_p", 0, 1, 0.0),
+            presence_penalty=number(body, "presence_penalty", -2, 2, 0.0),
+            frequency_penalty=number(body, "frequency_penalty", -2, 2, 0.0),
+            repetition_penalty=number(body, "repetition_penalty", 0.01, 100, 1.0),
+            logit_bias=logit_bias(body),
             seed=integer(body, "seed", -(2**63), 2**63 - 1),
         ),
         max_tokens=integer(body, "max_completion_tokens", 1, 10**6) or integer(body, "max_tokens", 1, 10**6),
@@ -98,6 +128,15 @@ def integer(body: Body, key: str, low: int, high: int) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise ApiError(400, f"{key} must be a whole number from {low} to {high}.", key)
     return value
+
+
+def logit_bias(body: Body) -> dict[int, float]:
+    """What is added to the logits of tokens, by token id."""
+    value = body.get("logit_bias") or {}
+    if not isinstance(value, dict) or not all(TOKEN.fullmatch(token) for token in value):
+        raise ApiError(400, "logit_bias must be an object of numbers from -100 to 100 by token id.", "logit_bias")
+    named = {f"logit_bias.{token}": bias for token, bias in value.items()}
+    return {int(token): number(named, f"logit_bias.{token}", -100, 100, 0.0) for token in value}
 
 
 def flag(body: Body, key: str) -> bool:

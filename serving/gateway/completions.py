@@ -123,7 +123,7 @@ async def _first_that_loads(
         raise GatewayError(503, UNAVAILABLE, code="model_server_unavailable") from error
     except Rejected as error:
         status = error.status if 400 <= error.status < 500 or error.status == 503 else 502
-        raise GatewayError(status, error.message, code=error.code or "model_server_error") from error
+        raise GatewayError(status, error.message, code=error.code or "model_server_error", param=error.param) from error
     names = " and ".join(target.title for target in targets)
     raise GatewayError(503, f"The model server could not load {names}.", code="model_not_loaded")
 

@@ -46,9 +46,9 @@ class NotLoaded(Exception):
 class Rejected(Exception):
     """The server answered with an error of its own."""
 
-    def __init__(self, status: int, message: str, code: str | None = None) -> None:
+    def __init__(self, status: int, message: str, code: str | None = None, param: str | None = None) -> None:
         super().__init__(message)
-        self.status, self.message, self.code = status, message, code
+        self.status, self.message, self.code, self.param = status, message, code, param
 
 
 _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
@@ -234,8 +234,9 @@ def _raise_for(status: int, content: bytes) -> None:
     body = _json(content)
     if status == 404:
         raise ModelMissing(_message(body))
-    code = body.get("error", {}).get("code") if isinstance(body.get("error"), dict) else None
-    raise Rejected(status, _message(body), str(code) if code else None)
+    error = body["error"] if isinstance(body.get("error"), dict) else {}
+    code, param = (str(error[name]) if error.get(name) else None for name in ("code", "param"))
+    raise Rejected(status, _message(body), code, param)
 
 
 def _json(content: bytes) -> dict[str, Any]:

@@ -52,15 +52,16 @@ async def run_in_database_thread(function: Callable[..., T], *args: Any, thread_
     return await sync_to_async(run, thread_sensitive=thread_sensitive)()
 
 
-def record(pending: PendingInteraction, answer: str, model_name: str) -> Interaction:
+def record(pending: PendingInteraction, answer: str, model_name: str, cut_by: str = "") -> Interaction:
     """Record the interaction. Repeated for the same request, it is the same interaction."""
-    text = answer.replace("\0", "")
+    text = storable(answer)
     interaction = record_interaction(
         pending.source,
         pending.subject_key,
         pending.prompt,
         text,
         model_name=model_name,
+        cut_by=cut_by,
         interaction_id=pending.id,
         happened_at=pending.asked_at,
         by=pending.actor,
@@ -70,19 +71,24 @@ def record(pending: PendingInteraction, answer: str, model_name: str) -> Interac
     return interaction
 
 
-async def record_durably(pending: PendingInteraction, answer: str, model_name: str) -> Interaction:
+def storable(answer: str) -> str:
+    """The answer as PostgreSQL can hold it: without NUL, and with a mark for half a surrogate pair."""
+    return answer.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+async def record_durably(pending: PendingInteraction, answer: str, model_name: str, cut_by: str = "") -> Interaction:
     """Record even if a database is away for a moment (up to 4.2 s), and whatever becomes of the request."""
-    return await shielded(_record_with_retries(pending, answer, model_name))
+    return await shielded(_record_with_retries(pending, answer, model_name, cut_by))
 
 
-async def _record_with_retries(pending: PendingInteraction, answer: str, model_name: str) -> Interaction:
+async def _record_with_retries(pending: PendingInteraction, answer: str, model_name: str, cut_by: str) -> Interaction:
     for pause in RETRY_SECONDS:
         try:
-            return await run_in_database_thread(record, pending, answer, model_name, thread_sensitive=False)
+            return await run_in_database_thread(record, pending, answer, model_name, cut_by, thread_sensitive=False)
         except (OperationalError, MailboxClosed) as problem:
             log.warning("recording.delayed", interaction=str(pending.id), problem=type(problem).__name__)
             await asyncio.sleep(pause)
-    return await run_in_database_thread(record, pending, answer, model_name, thread_sensitive=False)
+    return await run_in_database_thread(record, pending, answer, model_name, cut_by, thread_sensitive=False)
 
 
 _unfinished: set[asyncio.Task[Any]] = set()

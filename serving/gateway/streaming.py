@@ -7,6 +7,7 @@ from typing import Protocol
 import structlog
 from django.http import StreamingHttpResponse
 
+from feedback.models import Interaction
 from serving.gateway.completions import CompletionStream
 from serving.gateway.model_server import Chunk, Rejected, Unreachable
 from serving.gateway.openai_format import GatewayError, StreamedText
@@ -34,10 +35,10 @@ async def forward(
 ) -> AsyncGenerator[bytes]:
     """The server-sent events. The end is sent only once the interaction is recorded, so feedback on it can follow.
 
-    If the client goes away, the model server is let go at once, and what was answered until then is recorded.
+    If the client goes away, the model server is let go at once, and what was answered until then is recorded as cut.
     """
     streamed = StreamedText()
-    all_read = False
+    all_read, cut_by = False, ""
     try:
         problem = None
         try:
@@ -47,9 +48,9 @@ async def forward(
                     yield encoded
         except (Unreachable, Rejected) as error:
             log.warning("gateway.broken_off", interaction=str(pending.id), problem=str(error))
-            problem = GatewayError(502, BROKEN_OFF, code="stream_broken_off")
+            problem, cut_by = GatewayError(502, BROKEN_OFF, code="stream_broken_off"), Interaction.CutBy.MODEL_SERVER
         all_read = True
-        await _record(pending, streamed, completion)
+        await _record(pending, streamed, completion, cut_by)
         yield encoder.error(problem) if problem else encoder.end()
     except asyncio.CancelledError:
         raise
@@ -59,12 +60,16 @@ async def forward(
     finally:
         await completion.aclose()
         if not all_read:
-            await _record(pending, streamed, completion)
+            await _record(pending, streamed, completion, Interaction.CutBy.CLIENT)
 
 
-async def _record(pending: PendingInteraction, streamed: StreamedText, completion: CompletionStream) -> None:
+async def _record(
+    pending: PendingInteraction, streamed: StreamedText, completion: CompletionStream, cut_by: str
+) -> None:
+    """Record what came; an answer whose last chunk came is whole, whoever left after it."""
     if streamed.text or streamed.finished:
-        await record_durably(pending, streamed.text, completion.target.model_name)
+        cut_by = "" if streamed.finished else cut_by
+        await record_durably(pending, streamed.text, completion.target.model_name, cut_by)
 
 
 def event_stream(

@@ -107,6 +107,11 @@ class ScriptedModelServer:
         self.requests.append(json.loads(body))
         if not self.requests[-1].get("stream"):
             message = {"role": "assistant", "content": "".join(self.script)}
+            choice = {"index": 0, "message": message, "finish_reason": "stop"}
+            await self.reply(send, 200, json.dumps({"choices": [choice]}).encode(), b"application/json")
+            return
+        if not self.requests[-1].get("stream"):
+            message = {"role": "assistant", "content": "".join(self.script)}
             whole = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
             await self.reply(send, 200, json.dumps(whole).encode(), b"application/json")
             return

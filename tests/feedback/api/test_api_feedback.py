@@ -27,6 +27,18 @@ def test_a_kind_is_a_table(application, event_names, path):
     assert sum(m.objects.count() for m, _, _ in POSTS.values()) == 1
 
 
+@pytest.mark.parametrize("path", POSTS)
+def test_the_interaction_may_be_named_as_the_completion_was(application, path):
+    key = application.interaction()
+    named = {"interaction": f"chatcmpl-{key}"} | POSTS[path][2]
+    assert application.post(path, named).json()["interaction"] == key
+    row = {"kind": POSTS[path][1]} | named
+    assert application.post("feedback/batch", [row]).json()["recorded"] == 1
+    assert application.post(path, named | {"interaction": f"chatcmpl-chatcmpl-{key}"}).status_code == 422
+    replay = {"replay_of": f"chatcmpl-{key}", "prompt": "p", "answer": "a"}
+    assert application.post("interactions/", replay).json()["replay_of"] == key
+
+
 def test_the_interaction_may_be_named_by_its_external_id(application):
     key = application.interaction(external_id="order-7")
     reply = application.post("comments/", {"external_id": "order-7", "rating": "good"}).json()

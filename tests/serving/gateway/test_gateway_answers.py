@@ -2,6 +2,7 @@
 
 import uuid
 
+import httpx
 import openai
 import pytest
 
@@ -99,3 +100,28 @@ def test_a_conversation_is_recorded_with_its_roles(client):
     messages = [*ASK, {"role": "assistant", "content": "7."}, {"role": "user", "content": "And 1 + 1?"}]
     client.chat.completions.create(model="champion", messages=messages, user="ana", max_tokens=5)
     assert Interaction.objects.get().prompt == "user: What is 3 + 4?\nassistant: 7.\nuser: And 1 + 1?"
+
+
+def test_the_default_format_may_be_named_and_feedback_may_name_the_completion(client, web):
+    serving_rows.base_release()
+    completion = ask(client, user="ana", response_format={"type": "text"})
+    assert "7" in completion.choices[0].message.content
+    report = {"interaction": completion.id, "what_happened": "It broke."}
+    headers = {"Authorization": f"Bearer {client.api_key}"}
+    reply = httpx.post(f"{web.url}/api/v1/bug-reports", json=report, headers=headers)
+    assert reply.status_code == 201 and reply.json()["interaction"] == str(Interaction.objects.get().pk)
+
+
+def test_a_parameter_is_honoured_or_refused_and_never_ignored(client):
+    serving_rows.base_release()
+    plain = ask(client).choices[0].message.content
+    everything = {str(token): -100 for token in range(1024) if token != 7}
+    assert ask(client, logit_bias=everything).choices[0].message.content != plain
+    assert ask(client, extra_body={"repetition_penalty": 0.01}).choices[0].message.content != plain
+    assert ask(client, extra_body={"top_k": 1}).choices[0].message.content == plain
+    recorded = Interaction.objects.count()
+    for parameter in ({"response_format": {"type": "json_object"}}, {"reasoning_effort": "high"}, {"logprobs": True}):
+        with pytest.raises(openai.BadRequestError, match="not supported") as refused:
+            ask(client, **parameter)
+        assert refused.value.param == next(iter(parameter))
+    assert Interaction.objects.count() == recorded

@@ -5,6 +5,7 @@ import openai
 import pytest
 from django.db import connection
 
+from audit.models import Event
 from feedback.models import Interaction
 from tests.serving.conftest import connect
 from tests.serving.gateway.test_gateway_answers import ASK
@@ -37,7 +38,8 @@ def test_when_the_client_goes_the_model_server_stops_and_the_answer_so_far_is_re
     started.close()
     assert scripted_server.client_left.wait(60)
     interaction = wait_until(lambda: Interaction.objects.first())
-    assert interaction.answer == "Half an "
+    assert (interaction.answer, interaction.cut_by) == ("Half an ", "client")
+    assert Event.objects.get(name="interaction.recorded").detail["cut_by"] == "client"
 
 
 def test_when_the_client_goes_before_the_first_word_nothing_is_recorded(scripted_client, scripted_server):
@@ -56,7 +58,8 @@ def test_when_the_model_server_breaks_off_the_stream_says_so_and_the_answer_so_f
     with pytest.raises(openai.APIError, match="broke off"):
         texts.extend(chunk.choices[0].delta.content for chunk in stream(scripted_client))
     assert texts in ([], ["Half "])
-    assert Interaction.objects.get().answer == "Half "
+    interaction = Interaction.objects.get()
+    assert (interaction.answer, interaction.cut_by) == ("Half ", "model_server")
 
 
 def test_no_connection_is_held_while_words_come(scripted_client, scripted_server, scripted_web):
@@ -82,7 +85,8 @@ def test_whose_words_they_are_stays_in_front_of_the_model_server(scripted_client
 def test_an_empty_answer_is_an_answer(scripted_client, scripted_server):
     scripted_server.script = []
     list(stream(scripted_client))
-    assert Interaction.objects.get().answer == ""
+    interaction = Interaction.objects.get()
+    assert (interaction.answer, interaction.cut_by) == ("", "")
 
 
 def test_a_word_is_passed_on_when_it_comes(scripted_client, scripted_server, scripted_web):
