@@ -13,7 +13,7 @@ SEPARATOR = "\x1f"
 
 def keyed_hash(key: bytes, purpose: str, *parts: str) -> bytes:
     """HMAC-SHA-256 of `parts` under `key`, for one purpose: 32 bytes."""
-    return hmac.digest(key, SEPARATOR.join((purpose, *parts)).encode(), hashlib.sha256)
+    return hmac.digest(key, SEPARATOR.join((purpose, *parts)).encode("utf-8", "surrogatepass"), hashlib.sha256)
 
 
 def subject_hash(key: bytes, source_name: str, external_id: str) -> str:
@@ -24,6 +24,15 @@ def subject_hash(key: bytes, source_name: str, external_id: str) -> str:
 def object_id(key: bytes, *parts: str) -> uuid.UUID:
     """An id that a repeated request gets again. It looks like any random UUID (RFC 9562, version 4), in both lanes."""
     return uuid.UUID(bytes=keyed_hash(key, "object", *parts)[:16], version=4)
+
+
+def words_commitment(key: bytes, subject_id: str, prompt: str, answer: str) -> str:
+    """What an interaction's row says about its words in both lanes: 128 bits of prompt, then of answer, as 64 digits.
+
+    Under a key of the subject's own, it answers "are these the same words?" to whoever has both, and nothing else.
+    """
+    halves = (keyed_hash(key, "words", subject_id, name, text)[:16] for name, text in (("p", prompt), ("a", answer)))
+    return b"".join(halves).hex()
 
 
 def commitment(key: bytes, subject_id: str, content: bytes) -> str:

@@ -12,10 +12,11 @@ from django.utils import timezone
 
 from audit import merkle
 from audit.actions import Ref, record
-from cftapp.base.actors import Actor, actor_name
+from cftapp.base.actors import Actor
 from cftapp.base.refusal import Blocked
-from feedback import consent_text, mailbox
-from feedback.actions.interactions import interaction_content
+from feedback import mailbox
+from feedback.actions.consent import accepted_wording
+from feedback.actions.interactions import difference, environment_blocked, interaction_content, other_subject
 from feedback.actions.submissions import KINDS, content_of
 from feedback.keyed_hashes import commitment, subject_hash
 from feedback.lanes import lane_of
@@ -75,19 +76,25 @@ class Plan:
     entries: list[mailbox.Entry] = field(default_factory=list)
     interactions: list[Interaction] = field(default_factory=list)
     feedback: list[tuple[str, Feedback]] = field(default_factory=list)
+    refused_external_ids: set[str] = field(default_factory=set)
     consenting: dict[uuid.UUID, Subject] = field(default_factory=dict)
     leaves: list[bytes] = field(default_factory=list)
 
 
 @transaction.atomic
-def record_batch(source: Source, rows: Sequence[BatchRow], *, by: Actor) -> list[RowResult]:
+def record_batch(
+    source: Source, rows: Sequence[BatchRow], *, refused_external_ids: Iterable[str] = (), by: Actor
+) -> list[RowResult]:
     """Record up to 1,000 rows of a source, in about a dozen statements; results come in the order of the rows.
 
-    ValueError for more rows, MailboxClosed while the vault cannot be reached; nothing is written then.
+    Feedback on an interaction that the same batch could not record is refused with it, whoever has its external id
+    already; `refused_external_ids` are those of interactions that were refused before they came here. ValueError for
+    more rows, MailboxClosed while the vault cannot be reached; nothing is written then.
     """
     if len(rows) > LIMIT:
         raise ValueError(f"a batch holds at most {LIMIT} rows, got {len(rows)}")
     plan = _plan(source, rows)
+    plan.refused_external_ids.update(refused_external_ids)
     results = [_add(plan, row) for row in rows]
     mailbox.post_all(plan.entries)
     generated = _write(plan, by=by)
@@ -130,12 +137,22 @@ def _subjects(source: Source, external_ids: set[str]) -> dict[str, Subject]:
 
 # --- each row, in memory ---
 def _add(plan: Plan, row: BatchRow) -> RowResult:
-    return _add_interaction(plan, row) if row.kind == "interaction" else _add_feedback(plan, row)
+    if row.kind != "interaction":
+        return _add_feedback(plan, row)
+    result = _add_interaction(plan, row)
+    if row.external_id and result.blocker:
+        plan.refused_external_ids.add(row.external_id)
+    return result
 
 
 def _add_interaction(plan: Plan, row: BatchRow) -> RowResult:
+    if blocked := environment_blocked(plan.source, row.environment):
+        return RowResult(row.kind, blocker=blocked)
     recorded = plan.by_external_id.get(row.external_id) if row.external_id else plan.by_id.get(row.object_id)
     if recorded:
+        words = row.content["prompt"], row.content["answer"]
+        if blocked := difference(recorded, plan.source, row.subject_key, *words):
+            return RowResult(row.kind, blocker=blocked)
         return RowResult(row.kind, recorded.pk, already_recorded=True)
     original = plan.by_id.get(row.replay_of) if row.replay_of else None
     subject = _subject_of(plan, row, original)
@@ -169,7 +186,7 @@ def _subject_of(plan: Plan, row: BatchRow, original: Interaction | None) -> Subj
 
 def _interaction(source: Source, subject: Subject, original: Interaction | None, row: BatchRow) -> Interaction:
     stored = row.content if subject.lane == "training" else {}
-    return Interaction(
+    interaction = Interaction(
         id=row.object_id,
         source=source,
         subject=subject,
@@ -182,17 +199,26 @@ def _interaction(source: Source, subject: Subject, original: Interaction | None,
         replay_of=original,
         happened_at=row.happened_at or timezone.now(),
     )
+    interaction.commit(row.content["prompt"], row.content["answer"])
+    return interaction
 
 
 def _add_feedback(plan: Plan, row: BatchRow) -> RowResult:
     if row.object_id in plan.receipts:
         return RowResult(row.kind, row.object_id, already_recorded=True)
+    if row.external_id in plan.refused_external_ids:
+        message = f"The interaction {row.external_id!r} of this batch was refused, and its feedback with it."
+        return RowResult(
+            row.kind, blocker=Blocked("external_id", message, "Mend the interaction, and send both again.")
+        )
     interaction = _interaction_of(plan, row)
     if interaction is None:
         reference = row.interaction_id or f"with the external id {row.external_id!r}"
         remedy = "Record the interaction first, or earlier in the same batch."
         message = f"{plan.source.name} has no interaction {reference}."
         return RowResult(row.kind, blocker=Blocked("interaction", message, remedy))
+    if blocked := other_subject(interaction, plan.source, row.subject_key):
+        return RowResult(row.kind, blocker=blocked)
     plan.receipts.add(row.object_id)
     feedback = KINDS[row.kind](id=row.object_id, interaction=interaction, **row.content)
     plan.feedback.append((row.kind, feedback))
@@ -236,21 +262,8 @@ def _write(plan: Plan, *, by: Actor) -> list[Ref]:
 
 def _grant(subjects: Iterable[Subject], *, by: Actor) -> list[ConsentEntry]:
     """A ledger entry for every subject who ticked the box and whose consent is not in force yet."""
-    subject_ids = [subject.pk for subject in subjects]
-    if not subject_ids:
-        return []
-    consented = set(Subject.objects.filter(pk__in=subject_ids).consented().values_list("pk", flat=True))
-    entries = [
-        ConsentEntry(
-            subject_id=subject_id,
-            decision=ConsentEntry.Decision.GRANTED,
-            wording_version=consent_text.CURRENT.version,
-            recorded_by=actor_name(by),
-        )
-        for subject_id in subject_ids
-        if subject_id not in consented
-    ]
-    return ConsentEntry.objects.bulk_create(entries)
+    entries = [accepted_wording(subject, by=by) for subject in sorted(subjects, key=lambda subject: subject.pk)]
+    return ConsentEntry.objects.bulk_create([entry for entry in entries if entry])
 
 
 def _record(plan: Plan, generated: list[Ref], *, by: Actor) -> None:

@@ -68,15 +68,18 @@ def withdraw_consent(subject: Subject, *, by: Actor) -> ConsentEntry:
     return entry
 
 
-def accept_wording(subject: Subject, *, by: Actor) -> ConsentEntry | None:
-    """Record that the box beside the current wording was ticked, as a part of another action.
+def accepted_wording(subject: Subject, *, by: Actor) -> ConsentEntry | None:
+    """The entry to add when the box beside the current wording came ticked with another action; decisions wait for it.
 
-    None, and no entry, where that grant is in force already.
+    None where that grant is in force already, and after a withdrawal: a correction may arrive long after its box was
+    ticked, so to allow training again is a call of its own (`grant_consent`).
     """
     newest = _newest_locked(subject)
+    if newest and newest.decision == WITHDRAWN:
+        return None
     if newest and newest.wording_version == consent_text.CURRENT.version and _in_force(newest):
         return None
-    return ConsentEntry.objects.create(
+    return ConsentEntry(
         subject=subject, decision=GRANTED, wording_version=consent_text.CURRENT.version, recorded_by=actor_name(by)
     )
 

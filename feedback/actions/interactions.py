@@ -10,10 +10,11 @@ from django.utils import timezone
 
 from audit.actions import Ref, record
 from cftapp.base.actors import Actor
-from cftapp.base.refusal import Refused
+from cftapp.base.refusal import Blocked, Conflict, Refused
 from feedback import mailbox
 from feedback.keyed_hashes import object_id, subject_hash
 from feedback.models import Environment, Interaction, Source, Subject, pseudonym_key
+from feedback.subject_keys import normal_subject
 
 
 @transaction.atomic
@@ -35,14 +36,17 @@ def record_interaction(
     """Record a prompt and its answer; the lane is that of its subject.
 
     Held-out text goes to the vault, the returned row is a stub then. Repeating a call with the same `external_id` (or
-    `interaction_id`) changes nothing and returns the first row, with `already_recorded` set. A replay takes the
-    subject of its original, so `subject_key` may be empty then. Refused without a subject, for an unknown original,
-    and for a replay with another subject; MailboxClosed while the vault cannot be reached.
+    `interaction_id`), subject and words changes nothing and returns the first row, with `already_recorded` set. A replay
+    takes the subject of its original, so `subject_key` may be empty then. Refused without a subject, for an unknown
+    original, for a replay with another subject, and for an environment that the source does not have; Conflict for an id
+    that belongs to other words or another subject; MailboxClosed while the vault cannot be reached.
     """
+    subject_key = normal_subject(subject_key) if subject_key or replay_of is None else ""
+    require_environment(source, environment)
     new_id = interaction_id or _interaction_id(source, external_id)
     is_repeatable = bool(interaction_id or external_id)
     if is_repeatable and (recorded := _recorded_before(source, external_id, new_id)):
-        return recorded
+        return _same(recorded, source, subject_key, prompt, answer)
     original = _original(source, subject_key, replay_of)
     interaction = Interaction(
         id=new_id,
@@ -56,13 +60,14 @@ def record_interaction(
         happened_at=happened_at or timezone.now(),
     )
     interaction.lane = interaction.subject.lane
+    interaction.commit(prompt, answer)
     _place_text(interaction, prompt, answer)
     try:
         with transaction.atomic() if is_repeatable else nullcontext():
             interaction.save(force_insert=True)
     except IntegrityError:
         if is_repeatable and (recorded := _recorded_before(source, external_id, new_id)):  # recorded meanwhile
-            return recorded
+            return _same(recorded, source, subject_key, prompt, answer)
         raise
     _record_event(interaction, by=by)
     return interaction
@@ -96,11 +101,51 @@ def _recorded_before(source: Source, external_id: str, interaction_id: uuid.UUID
     return recorded
 
 
+def _same(recorded: Interaction, source: Source, subject_key: str, prompt: str, answer: str) -> Interaction:
+    """The recorded row, if this is the same interaction once more. Conflict, naming the field, if it is another."""
+    if blocked := difference(recorded, source, subject_key, prompt, answer):
+        raise Conflict(blocked)
+    return recorded
+
+
+def difference(recorded: Interaction, source: Source, subject_key: str, prompt: str, answer: str) -> Blocked | None:
+    """Why these words are not the recorded interaction once more; None if they are. A replay may leave its subject out."""
+    named = subject_hash(pseudonym_key(), source.name, subject_key) if subject_key else recorded.subject.key_hash
+    field = recorded.differing_field(named, prompt, answer)
+    if not field:
+        return None
+    name = f"the external id {recorded.external_id!r}" if recorded.external_id else f"the id {recorded.pk}"
+    return Blocked(
+        field,
+        f"{source.name} has recorded another interaction under {name}: its {field} is not this one.",
+        "Record this one under an id of its own; a repetition must be the same in every field.",
+    )
+
+
+def other_subject(interaction: Interaction, source: Source, subject_key: str) -> Blocked | None:
+    """Feedback may say whose it is: then it is refused where the interaction is somebody else's."""
+    if not subject_key or subject_hash(pseudonym_key(), source.name, subject_key) == interaction.subject.key_hash:
+        return None
+    message = "The interaction is another subject's."
+    return Blocked("subject", message, "Name the interaction that this subject was answered in.")
+
+
+def require_environment(source: Source, environment: str | None) -> None:
+    """The source decides: a row may say that it is less than its source (staging, a replay), never that it is more."""
+    if blocked := environment_blocked(source, environment):
+        raise Refused(blocked)
+
+
+def environment_blocked(source: Source, environment: str | None) -> Blocked | None:
+    if environment != Environment.PRODUCTION or source.environment == Environment.PRODUCTION:
+        return None
+    message = f"{source.name} is a source of the environment {source.environment}: its rows are not from production."
+    return Blocked("environment", message, "Leave the environment out, or record it under a source of production.")
+
+
 def _original(source: Source, subject_key: str, replay_of: Interaction | uuid.UUID | None) -> Interaction | None:
     """The interaction that is replayed, if any: of the same source and, where a subject is named, of that subject."""
     if replay_of is None:
-        if not subject_key:
-            raise Refused.because("subject", "No subject is named.", "Send the user's or conversation's id.")
         return None
     original_id = replay_of.pk if isinstance(replay_of, Interaction) else replay_of
     original = Interaction.objects.filter(pk=original_id, source=source).select_related("subject").first()

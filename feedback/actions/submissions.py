@@ -12,7 +12,7 @@ from audit.actions import Ref, record
 from cftapp.base.actors import Actor
 from cftapp.base.refusal import Refused
 from feedback import mailbox
-from feedback.actions.consent import accept_wording
+from feedback.actions.consent import accepted_wording
 from feedback.models import BugReport, Comment, ConsentEntry, Correction, Feedback, Interaction, Receipt, TasteNote
 
 KINDS: dict[str, type[Feedback]] = {
@@ -104,7 +104,9 @@ def _submit(
         feedback.save(force_insert=True)
     receipt = Receipt.objects.create(id=feedback.pk, interaction=interaction, kind=kind)
     feedback.created_at = receipt.created_at
-    entry = accept_wording(interaction.subject, by=by) if consent else None
+    entry = accepted_wording(interaction.subject, by=by) if consent else None
+    if entry:
+        entry.save(force_insert=True)
     _record_submission(kind, feedback, interaction, entry, by=by)
     return feedback
 

@@ -43,13 +43,24 @@ def record_rows(source: Source, rows: Sequence[Any], ids: NewIds, *, by: Actor) 
     """Validate raw rows and record the valid rows, in one batch; returns an outcome for each row, in order."""
     reader = RowReader()
     validated = [reader.read(row, ids.new(str(index))) for index, row in enumerate(rows)]
-    results = iter(record_batch(source, [row for row in validated if isinstance(row, BatchRow)], by=by))
+    results = iter(record_valid_rows(source, rows, validated, by=by))
     return [
         recorded_outcome(index, next(results))
         if isinstance(row, BatchRow)
         else refused_outcome(index, rows[index], row)
         for index, row in enumerate(validated)
     ]
+
+
+def record_valid_rows(
+    source: Source, rows: Sequence[Any], validated: Sequence[BatchRow | Errors], *, by: Actor
+) -> list[RowResult]:
+    """Record the valid rows of a batch; feedback on an interaction that is not valid is refused with it."""
+    invalid = [raw for raw, row in zip(rows, validated, strict=True) if not isinstance(row, BatchRow)]
+    names = [raw.get("external_id") for raw in invalid if isinstance(raw, dict) and raw.get("kind") == "interaction"]
+    refused = {name for name in names if isinstance(name, str) and name}
+    valid = [row for row in validated if isinstance(row, BatchRow)]
+    return record_batch(source, valid, refused_external_ids=refused, by=by)
 
 
 class RowReader:

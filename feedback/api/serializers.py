@@ -4,7 +4,9 @@ from typing import Any
 
 from rest_framework import serializers
 
+from cftapp.base.refusal import Refused
 from feedback.models import ConsentEntry, Correction, Environment, Interaction, TasteNote
+from feedback.subject_keys import LONGEST, normal_subject
 
 LONG, MEDIUM = 64_000, 16_000  # characters
 IDENTIFIER = r"^[A-Za-z0-9._:/-]{1,40}$"
@@ -32,6 +34,19 @@ class InteractionId(serializers.UUIDField):
         return super().to_internal_value(data.removeprefix("chatcmpl-") if isinstance(data, str) else data)
 
 
+class SubjectKey(serializers.CharField):
+    """The id of a user or a conversation, in its one spelling."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=LONGEST, trim_whitespace=False, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        try:
+            return normal_subject(super().to_internal_value(data))
+        except Refused as refused:
+            raise serializers.ValidationError(refused.words) from refused
+
+
 class StrictSerializer(serializers.Serializer):
     """Refuses unknown fields: a misspelt optional field must not be lost silently."""
 
@@ -45,8 +60,7 @@ class StrictSerializer(serializers.Serializer):
 
 # --- requests ---
 class InteractionPost(StrictSerializer):
-    subject = serializers.CharField(
-        max_length=200,
+    subject = SubjectKey(
         required=False,
         help_text="The user's or conversation's id; stored as a keyed hash. A replay needs none.",
     )
@@ -54,7 +68,9 @@ class InteractionPost(StrictSerializer):
     answer = Text(LONG, allow_blank=True)
     model_name = serializers.CharField(max_length=120, required=False, allow_blank=True)
     external_id = serializers.CharField(
-        max_length=200, required=False, help_text="Your id; recording it twice returns the first."
+        max_length=200,
+        required=False,
+        help_text="Your id; the same once more returns the first, other words under it are a conflict.",
     )
     environment = serializers.ChoiceField(Environment.choices, required=False)
     replay_of = InteractionId(required=False, help_text="The interaction that was run again; its subject is inherited.")
@@ -73,6 +89,7 @@ class FeedbackPost(StrictSerializer):
     external_id = serializers.CharField(
         max_length=200, required=False, help_text="Or the external id it was recorded under."
     )
+    subject = SubjectKey(required=False, help_text="Whose it is: refused where the interaction is somebody else's.")
     note = Text(MEDIUM, required=False, allow_blank=True, help_text="Never trained on, whatever it contains.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -130,14 +147,14 @@ ROWS: dict[str, type[StrictSerializer]] = {kind: row_serializer(kind) for kind i
 
 
 class ConsentPost(StrictSerializer):
-    subject = serializers.CharField(max_length=200, help_text="The user's or conversation's id, as in interactions.")
+    subject = SubjectKey(help_text="The user's or conversation's id, as in interactions.")
     wording_version = serializers.RegexField(IDENTIFIER, help_text="Names the exact words that were agreed to.")
     legal_basis = serializers.ChoiceField(ConsentEntry.LegalBasis.choices, required=False)
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
 
 
 class WithdrawalPost(StrictSerializer):
-    subject = serializers.CharField(max_length=200)
+    subject = SubjectKey()
 
 
 # --- replies ---

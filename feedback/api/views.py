@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from cftapp.base import problems
-from cftapp.base.refusal import Refused
+from cftapp.base.refusal import Conflict, Refused
 from cftapp.base.rest import NewestFirst
 from feedback.actions import (
     grant_consent,
@@ -28,6 +28,7 @@ from feedback.actions import (
     withdraw_consent,
 )
 from feedback.actions.batches import LIMIT
+from feedback.actions.interactions import other_subject
 from feedback.api.authentication import Application, BearerKey, HoldsKey, KeyRate
 from feedback.api.idempotency import Ids, Reply, answer_once
 from feedback.api.parsers import JsonLinesParser, JsonParser
@@ -174,30 +175,32 @@ class FeedbackView(ApiKeyView):
 
     def submit(self, ids: Ids) -> Reply:
         fields = self.validated(self.post_class)
-        interaction_id = self.interaction_id(fields.pop("interaction", None), fields.pop("external_id", ""))
+        interaction = self.interaction(fields.pop("interaction", None), fields.pop("external_id", ""))
+        if blocked := other_subject(interaction, self.application.source, fields.pop("subject", "")):
+            raise Conflict(blocked)
         feedback = type(self).submission(
-            interaction_id, **fields, feedback_id=ids.repeatable(), by=str(self.application)
+            interaction.pk, **fields, feedback_id=ids.repeatable(), by=str(self.application)
         )
         reply = {
             "id": feedback.pk,
             "kind": self.kind,
-            "interaction_id": interaction_id,
+            "interaction_id": interaction.pk,
             "created_at": feedback.created_at,
         }
         return Reply.of(201, FeedbackReply(reply).data)
 
-    def interaction_id(self, key: uuid.UUID | None, external_id: str) -> uuid.UUID:
-        """The id of an interaction of this source, by its id or external id. Refused if there is none."""
-        interactions = Interaction.objects.filter(source=self.application.source)
+    def interaction(self, key: uuid.UUID | None, external_id: str) -> Interaction:
+        """An interaction of this source, by its id or external id. Refused if there is none."""
+        interactions = Interaction.objects.filter(source=self.application.source).select_related("subject")
         query = interactions.filter(pk=key) if key else interactions.filter(external_id=external_id)
-        interaction_id = query.values_list("pk", flat=True).first()
-        if interaction_id is None:
+        interaction = query.first()
+        if interaction is None:
             raise Refused.because(
                 "interaction" if key else "external_id",
                 "This source has no such interaction.",
                 "Record the interaction first; send the id that was answered.",
             )
-        return interaction_id
+        return interaction
 
 
 class BugReports(FeedbackView):
@@ -282,7 +285,11 @@ class Withdrawals(ApiKeyView):
 
     def withdraw(self, ids: Ids) -> Reply:
         external_id = self.validated(WithdrawalPost)["subject"]
-        subject = Subject.objects.get_or_open(self.application.source, external_id)
+        subject = Subject.objects.known_as(self.application.source, external_id).first()
+        if subject is None:
+            raise NotFound(
+                "Nothing was ever recorded of this subject. Send the id as it was sent with its interactions."
+            )
         entry = withdraw_consent(subject, by=str(self.application))
         return Reply.of(201, ConsentReply(entry).data)
 

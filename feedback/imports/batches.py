@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cftapp.base.actors import Actor
-from feedback.actions import record_batch
 from feedback.actions.batches import BatchRow
-from feedback.api.rows import Outcome, RowReader, recorded_outcome, refused_outcome
+from feedback.api.rows import Outcome, RowReader, record_valid_rows, recorded_outcome, refused_outcome
 from feedback.imports.formats import Row
 from feedback.keyed_hashes import object_id
 from feedback.models import Source, pseudonym_key
@@ -50,7 +49,7 @@ def import_batch(source: Source, batch: list[NumberedRow], *, by: Actor) -> Iter
     for line, row in batch:
         validated.append(reader.read(row, ids.of(line, rows_of_line[line], row)))
         rows_of_line[line] += 1
-    results = iter(record_batch(source, [row for row in validated if isinstance(row, BatchRow)], by=by))
+    results = iter(record_valid_rows(source, [row for _, row in batch], validated, by=by))
     for index, ((line, raw), row) in enumerate(zip(batch, validated, strict=True)):
         is_valid = isinstance(row, BatchRow)
         yield line, recorded_outcome(index, next(results)) if is_valid else refused_outcome(index, raw, row)

@@ -8,9 +8,10 @@ from typing import Self
 from django.db import models
 from django.db.models import F, Q
 
+from feedback.keyed_hashes import words_commitment
 from feedback.models.base import CountedQuerySet, consent_in_force
 from feedback.models.sources import Environment, Source
-from feedback.models.subjects import Lane, Subject
+from feedback.models.subjects import Lane, Subject, pseudonym_key
 
 
 class InteractionQuerySet(CountedQuerySet["Interaction"]):
@@ -45,6 +46,14 @@ class Interaction(models.Model):
         max_length=12, choices=CutBy, blank=True, default="", db_default="", help_text="Empty: the answer is whole."
     )
     model_name = models.CharField(max_length=120, blank=True)
+    words_commitment = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+        help_text="Keyed: whether a repetition has the same words, in both lanes. Empty: from before.",
+    )
     external_id = models.CharField(max_length=200, blank=True)
     replay_of = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="replays", db_index=False
@@ -81,3 +90,18 @@ class Interaction(models.Model):
     @property
     def is_held_out(self) -> bool:
         return self.lane == Lane.HELD_OUT
+
+    def commit(self, prompt: str, answer: str) -> None:
+        """Remember which words these are, without the words."""
+        self.words_commitment = words_commitment(pseudonym_key(), str(self.subject_id), prompt, answer)
+
+    def differing_field(self, subject_hash: str, prompt: str, answer: str) -> str:
+        """The first field in which another interaction differs from this one: subject, prompt, answer, or ""."""
+        if subject_hash != self.subject.key_hash:
+            return "subject"
+        if self.words_commitment:
+            other = words_commitment(pseudonym_key(), str(self.subject_id), prompt, answer)
+            same = other[:32] == self.words_commitment[:32], other[32:] == self.words_commitment[32:]
+        else:  # recorded before there were commitments: what the row does not hold cannot be compared
+            same = self.prompt in ("", prompt), self.answer in ("", answer)
+        return "" if all(same) else "answer" if same[0] else "prompt"

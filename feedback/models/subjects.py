@@ -13,6 +13,7 @@ from feedback.keyed_hashes import subject_hash
 from feedback.lanes import lane_of
 from feedback.models.base import consent_in_force
 from feedback.models.sources import Source
+from feedback.subject_keys import normal_subject
 
 
 def pseudonym_key() -> bytes:
@@ -26,11 +27,13 @@ def pseudonym_key() -> bytes:
 
 class SubjectQuerySet(models.QuerySet["Subject"]):
     def known_as(self, source: Source, external_id: str) -> Self:
-        """The subject that a source calls `external_id`: one row, or none if it was never seen."""
+        """The subject that a source calls `external_id`: one row, or none if it was never seen. Refused for no id."""
+        external_id = normal_subject(external_id)
         return self.filter(source=source, key_hash=subject_hash(pseudonym_key(), source.name, external_id))
 
     def get_or_open(self, source: Source, external_id: str) -> Subject:
         """The subject that a source calls `external_id`; created, and its lane fixed for good, when first seen."""
+        external_id = normal_subject(external_id)
         key = pseudonym_key()
         subject, _ = self.get_or_create(
             source=source,

@@ -23,6 +23,7 @@ from cftapp.base.refusal import Refused, Unreachable
 from feedback.api.authentication import seconds_to_next_minute, within_rate
 from feedback.lanes import lane_of
 from feedback.models import ApiKey, Source, pseudonym_key
+from feedback.subject_keys import normal_subject, of_header
 from serving.gateway import openai_format
 from serving.gateway.completions import Completion, CompletionStream, Target, complete, start_stream
 from serving.gateway.model_server import Chunk, ModelServer
@@ -106,8 +107,7 @@ async def chat_completions(request: HttpRequest) -> HttpResponseBase:
     token = bearer_token(request)
     api_key = await run_in_database_thread(authenticate, token)
     chat = openai_format.parse_chat(request.body)
-    if subject_header := request.headers.get("X-Cft-Subject"):
-        chat = replace(chat, subject_key=subject_header[:512])
+    chat = replace(chat, subject_key=named_subject(request, chat))
     targets = await run_in_database_thread(targets_for, chat.model)
     pending = pending_interaction(api_key.source, chat)
     options = {**chat.options, "messages": chat.messages}
@@ -188,6 +188,13 @@ def pending_interaction(source: Source, chat: ChatRequest) -> PendingInteraction
         asked_at=timezone.now(),
         actor=f"source:{source.pk}",
     )
+
+
+def named_subject(request: HttpRequest, chat: ChatRequest) -> str:
+    """Whom the header names, or the body: in the one spelling under which they can withdraw. Empty for nobody."""
+    if header := request.headers.get("X-Cft-Subject"):
+        return normal_subject(of_header(header), "X-Cft-Subject")
+    return normal_subject(chat.subject_key, "user") if chat.subject_key else ""
 
 
 def anonymous_subject(source: Source, opening: str) -> str:

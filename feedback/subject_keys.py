@@ -1,0 +1,37 @@
+"""The one spelling of a subject's id: whoever can be recorded under it can withdraw under it, through any door.
+
+An id is compared by its characters, so it is hashed in one normal form (NFC, UAX #15), and nothing is trimmed: an id
+with a space at its end would be another person at the next door.
+"""
+
+import unicodedata
+
+from cftapp.base.refusal import Refused
+
+LONGEST = 512  # characters
+
+
+def normal_subject(text: str, field: str = "subject") -> str:
+    """The id in normal form. Refused if it is empty, too long, or has characters that somebody will lose on the way."""
+    normal = unicodedata.normalize("NFC", text)
+    if not normal:
+        raise Refused.because(field, "No subject is named.", "Send the user's or conversation's id.")
+    if len(normal) > LONGEST:
+        message = f"The subject's id has {len(normal):,} characters."
+        raise Refused.because(field, message, f"Send at most {LONGEST}, such as a hash of it.")
+    if normal != normal.strip():
+        message = "The subject's id begins or ends with white space."
+        raise Refused.because(field, message, "Send it without: nothing is trimmed here.")
+    if any(unicodedata.category(character) in {"Cc", "Cs"} for character in normal):
+        message = "The subject's id holds a control character or half a surrogate pair."
+        raise Refused.because(field, message, "Send readable characters only.")
+    return normal
+
+
+def of_header(value: str) -> str:
+    """What a header's bytes say in UTF-8; HTTP hands them over as Latin-1. Refused where they are no UTF-8."""
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeError as problem:
+        message = "The header is not UTF-8."
+        raise Refused.because("X-Cft-Subject", message, "Encode the subject's id as UTF-8.") from problem
