@@ -36,10 +36,10 @@ def record_interaction(
     """Record a prompt and its answer; the lane is that of its subject.
 
     Held-out text goes to the vault, the returned row is a stub then. Repeating a call with the same `external_id` (or
-    `interaction_id`), subject and words changes nothing and returns the first row, with `already_recorded` set. A replay
-    takes the subject of its original, so `subject_key` may be empty then. Refused without a subject, for an unknown
-    original, for a replay with another subject, and for an environment that the source does not have; Conflict for an id
-    that belongs to other words or another subject; MailboxClosed while the vault cannot be reached.
+    `interaction_id`), subject and words changes nothing and returns the first row, with `already_recorded` set. A
+    replay takes the subject of its original, so `subject_key` may be empty then. Refused without a subject, for an
+    unknown original, for a replay with another subject, and for an environment that the source does not have; Conflict
+    for an id that belongs to other words or another subject; MailboxClosed while the vault cannot be reached.
     """
     subject_key = normal_subject(subject_key) if subject_key or replay_of is None else ""
     require_environment(source, environment)
@@ -109,7 +109,7 @@ def _same(recorded: Interaction, source: Source, subject_key: str, prompt: str, 
 
 
 def difference(recorded: Interaction, source: Source, subject_key: str, prompt: str, answer: str) -> Blocked | None:
-    """Why these words are not the recorded interaction once more; None if they are. A replay may leave its subject out."""
+    """Why these words are not the recorded interaction once more; None if they are. A replay may name no subject."""
     named = subject_hash(pseudonym_key(), source.name, subject_key) if subject_key else recorded.subject.key_hash
     field = recorded.differing_field(named, prompt, answer)
     if not field:
