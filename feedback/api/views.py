@@ -59,7 +59,7 @@ IDEMPOTENCY = OpenApiParameter(
     description="Makes a repetition harmless: the same key and body get the first reply again.",
 )
 REFUSALS = dict.fromkeys((400, 401, 409, 413, 415, 422, 429, 503), ProblemReply)
-READ_REFUSALS = dict.fromkeys((401, 404, 429, 503), ProblemReply)
+READ_REFUSALS = dict.fromkeys((400, 401, 404, 429, 503), ProblemReply)
 
 
 def post_schema(request: Any, reply: Any, *codes: int, summary: str, **options: Any) -> Any:
