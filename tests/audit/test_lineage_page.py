@@ -75,7 +75,7 @@ def test_it_speaks_in_questions_names_and_words(omar, learnt):
     pair, rows, release = learnt
     page = omar.get(f"/audit/lineage/pair/{pair.pk}/").content.decode()
     assert f'<h1><span title="pair {pair.pk}"><b>Pair:</b> {pair.prompt}</span></h1>' in page
-    assert f"<b>dataset</b> {rows.name}" in page
+    assert f"<b>dataset</b> #{rows.pk} {rows.name}" in page
     assert f"<b>release</b> {release}" in page
     assert ">accepted</a> by" in page and "case.decided" not in page
     assert '<span title="process:test">test</span>' in page

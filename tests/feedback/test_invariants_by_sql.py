@@ -44,11 +44,18 @@ INTERACTION = """INSERT INTO feedback_interaction
 
 
 def insert_feedback(web, table, interaction_id):
+    """With its receipt, without which a bug report has no place on the bug list."""
     columns, values = TABLES[table]
-    web.execute(
-        f"INSERT INTO {table} (id, interaction_id, note, created_at, {columns}) VALUES (%s, %s, '', now(), {values})",
-        [uuid.uuid4(), interaction_id],
-    )
+    feedback = [uuid.uuid4(), interaction_id]
+    with web.transaction():
+        web.execute(
+            "INSERT INTO feedback_receipt (id, interaction_id, kind, created_at) VALUES (%s, %s, 'comment', now())",
+            feedback,
+        )
+        web.execute(
+            f"INSERT INTO {table} (id, interaction_id, note, created_at, {columns}) VALUES (%s, %s, '', now(), {values})",
+            feedback,
+        )
 
 
 @pytest.mark.parametrize("table", TABLES)
