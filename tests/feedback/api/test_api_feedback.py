@@ -79,8 +79,8 @@ def test_interactions_are_listed_by_cursor_without_counting(application, django_
 
 def test_recording_twice_under_an_external_id_returns_the_first(application, event_names):
     first = application.interaction(external_id="x-1")
-    body = {"subject": "u-1", "prompt": "other", "answer": "other", "external_id": "x-1"}
-    response = application.post("interactions/", body)
+    words = {"prompt": "How long is the refund window?", "answer": "14 days."}
+    response = application.post("interactions/", words | {"subject": "u-1", "external_id": "x-1"})
     assert (response.status_code, response.json()["id"]) == (200, first)
     assert event_names().count("interaction.recorded") == 1
 

@@ -37,7 +37,7 @@ def problem(response, status):
         ({"answer": "\ud800"}, "answer"),
         ({"subject": "\udfff"}, "subject"),
         ({"external_id": "\x00"}, "external_id"),
-        ({"subject": "x" * 201}, "subject"),
+        ({"subject": "x" * 513}, "subject"),
         ({"environment": "moon"}, "environment"),
         ({"replay_of": "no uuid"}, "replay_of"),
         ({"happened_at": "yesterday"}, "happened_at"),

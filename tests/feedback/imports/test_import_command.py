@@ -49,10 +49,10 @@ def test_run_again_it_changes_nothing(run, tmp_path, event_names, mailbox):
 
 
 def test_broken_off_it_is_resumed(run, tmp_path, monkeypatch):
-    from feedback.imports import batches
+    from feedback.api import rows
 
     path = write(tmp_path / "f.jsonl", [record(n) for n in range(700)])
-    record_batch, calls = batches.record_batch, []
+    record_batch, calls = rows.record_batch, []
 
     def breaks_off(*args, **kwargs):
         calls.append(1)
@@ -61,7 +61,7 @@ def test_broken_off_it_is_resumed(run, tmp_path, monkeypatch):
         return record_batch(*args, **kwargs)
 
     with monkeypatch.context() as broken, pytest.raises(KeyboardInterrupt):
-        broken.setattr(batches, "record_batch", breaks_off)
+        broken.setattr(rows, "record_batch", breaks_off)
         run(path)
     assert 0 < Receipt.objects.count() < 1_400
     run(path)
