@@ -47,15 +47,13 @@ def insert_feedback(web, table, interaction_id):
     """With its receipt, without which a bug report has no place on the bug list."""
     columns, values = TABLES[table]
     feedback = [uuid.uuid4(), interaction_id]
+    receipt = "INSERT INTO feedback_receipt (id, interaction_id, kind, created_at) VALUES (%s, %s, 'comment', now())"
+    words = (
+        f"INSERT INTO {table} (id, interaction_id, note, created_at, {columns}) VALUES (%s, %s, '', now(), {values})"
+    )
     with web.transaction():
-        web.execute(
-            "INSERT INTO feedback_receipt (id, interaction_id, kind, created_at) VALUES (%s, %s, 'comment', now())",
-            feedback,
-        )
-        web.execute(
-            f"INSERT INTO {table} (id, interaction_id, note, created_at, {columns}) VALUES (%s, %s, '', now(), {values})",
-            feedback,
-        )
+        for statement in (receipt, words):
+            web.execute(statement, feedback)
 
 
 @pytest.mark.parametrize("table", TABLES)
