@@ -58,7 +58,7 @@ IDEMPOTENCY = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="Makes a repetition harmless: the same key and body get the first reply again.",
 )
-REFUSALS = dict.fromkeys((400, 401, 409, 413, 415, 422, 429, 503), ProblemReply)
+REFUSALS = dict.fromkeys((400, 401, 404, 409, 413, 415, 422, 429, 503), ProblemReply)
 READ_REFUSALS = dict.fromkeys((400, 401, 404, 429, 503), ProblemReply)
 
 
