@@ -12,7 +12,7 @@ from django.template.loader import render_to_string
 from django.test import override_settings
 
 HASHED = re.compile(r"\.[0-9a-f]{12}\.(css|js)$")
-MENTIONED = re.compile(r"""(?:\bfrom\s*|^import\s*|\burl\(|^@import\s*)["']?([^"')\s]+)["')]""", re.MULTILINE)
+MENTIONED = re.compile(r"""(?:\bfrom\s*(?=["'])|^import\s*|\burl\(|^@import\s*)["']?([^"')\s]+)["')]""", re.MULTILINE)
 HASHED_FILES = {"staticfiles": {"BACKEND": "cftapp.operations.static_files.HashedFilesStorage"}}
 
 

@@ -272,7 +272,7 @@ def test_the_api_names_what_is_wrong(screener, rosa):
         refused = client.post(API, body, "application/json")
         assert refused.status_code == 422 and refused.json()["errors"][0]["field"] == "prompt"
     raw = client.post(API, '{"prompt": "\\ud800"}', "application/json")
-    assert raw.status_code == 422
+    assert raw.status_code == 400
 
 
 def test_the_api_answers_with_all_there_is(screener, rosa):
