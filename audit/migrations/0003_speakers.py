@@ -14,7 +14,12 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("login", models.CharField(max_length=63)),
-                ("speaker", models.CharField(max_length=40)),
+                (
+                    "speaker",
+                    models.CharField(
+                        help_text="A process by its name, 'visitor', or any 'user' or 'source'.", max_length=40
+                    ),
+                ),
                 ("event", models.CharField(max_length=80)),
             ],
             options={
