@@ -1,5 +1,7 @@
 """The consent ledger: entries are added, never changed; the newest entry of a subject holds."""
 
+import uuid
+from collections.abc import Collection
 from datetime import datetime
 
 from django.db import transaction
@@ -7,7 +9,7 @@ from django.utils import timezone
 
 from audit.actions import record
 from cftapp.base.actors import Actor, actor_name
-from cftapp.base.locks import lock_until_commit
+from cftapp.base.locks import lock_all_until_commit, lock_until_commit
 from cftapp.base.refusal import Refused
 from feedback import consent_text
 from feedback.models import ConsentEntry, Subject
@@ -68,20 +70,29 @@ def withdraw_consent(subject: Subject, *, by: Actor) -> ConsentEntry:
     return entry
 
 
-def accepted_wording(subject: Subject, *, by: Actor) -> ConsentEntry | None:
-    """The entry to add when the box beside the current wording came ticked with another action; decisions wait for it.
+def accept_wording(subject_ids: Collection[uuid.UUID], *, by: Actor) -> list[ConsentEntry]:
+    """Record that these subjects ticked the box beside the current wording, as a part of another action.
 
-    None where that grant is in force already, and after a withdrawal: a correction may arrive long after its box was
-    ticked, so to allow training again is a call of its own (`grant_consent`).
+    No entry where that grant is in force already, nor after a withdrawal: a correction may arrive long after its box
+    was ticked, so to allow training again is a call of its own (`grant_consent`).
     """
-    newest = _newest_locked(subject)
-    if newest and newest.decision == WITHDRAWN:
-        return None
-    if newest and newest.wording_version == consent_text.CURRENT.version and _in_force(newest):
-        return None
-    return ConsentEntry(
-        subject=subject, decision=GRANTED, wording_version=consent_text.CURRENT.version, recorded_by=actor_name(by)
+    if not subject_ids:
+        return []
+    lock_all_until_commit({_lock_of(subject_id) for subject_id in subject_ids})
+    decisions = ConsentEntry.objects.filter(subject__in=subject_ids, purpose=ConsentEntry.Purpose.TRAINING)
+    newest = {entry.subject_id: entry for entry in decisions.newest()}
+    version = consent_text.CURRENT.version
+    return ConsentEntry.objects.bulk_create(
+        ConsentEntry(subject_id=subject_id, decision=GRANTED, wording_version=version, recorded_by=actor_name(by))
+        for subject_id in subject_ids
+        if _may_be_granted_by_a_box(newest.get(subject_id), version)
     )
+
+
+def _may_be_granted_by_a_box(newest: ConsentEntry | None, version: str) -> bool:
+    if newest is None:
+        return True
+    return newest.decision == GRANTED and not (newest.wording_version == version and _in_force(newest))
 
 
 def _in_force(entry: ConsentEntry) -> bool:
@@ -90,8 +101,13 @@ def _in_force(entry: ConsentEntry) -> bool:
 
 def _newest_locked(subject: Subject) -> ConsentEntry | None:
     """The entry that holds. Decisions on a subject wait for each other: the later decision gets the higher number."""
-    lock_until_commit(f"consent:{subject.pk}")
+    lock_until_commit(_lock_of(subject.pk))
     return ConsentEntry.objects.newest_of(subject.pk)
+
+
+def _lock_of(subject_id: uuid.UUID) -> str:
+    """One of 256: a batch may hold a thousand subjects, and PostgreSQL has room for a few thousand locks in all."""
+    return f"consent:{subject_id.hex[:2]}"
 
 
 def _record(name: str, entry: ConsentEntry, *, by: Actor) -> None:

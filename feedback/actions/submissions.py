@@ -12,15 +12,19 @@ from audit.actions import Ref, record
 from cftapp.base.actors import Actor
 from cftapp.base.refusal import Refused
 from feedback import mailbox
-from feedback.actions.consent import accepted_wording
-from feedback.models import BugReport, Comment, ConsentEntry, Correction, Feedback, Interaction, Receipt, TasteNote
+from feedback.actions.consent import accept_wording
+from feedback.models import (
+    KINDS,
+    BugReport,
+    Comment,
+    ConsentEntry,
+    Correction,
+    Feedback,
+    Interaction,
+    Receipt,
+    TasteNote,
+)
 
-KINDS: dict[str, type[Feedback]] = {
-    "bug_report": BugReport,
-    "taste_note": TasteNote,
-    "correction": Correction,
-    "comment": Comment,
-}
 KIND_OF = {model: kind for kind, model in KINDS.items()}
 NOT_CONTENT = {"id", "interaction", "created_at"}
 F = TypeVar("F", bound=Feedback)
@@ -104,10 +108,8 @@ def _submit(
         feedback.save(force_insert=True)
     receipt = Receipt.objects.create(id=feedback.pk, interaction=interaction, kind=kind)
     feedback.created_at = receipt.created_at
-    entry = accepted_wording(interaction.subject, by=by) if consent else None
-    if entry:
-        entry.save(force_insert=True)
-    _record_submission(kind, feedback, interaction, entry, by=by)
+    entries = accept_wording([interaction.subject_id] if consent else [], by=by)
+    _record_submission(kind, feedback, interaction, entries, by=by)
     return feedback
 
 
@@ -128,10 +130,10 @@ def content_of(feedback: Feedback) -> dict[str, Any]:
 
 
 def _record_submission(
-    kind: str, feedback: Feedback, interaction: Interaction, entry: ConsentEntry | None, *, by: Actor
+    kind: str, feedback: Feedback, interaction: Interaction, entries: list[ConsentEntry], *, by: Actor
 ) -> None:
     """Record the event. In the held-out lane its name is another: nothing downstream has to do with it."""
-    generated: list[Ref] = [("consent", entry.pk)] if entry else []
+    generated: list[Ref] = [("consent", entry.pk) for entry in entries]
     used: list[Ref] = [("interaction", interaction.pk), ("subject", interaction.subject_id)]
     if interaction.is_held_out:
         generated.append(("receipt", feedback.pk))

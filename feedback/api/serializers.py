@@ -113,7 +113,8 @@ class CorrectionPost(FeedbackPost):
     replacement = Text(LONG)
     reason = serializers.ChoiceField(Correction.Reason.choices, required=False)
     consent = serializers.BooleanField(
-        required=False, help_text="The subject ticked the box beside the current wording. Default: no."
+        required=False,
+        help_text="The subject ticked the box beside the current wording. After a withdrawal, grant at consents/.",
     )
 
 

@@ -192,6 +192,7 @@ class FeedbackView(ApiKeyView):
     def interaction(self, key: uuid.UUID | None, external_id: str) -> Interaction:
         """An interaction of this source, by its id or external id. Refused if there is none."""
         interactions = Interaction.objects.filter(source=self.application.source).select_related("subject")
+        interactions = interactions.defer("prompt", "answer")
         query = interactions.filter(pk=key) if key else interactions.filter(external_id=external_id)
         interaction = query.first()
         if interaction is None:

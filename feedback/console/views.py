@@ -19,11 +19,10 @@ from feedback.actions import (
     revoke_api_key,
     withdraw_consent,
 )
-from feedback.actions.submissions import KINDS
 from feedback.console import api_reference as reference
 from feedback.console import one_time_secret
 from feedback.console.forms import GrantForm, KeyForm, SourceForm
-from feedback.models import CAP, ApiKey, ConsentEntry, Feedback, Lane, Receipt, Source, Subject
+from feedback.models import CAP, KINDS, ApiKey, ConsentEntry, Feedback, Lane, Receipt, Source, Subject
 
 PAGE_SIZE = 50
 MAX_SUBJECTS = 20

@@ -4,7 +4,7 @@ from feedback.models.base import CAP, CountedQuerySet, consent_in_force
 from feedback.models.bugs import Bug, with_words
 from feedback.models.consent import ConsentEntry
 from feedback.models.interactions import Interaction
-from feedback.models.kinds import BugReport, Comment, Correction, Feedback, TasteNote
+from feedback.models.kinds import KINDS, BugReport, Comment, Correction, Feedback, TasteNote
 from feedback.models.receipts import IdempotentReply, Receipt
 from feedback.models.sources import ApiKey, Environment, Source
 from feedback.models.subjects import Lane, Subject, pseudonym_key
@@ -22,6 +22,7 @@ __all__ = [
     "Feedback",
     "IdempotentReply",
     "Interaction",
+    "KINDS",
     "Lane",
     "Receipt",
     "Source",

@@ -9,15 +9,8 @@ from django.db import models
 from django.db.models.functions import Now
 
 from feedback.models.base import CountedQuerySet
-from feedback.models.kinds import BugReport, Comment, Correction, Feedback, TasteNote
+from feedback.models.kinds import KINDS, BugReport, Comment, Correction, Feedback, TasteNote
 from feedback.models.receipts import Receipt
-
-TABLES: dict[str, type[Feedback]] = {
-    Receipt.Kind.BUG_REPORT: BugReport,
-    Receipt.Kind.TASTE_NOTE: TasteNote,
-    Receipt.Kind.CORRECTION: Correction,
-    Receipt.Kind.COMMENT: Comment,
-}
 
 
 class BugQuerySet(CountedQuerySet["Bug"]):
@@ -79,7 +72,7 @@ def with_words(bugs: Iterable[Bug]) -> list[Bug]:
     listed = list(bugs)
     by_id: dict[object, Feedback] = {}
     for kind in {bug.receipt.kind for bug in listed}:
-        by_id |= TABLES[kind]._default_manager.in_bulk([bug.receipt_id for bug in listed if bug.receipt.kind == kind])
+        by_id |= KINDS[kind]._default_manager.in_bulk([bug.receipt_id for bug in listed if bug.receipt.kind == kind])
     for bug in listed:
         bug.feedback = by_id[bug.receipt_id]
     return listed

@@ -78,3 +78,11 @@ class Comment(Feedback):
 
     rating = models.CharField(max_length=40, blank=True)
     text = models.TextField(blank=True)
+
+
+KINDS: dict[str, type[Feedback]] = {
+    "bug_report": BugReport,
+    "taste_note": TasteNote,
+    "correction": Correction,
+    "comment": Comment,
+}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -99,9 +100,16 @@ def submit(request: HttpRequest, interaction: Interaction, is_owner: bool, excha
 
 
 def send(form: FeedbackForm, interaction: Interaction, by: Actor) -> Feedback | None:
-    """Submit a valid form; None, with the reasons added to the form, if it was refused."""
+    """Submit a valid form; None, with the reasons added to the form, if it was refused.
+
+    A box ticked on the page is a fresh grant, also after a withdrawal: the person is here.
+    """
     try:
-        return SUBMIT[form.kind](interaction.pk, **form.cleaned_data, by=by)
+        with transaction.atomic():
+            feedback = SUBMIT[form.kind](interaction.pk, **form.cleaned_data, by=by)
+            if form.cleaned_data.get("consent"):
+                grant_consent(interaction.subject, wording_version=consent_text.CURRENT.version, by=by)
+        return feedback
     except Refused as refused:
         refused.mark(form)
     except MailboxClosed:

@@ -13,7 +13,7 @@ from audit import vocabulary
 from audit.vocabulary import ANY, Kind, noun
 from cftapp.base.declared import declarations
 from cftapp.pipeline import FEEDBACK_KINDS, NEXT, SWEEPS
-from feedback.actions.submissions import KINDS
+from feedback.models import KINDS
 
 ROOT = Path(__file__).resolve().parents[2]
 APPS = ("audit", "feedback", "curation", "training", "evaluation", "serving", "cftapp")

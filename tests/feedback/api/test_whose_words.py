@@ -4,6 +4,8 @@ import unicodedata
 from typing import Any
 
 import pytest
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from feedback.actions import record_interaction, register_source, withdraw_consent
 from feedback.models import ConsentEntry, Correction, Interaction, Subject
@@ -118,6 +120,26 @@ def test_a_correction_that_arrives_after_a_withdrawal_grants_nothing(door: Appli
     assert Subject.objects.filter(pk=subject.pk).consented().exists()
 
 
+def test_a_batch_asks_once_for_all_consents(application: Application) -> None:
+    def statements(people: range) -> int:
+        rows = [{"kind": "interaction", **WORDS, "subject": f"u-{n}", "external_id": f"c-{n}"} for n in people]
+        rows += [{"kind": "correction", "external_id": f"c-{n}", "replacement": "x", "consent": True} for n in people]
+        with CaptureQueriesContext(connection) as queries:
+            assert application.post("feedback/batch", rows).json()["recorded"] == len(rows)
+        return len(queries)
+
+    assert statements(range(5)) == statements(range(10, 60))
+    assert Subject.objects.consented().count() == 55
+
+
+@pytest.mark.django_db(transaction=True)
+def test_batches_that_meet_on_one_id_record_it_once(application: Application) -> None:
+    rows = [{"kind": "interaction", **WORDS, "subject": "ana", "external_id": f"m-{n}"} for n in range(20)]
+    answers = application.at_once(6, "feedback/batch", rows)
+    assert {answer.status_code for answer in answers} == {200}
+    assert sum(answer.json()["recorded"] for answer in answers) == Interaction.objects.count() == 20
+
+
 # --- a source decides its environment ---
 @pytest.fixture
 def staging(db: None) -> Application:
@@ -138,8 +160,6 @@ def test_a_row_may_say_that_it_is_less(application: Application) -> None:
 
 
 def test_postgresql_refuses_it_whoever_writes(staging: Application) -> None:
-    from django.db import IntegrityError, transaction
-
     row: Any = record_interaction(staging.source, "ana", "a", "b", by="process:test")
     row.pk, row.external_id, row.environment = None, "", "production"
     with pytest.raises(IntegrityError, match="no interaction of production"), transaction.atomic():
