@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from feedback.actions import open_playground, record_interaction
+from feedback.actions import open_playground, record_interaction, withdraw_consent
 from feedback.consent_text import CURRENT
 from feedback.models import BugReport, ConsentEntry, Correction, Interaction, Receipt, Source, TasteNote
 from feedback.visitors.sessions import SESSION_KEY, cache_exchange, cached_exchange, feedback_url
@@ -77,6 +77,14 @@ def test_feedback_of_a_kind_is_sent(turn, kind, fields, model):
     assert Receipt.objects.get().kind == kind
     assert model.objects.count() == (0 if turn.interaction.is_held_out else 1)
     assert ConsentEntry.objects.count() == ("consent" in fields)
+
+
+def test_a_box_ticked_on_the_page_allows_again_after_a_withdrawal(turn):
+    subject = turn.interaction.subject
+    withdraw_consent(subject, by="visitor")
+    form = {"correction-replacement": "Within 30 days.", "correction-reason": "outdated", "correction-consent": "on"}
+    visitor().post(turn.feedback_url, {"door": "correction"} | form)
+    assert [entry.decision for entry in ConsentEntry.objects.order_by("id")] == ["withdrawn", "granted"]
 
 
 def test_pages_are_the_same_in_both_lanes(db):
