@@ -5,56 +5,33 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.test import Client
 
 from curation.inquiries import actions as inquiry_actions
 from curation.inquiries import tasks as inquiry_tasks
 from curation.models import Inquiry
-from tests.browser.test_look import violations
 from tests.curation.conftest import EXAM, publish
+from tests.support.live import look
 from tests.support.people import person
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True, databases=["default", "vault"])]
 
 PAGE = "/curation/check/"
 LEAKED = EXAM[0][2]
-SIZES = ({"width": 1280, "height": 900}, {"width": 390, "height": 844})
 
 
 @pytest.fixture
-def open_as(browser: Any, live_server: Any, vault: Any) -> Iterator[Callable[..., Any]]:
-    """A page of somebody who is signed in; script errors fail the test."""
+def open_as(open_live: Any, vault: Any) -> Iterator[Callable[..., Any]]:
+    """A page of somebody who is signed in, with an exam published; any error on its console fails the test."""
     publish(1)
-    contexts, complaints = [], []
+    complaints: list[str] = []
 
     def open_one(user: User, **options: Any) -> Any:
-        client = Client()
-        client.force_login(user)
-        context = browser.new_context(base_url=live_server.url, viewport=SIZES[0], **options)
-        contexts.append(context)
-        context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}])
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(f"script error: {error}"))
+        page = open_live(user, **options)
         page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
         return page
 
     yield open_one
-    for context in contexts:
-        context.close()
     assert complaints == []
-
-
-def look(page: Any) -> list[str]:
-    """What axe and a ruler find, in both schemes and sizes."""
-    problems = []
-    for size in SIZES:
-        page.set_viewport_size(size)
-        for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-            problems += [f"{scheme} {size['width']}: {violation}" for violation in violations(page)]
-        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            problems.append(f"wider than {size['width']}")
-    return problems
 
 
 def test_by_keyboard_the_answer_comes_by_itself_and_the_text_stays(open_as, rosa):
