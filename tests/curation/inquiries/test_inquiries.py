@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from audit.models import Event
+from cftapp.base.actors import SCREENER
 from cftapp.base.refusal import Conflict, Refused
 from curation.inquiries import actions as inquiry_actions
 from curation.inquiries import rules as inquiry_rules
@@ -354,7 +355,7 @@ def test_each_process_can_do_its_part_and_no_more(screener, rosa, settings):
     with signed_in_as("screener"):
         inquiry_tasks.answer(str(Inquiry.objects.get(length=len(LEAKED)).pk))
         assert Inquiry.objects.get(length=len(LEAKED)).verdict == "blocked"
-        inquiry_actions.forget_sketches(timezone.now() + timedelta(days=2), by=TEST)
+        inquiry_actions.forget_sketches(timezone.now() + timedelta(days=2), by=SCREENER)
         assert not InquirySketch.objects.exists()
     Inquiry.objects.update(asked_at=timezone.now() - timedelta(hours=2))
     with signed_in_as("curator"):
