@@ -100,7 +100,7 @@ class Supervisor:
         return owner
 
     def start_services(self) -> None:
-        redis = None if self.given.get("REDIS_URL") else Redis(self.var)
+        redis = None if self.given.get("REDIS_URL") else Redis(self.var, self.owner)
         postgres = None if self.given.get("DATABASE_URL") else Postgres(self.var, self.owner)
         for service in (postgres, redis):
             if service:

@@ -69,7 +69,7 @@ def machine() -> Iterator[Services]:
     environment = owner_environment(
         {name: os.environ[name] for name in KEPT if name in os.environ} | {"CFT_VAR": str(var)}
     )
-    services = Services(Postgres(var, environment, durable=False), Redis(var), {})
+    services = Services(Postgres(var, environment, durable=False), Redis(var, environment), {})
     services.start(services.postgres)
     services.start(services.redis)
     services.postgres.create_databases()
