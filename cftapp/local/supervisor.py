@@ -31,6 +31,8 @@ from cftapp.local.unprivileged import PR_SET_CHILD_SUBREAPER, prctl
 ROOT = Path(__file__).resolve().parents[2]
 GRACE, DATABASE_GRACE = 8.0, 30.0
 READY_WITHIN = 120.0
+# Workers know nothing of each other: a role's rights in Redis end at its own queue.
+WORKER_OPTIONS = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO"]
 
 
 class Supervisor:
@@ -163,10 +165,8 @@ class Supervisor:
         self.add_role("web", [*serve, *quiet])
         for name, role in roles.ROLES.items():
             if role.queue:
-                options = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO"]
-                self.add_role(
-                    name, ["-m", "celery", "-q", "-A", "cftapp", "worker", "-Q", role.queue, "-n", name, *options]
-                )
+                worker = ["-m", "celery", "-q", "-A", "cftapp", "worker", "-Q", role.queue, "-n", name]
+                self.add_role(name, [*worker, *WORKER_OPTIONS])
         self.add_role("beat", ["-m", "celery", "-q", "-A", "cftapp", "beat", "--pidfile=", "--loglevel", "WARNING"])
         self.add_role("sealer", ["manage.py", "seal", "--every", "3"])
 

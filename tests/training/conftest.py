@@ -16,6 +16,7 @@ from django.db import connection, transaction
 from audit.merkle import leaf_hash, root_of
 from audit.models import Event
 from cftapp.access.roles import environment_for
+from cftapp.local.supervisor import WORKER_OPTIONS
 from curation.checks.identity import row_hash
 from curation.datasets.decontamination_report import digest
 from curation.models import Dataset, DatasetRow, Pair, ReplayRow
@@ -156,18 +157,8 @@ class Worker:
 
     def __init__(self, log: Path) -> None:
         self.log = log
-        command = [
-            sys.executable,
-            "-m",
-            "celery",
-            "-A",
-            "cftapp",
-            "worker",
-            "-Q",
-            "training",
-            "-n",
-            f"t{uuid.uuid4().hex}",
-        ]
+        worker = [sys.executable, "-m", "celery", "-A", "cftapp", "worker", "-Q", "training"]
+        command = [*worker, "-n", f"t{uuid.uuid4().hex}", *WORKER_OPTIONS]
         with log.open("ab") as output:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env=trainer_environment(), stdout=output, stderr=subprocess.STDOUT

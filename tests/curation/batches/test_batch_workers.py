@@ -19,6 +19,7 @@ from django.db.models.functions import Now
 
 from audit.models import Event
 from cftapp.access.roles import environment_for
+from cftapp.local.supervisor import WORKER_OPTIONS
 from curation.batches import actions as batch_actions
 from curation.batches import work as batch_work
 from curation.models import BatchPart
@@ -37,7 +38,7 @@ def start_worker(tmp_path):
     running = []
 
     def start():
-        command = [sys.executable, "-m", "celery", "-A", "cftapp", "worker", "-Q", "screening"]
+        command = [sys.executable, "-m", "celery", "-A", "cftapp", "worker", "-Q", "screening", *WORKER_OPTIONS]
         environment = environment_for("screener", os.environ | {"CFT_REGISTRY_KEY": KEY.hex()})
         with (tmp_path / f"worker-{len(running)}.log").open("ab") as log:
             process = subprocess.Popen(
