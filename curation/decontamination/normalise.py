@@ -65,12 +65,12 @@ _ALONE = re.compile(
 _FOREIGN = re.compile("[^\x00-\x7f]+")
 _UNIT = re.compile("[\u1100-\u1112]?[\u1161-\u1175][\u11a8-\u11c2]?|[^\x00-\x7f]")  # a Hangul syllable in parts, or one
 
-# A run of backslashes is taken whole, whatever follows, so that time is linear. Each branch begins with
+# A run of backslashes, or of octets, is taken whole, whatever follows, so that time is linear. Each branch begins with
 # a literal, so that the search leaps to it. All is lower case by then.
 _CODED = re.compile(
     r"""\\\\*+(?: u(?P<high>d[89ab][0-9a-f]{2})\\++u(?P<low>d[c-f][0-9a-f]{2}) | u(?P<four>[0-9a-f]{4})
         | x(?P<two>[0-9a-f]{2}) | (?P<gap>[nrt"']?) )
-    | %(?P<octets>[0-9a-f]{2}(?:%[0-9a-f]{2})*)
+    | %(?P<octets>[0-9a-f]{2}(?:%[0-9a-f]{2})*+)
     | &(?: \#(?P<decimal>[0-9]{1,7}) | \#x(?P<hexadecimal>[0-9a-f]{1,6}) | (?P<name>[a-z][a-z0-9]{1,30}) );""",
     re.VERBOSE,
 )

@@ -5,25 +5,32 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-MOST = 2.5  # twice the text may take this many times the work: linear is 2, quadratic 4
-ROUNDS = 12
+LEAST_ROUNDS, ROUNDS = 3, 12
+TIMES = 4  # how much longer the second of `parts` is
 
 
 def grows_linearly(
-    small: Callable[[], Any], large: Callable[[], Any], clock: Callable[[], float] = time.process_time
+    small: Callable[[], Any],
+    large: Callable[[], Any],
+    clock: Callable[[], float] = time.process_time,
+    *,
+    times: int = TIMES,
 ) -> bool:
-    """Whether `large`, twice the input of `small`, takes at most 2.5 times the work.
+    """Whether `large`, with `times` the input of `small`, takes nearer to `times` its work than to the square of that.
 
-    The least of several runs counts, taken in turn: what else the machine does can only add to a run. The garbage
-    collector rests meanwhile: its work depends on what else the process holds.
+    The border is midway, as ratios go: `times ** 1.5`, so 8 for four times the input (linear is 4, quadratic 16). The
+    least of several runs counts, taken in turn after one to warm up: what else the machine does can only add to a run,
+    and no single disturbed run of `small` hides a growth. The garbage collector rests meanwhile: its work depends on
+    what else the process holds.
     """
     least_small = least_large = float("inf")
     gc.disable()
     try:
-        for _ in range(ROUNDS):
+        small()
+        for done in range(1, ROUNDS + 1):
             least_small = min(least_small, cost(small, clock))
             least_large = min(least_large, cost(large, clock))
-            if least_large <= MOST * least_small:
+            if done >= LEAST_ROUNDS and least_large <= times**1.5 * least_small:
                 return True
         return False
     finally:
@@ -40,5 +47,6 @@ def cost(work: Callable[[], Any], clock: Callable[[], float]) -> float:
 
 
 def parts(text: str) -> tuple[str, str]:
-    """The first quarter of a text, and the first half: as long as a test needs to tell two from four."""
-    return text[: len(text) // 4], text[: len(text) // 4 * 2]
+    """The first eighth of a text, and the first half: TIMES as long."""
+    eighth = len(text) // (2 * TIMES)
+    return text[:eighth], text[: eighth * TIMES]
