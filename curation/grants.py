@@ -64,10 +64,12 @@ GRANTS = {
 
 # Whether people have overridden a finding: yes or no, for those who must not read why.
 COVERED = "curation_covered(bigint, text)"
+# Whether every row of a dataset may still be learnt: a number, and nobody's words.
+WITHDRAWN = ["curation_hold_consent(bigint)", "curation_withdrawn_rows(bigint)"]
 FUNCTIONS = {
     "screener": ["curation_origin(uuid)", COVERED],
     # Which finding can be overridden at all.
-    "web": [COVERED, "curation_substance(text, jsonb)"],
-    **dict.fromkeys(("trainer", "evaluator"), [COVERED]),
+    "web": [COVERED, "curation_substance(text, jsonb)", *WITHDRAWN],
+    **dict.fromkeys(("trainer", "evaluator"), [COVERED, *WITHDRAWN]),
     "curator": [COVERED, "curation_contamination()"],
 }

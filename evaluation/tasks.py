@@ -128,7 +128,7 @@ def sweep() -> None:
     for proposal_id in Proposal.objects.unsettled().filter(compared).values_list("pk", flat=True):
         import_proposed(str(proposal_id))
     take_back_offers()
-    for run in Run.objects.filter(state=Job.State.FINISHED, gates__isnull=True):
+    for run in Run.objects.filter(state=Job.State.FINISHED, gates__isnull=True, learnt_from_withdrawn_at__isnull=True):
         open_for(run)
     benchmark_actions.adopt_policy()
     for gate_id in sweep_gates():

@@ -6,6 +6,8 @@ EVENTS = {
     "release.created": "created",
     "champion.promoted": "promoted",
     "champion.rolled_back": "rolled back",
+    "roll_back_waiver.requested": "requested",
+    "roll_back_waiver.confirmed": "confirmed",
     "withdrawal.marked": "marked",
     "contamination.found": "found",
     "contamination.cleared": "cleared",
@@ -19,4 +21,5 @@ MARKS = ["withdrawal.marked"]
 KINDS = {
     "release": Kind("Release", list_page="serving:releases"),
     "promotion": Kind("Promotion", list_page="serving:releases"),
+    "roll_back_waiver": Kind("Promotion", words="roll-back waiver", list_page="serving:releases"),
 }

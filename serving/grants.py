@@ -7,6 +7,7 @@ GRANTS = {
     "web": {
         "serving_release": "SELECT, INSERT",
         "serving_promotion": "SELECT, INSERT",
+        "serving_rollbackwaiver": "SELECT, INSERT, UPDATE (confirmed_by_id, confirmed_at)",
     },
     "curator": {
         "serving_release": f"{MARK}, INSERT",

@@ -1,7 +1,10 @@
 """Releases (the models that may be served) and the history of the champion alias (the model that answers people)."""
 
+from typing import Self
+
+from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from evaluation.models import Gate, Waiver
 from training.models import Run
@@ -82,6 +85,9 @@ class Promotion(models.Model):
     reason = models.CharField(max_length=11, choices=Reason)
     gate = models.ForeignKey(Gate, null=True, on_delete=models.PROTECT, related_name="promotions")
     waiver = models.ForeignKey(Waiver, null=True, on_delete=models.PROTECT, related_name="promotions")
+    roll_back_waiver = models.OneToOneField(
+        "RollBackWaiver", null=True, on_delete=models.PROTECT, related_name="promotion"
+    )
     promoted_by = models.CharField(max_length=120)
     promoted_at = models.DateTimeField(auto_now_add=True)
 
@@ -99,3 +105,45 @@ class Promotion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.release} {self.get_reason_display().lower()}"
+
+
+class RollBackWaiverQuerySet(models.QuerySet["RollBackWaiver"]):
+    def against(self, promotion: Promotion | None) -> Self:
+        """Those that count while this is the newest promotion: a waiver is for one emergency, not for the next."""
+        return self.filter(replaces=promotion)
+
+    def with_people(self) -> Self:
+        return self.select_related("release", "requested_by", "confirmed_by")
+
+
+class RollBackWaiver(models.Model):
+    """Two named people bring a marked release back in an emergency, although it may not be promoted.
+
+    It is bound to the promotion that it ends: once the champion has moved, by whatever way, it counts no more.
+    """
+
+    release = models.ForeignKey(Release, on_delete=models.PROTECT, related_name="roll_back_waivers")
+    replaces = models.ForeignKey(Promotion, on_delete=models.PROTECT, related_name="+")
+    reason = models.TextField()
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    requested_at = models.DateTimeField(auto_now_add=True)
+    confirmed_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")
+    confirmed_at = models.DateTimeField(null=True)
+
+    objects = RollBackWaiverQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["release", "replaces"], name="one_roll_back_waiver_an_emergency"),
+            models.CheckConstraint(
+                condition=Q(confirmed_by__isnull=True, confirmed_at__isnull=True)
+                | (Q(confirmed_by__isnull=False, confirmed_at__isnull=False) & ~Q(confirmed_by=F("requested_by"))),
+                name="roll_back_waiver_needs_two_people",
+            ),
+            models.CheckConstraint(condition=Q(reason__regex=r"\S"), name="roll_back_waiver_has_a_reason"),
+        ]
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether the second person has signed."""
+        return self.confirmed_by_id is not None

@@ -15,13 +15,13 @@ from cftapp.base.actors import TRAINER, Actor
 from cftapp.base.jobs import Job
 from cftapp.base.refusal import Conflict, Refused
 from curation.datasets.freezing import refuse_changed_report, refuse_exam
+from curation.datasets.withdrawn import refuse_withdrawn
 from curation.models import Dataset
 from training.engine.digests import adapter_sha256, file_sha256
 from training.engine.errors import EngineError
 from training.engine.manifest import read_recipe
 from training.models import Run
 from training.preparation.base_model import BaseMissing, identify, locate
-from training.preparation.lessons import withdrawn_rows
 
 
 def folder_of(run: Run) -> Path:
@@ -82,21 +82,10 @@ def checked_base(name: str) -> str:
 
 def refuse_unfit(dataset: Dataset) -> None:
     """Raise Refused when a row of the dataset may no longer be learnt (consent ended, or it became part of an exam), or
-    when its report is not the one it was frozen with."""
+    when its report is not the one it was frozen with. Within a transaction it holds until its end."""
     refuse_changed_report(dataset)
     refuse_withdrawn(dataset)
     refuse_exam(dataset)
-
-
-def refuse_withdrawn(dataset: Dataset) -> None:
-    """Raise Refused when a row of the dataset may no longer be learnt."""
-    if dataset.learnt_from_withdrawn_at or (gone := withdrawn_rows(dataset)):
-        many = f"{gone} of its rows were" if not dataset.learnt_from_withdrawn_at else "Rows of it were"
-        raise Refused.because(
-            "dataset",
-            f"{many} withdrawn or erased since dataset {dataset.pk} was frozen.",
-            "Freeze a dataset again: it leaves them out.",
-        )
 
 
 @transaction.atomic
@@ -176,8 +165,9 @@ def record_progress(run: Run, step: int, total: int) -> None:
 
 @transaction.atomic
 def finish_run(run: Run, *, by: str = TRAINER) -> Run:
-    """Believe the engine's result after hashing its files again. Raises Refused, Stale."""
+    """Believe the engine's result after hashing its files again. Raises Refused, Withdrawn, Stale."""
     result, adapter = verified_result(run)
+    refuse_withdrawn(run.dataset)
     jobs.end(
         run,
         Job.State.FINISHED,
@@ -219,10 +209,11 @@ def fail_run(run: Run, reason: str, *, by: str = TRAINER) -> None:
 
 
 @transaction.atomic
-def stop_run(run: Run, *, by: str = TRAINER) -> None:
-    """The engine has stopped as a person asked. Raises Stale."""
-    jobs.end(run, Job.State.STOPPED)
-    record("run.stopped", by=by, used=[("run", run.pk)], detail={"step": run.step})
+def stop_run(run: Run, reason: str = "", *, by: str = TRAINER) -> None:
+    """The engine has stopped: as a person asked, or for the `reason` that the run's page gives. Raises Stale."""
+    jobs.end(run, Job.State.STOPPED, error=reason)
+    detail = {"step": run.step} | ({"why": "withdrawn"} if reason else {})
+    record("run.stopped", by=by, used=[("run", run.pk)], detail=detail)
 
 
 @transaction.atomic

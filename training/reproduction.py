@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cftapp.base import engines, files
+from curation.datasets.withdrawn import Withdrawn, refuse_withdrawn_now
 from training.engine.digests import adapter_sha256
 from training.models import Run
 from training.monitoring import metrics
@@ -44,8 +45,11 @@ def ask_again(run: Run, folder: Path) -> None:
     """Write manifest, rows and the link to the base model as they were."""
     assert run.manifest is not None
     try:
+        refuse_withdrawn_now(run.dataset)
         written = rows.write(lessons(run.dataset), run.dataset.merkle_root, folder / manifest.ROWS_FILE)
         model = base_model.locate(run.base_model)
+    except Withdrawn as withdrawn:
+        raise NotReproducible(withdrawn.words) from withdrawn
     except (rows.Tampered, base_model.BaseMissing) as problem:
         raise NotReproducible(str(problem)) from problem
     if written.sha256 != run.manifest["rows_sha256"]:

@@ -9,11 +9,12 @@ import structlog
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import Error as DatabaseError
-from django.db import close_old_connections
+from django.db import close_old_connections, transaction
 
 from cftapp.base import engines, files, jobs, room
 from cftapp.base.jobs import Job
 from cftapp.base.refusal import Refused
+from curation.datasets.withdrawn import Withdrawn, refuse_withdrawn_now
 from training import actions
 from training.engine.errors import DISK_FULL
 from training.models import Run
@@ -21,7 +22,7 @@ from training.monitoring import metrics
 from training.preparation import manifest
 from training.preparation.prepare import MANIFEST_FILE, prepare
 
-PROGRESS_SECONDS = 1.0
+PROGRESS_SECONDS, CONSENT_SECONDS = 1.0, 5.0
 ENDED = (Job.State.STOPPED, Job.State.FAILED, Job.State.FINISHED)
 log = structlog.get_logger(__name__)
 
@@ -63,10 +64,12 @@ def train(run: Run, folder: Path, lease: jobs.Lease, lock: int) -> None:
         return
     try:
         actions.refuse_unfit(run.dataset)
-        question, sha256, refusal = prepare(run, folder)
-        actions.record_manifest(run, question, sha256, refusal)
+        with transaction.atomic():  # a withdrawal waits until the rows are written and the run says so
+            actions.record_manifest(run, *prepare(run, folder))
         ending, status, said = follow_engine(run, folder, lease, lock)
         settle(run, ending, status, said)
+    except Withdrawn as withdrawn:
+        actions.stop_run(run, withdrawn.words)
     except Refused as refused:
         actions.fail_run(run, refused.words)
     finally:
@@ -105,15 +108,23 @@ def follow_engine(run: Run, folder: Path, lease: jobs.Lease, lock: int) -> tuple
 
 
 class Follower:
-    """Copies the engine's newest step into the row, at most once a second."""
+    """Copies the engine's newest step into the row, at most once a second, and asks whether it may still train.
+
+    Raises Withdrawn, which ends the engine at once: another step would learn words that were taken back.
+    """
 
     def __init__(self, run: Run, folder: Path) -> None:
-        self.run, self.path, self.due = run, folder / "metrics.jsonl", 0.0
+        self.run, self.path = run, folder / "metrics.jsonl"
+        self.due = self.consent_due = 0.0
 
     def __call__(self) -> None:
-        if time.monotonic() >= self.due:
-            self.due = time.monotonic() + PROGRESS_SECONDS
+        now = time.monotonic()
+        if now >= self.due:
+            self.due = now + PROGRESS_SECONDS
             self.catch_up()
+        if now >= self.consent_due:
+            self.consent_due = now + CONSENT_SECONDS
+            self.look_at_consent()
 
     def catch_up(self) -> None:
         line = metrics.last(self.path)
@@ -123,6 +134,14 @@ class Follower:
             actions.record_progress(self.run, line["step"], int(line.get("total") or 0))
         except DatabaseError as problem:  # the lease decides whether this is the end
             log.warning("progress not recorded", run=self.run.pk, problem=type(problem).__name__)
+            close_old_connections()
+
+    def look_at_consent(self) -> None:
+        """Raises Withdrawn."""
+        try:
+            refuse_withdrawn_now(self.run.dataset)
+        except DatabaseError as problem:
+            log.warning("consent not looked at", run=self.run.pk, problem=type(problem).__name__)
             close_old_connections()
 
 

@@ -13,6 +13,7 @@ from cftapp.base.actors import EVALUATOR, Actor
 from cftapp.base.jobs import Job
 from cftapp.base.refusal import Conflict, Forbidden, Refused
 from curation.datasets.freezing import refuse_exam
+from curation.datasets.withdrawn import refuse_withdrawn
 from evaluation.models import BenchmarkVersion, Gate, GateResult, Verdict, Waiver
 from training.models import Run
 
@@ -21,13 +22,14 @@ from training.models import Run
 def queue_gate(run: Run, *, champion_run: Run | None = None, anchor_run: Run | None = None, by: Actor) -> Gate:
     """Queue the exam of a finished run on the newest version of every benchmark.
 
-    `champion_run` and `anchor_run`: None is the bare base model. Raises Refused while the run has an open gate, and for
-    a candidate that learnt rows of the exam: its score would be memory.
+    `champion_run` and `anchor_run`: None is the bare base model. Raises Refused while the run has an open gate, for a
+    candidate that learnt rows of the exam (its score would be memory), and for one that learnt withdrawn words.
     """
     if run.state != Job.State.FINISHED:
         raise Conflict.because("run", f"Run {run.pk} is {run.state}.", "Wait until it has finished.")
     versions = list(newest_versions())
     refuse_exam(run.dataset)  # after the versions were read: none that is pinned here can have been missed
+    refuse_withdrawn(run.dataset)
     try:
         with transaction.atomic():
             gate = Gate.objects.create(
@@ -75,7 +77,8 @@ def record_progress(gate: Gate, answers: int, total: int) -> None:
 
 @transaction.atomic
 def finish_gate(gate: Gate, results: Sequence[GateResult], verdict: str, *, by: str = EVALUATOR) -> Gate:
-    """Write all results and the verdict, or nothing. Raises Stale: then another worker's verdict is the one."""
+    """Write all results and the verdict, or nothing. Raises Withdrawn; Stale: another worker's verdict is the one."""
+    refuse_withdrawn(gate.run.dataset)
     GateResult.objects.bulk_create(results)
     jobs.end(gate, Job.State.FINISHED, verdict=verdict)
     record(

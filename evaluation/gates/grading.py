@@ -18,6 +18,7 @@ from django.conf import settings
 
 from cftapp.base import engines, jobs, room
 from cftapp.base.jobs import Job
+from curation.datasets.withdrawn import Withdrawn, refuse_withdrawn_now
 from evaluation.gates import actions, statistics
 from evaluation.gates.contestants import MAX_NEW_TOKENS, Contestant, Field, field_of
 from evaluation.gates.judging import judge
@@ -60,18 +61,19 @@ def grade(gate_id: int) -> Gate | None:
             shutil.rmtree(scratch, ignore_errors=True)
         actions.requeue_gate(gate)
         return gate
-    except (Failed, base_model.BaseMissing, OSError) as problem:
+    except (Failed, Withdrawn, base_model.BaseMissing, OSError) as problem:
         shutil.rmtree(scratch, ignore_errors=True)
         if room.is_full(problem):
             actions.requeue_gate(gate)
         else:
-            actions.fail_gate(gate, str(problem))
+            actions.fail_gate(gate, problem.words if isinstance(problem, Withdrawn) else str(problem))
         return gate
     shutil.rmtree(scratch, ignore_errors=True)
     return gate
 
 
 def conclude(gate: Gate, lease: jobs.Lease, scratch: Path) -> None:
+    refuse_withdrawn_now(gate.run.dataset)
     versions = pinned_versions(gate)
     field = field_of(gate)
     progress = Progress(gate, versions, len(field.distinct()))

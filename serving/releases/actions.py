@@ -10,11 +10,16 @@ from audit.actions import Ref, record
 from cftapp.base.actors import Actor, actor_name
 from cftapp.base.locks import lock_until_commit
 from cftapp.base.refusal import Blocked, Conflict
-from curation.datasets.freezing import refuse_exam
 from evaluation.models import Gate, Waiver
-from serving.models import Promotion, Release
+from serving.models import Promotion, Release, RollBackWaiver
 from serving.releases.champion import champion, newest_promotion, predecessor
-from serving.releases.eligibility import PromotionBasis, newest_verdict, promotion_blockers
+from serving.releases.eligibility import (
+    PromotionBasis,
+    answering_blockers,
+    hold_consents,
+    newest_verdict,
+    promotion_blockers,
+)
 from training.models import Run
 
 LOOK_AGAIN = "Look at the releases again."
@@ -78,12 +83,11 @@ def promote(release: Release, on: Gate | Waiver, *, by: Actor) -> Promotion:
     """
     lock_until_commit("serving_promotion")  # the trigger takes the same lock
     basis = _basis(on)
+    hold_consents(release)
     release.refresh_from_db(fields=["learnt_from_withdrawn_at", "contamination"])
     if blockers := promotion_blockers(release, basis, champion()):
         raise Conflict(*blockers)
-    if release.run is not None:
-        refuse_exam(release.run.dataset)  # rows that nobody has marked, or compared, yet
-    promotion = _move_champion(release, Promotion.Reason.PROMOTED, basis, by=by)
+    promotion = _move_champion(release, Promotion.Reason.PROMOTED, gate=basis.gate, waiver=basis.waiver, by=by)
     used: list[Ref] = [("release", release.pk), ("gate", basis.gate.pk)]
     if basis.waiver:
         used.append(("waiver", basis.waiver.pk))
@@ -105,7 +109,8 @@ def roll_back(*, by: Actor, to: Release | None = None, seen: Release | None = No
     """Bring an earlier champion back: `to`, or the champion before the present one.
 
     `seen` is the champion that the person was looking at: a second click does not roll back twice. Conflict if another
-    is the champion by now, or if there is nothing to roll back to.
+    is the champion by now, if there is nothing to roll back to, and, as for a promotion, for what learnt withdrawn
+    words or an exam, unless two people have waived that for this one roll-back.
     """
     lock_until_commit("serving_promotion")
     current = champion()
@@ -119,13 +124,36 @@ def roll_back(*, by: Actor, to: Release | None = None, seen: Release | None = No
     if not target.promotions.exists():
         remedy = "Promote it on its gate, or name an earlier champion."
         raise Conflict.because("release", f"{target} was never the champion.", remedy)
-    promotion = _move_champion(target, Promotion.Reason.ROLLED_BACK, by=by)
-    _record_move("champion.rolled_back", promotion, [("release", target.pk)], by=by)
+    hold_consents(target)
+    target.refresh_from_db(fields=["learnt_from_withdrawn_at", "contamination"])
+    waiver = _needed_waiver(target, answering_blockers(target))
+    promotion = _move_champion(target, Promotion.Reason.ROLLED_BACK, roll_back_waiver=waiver, by=by)
+    used: list[Ref] = [("release", target.pk)]
+    if waiver:
+        used.append(("roll_back_waiver", waiver.pk))
+    _record_move("champion.rolled_back", promotion, used, by=by)
     return promotion
 
 
+def _needed_waiver(target: Release, blockers: list[Blocked]) -> RollBackWaiver | None:
+    """The waiver that lets a marked release answer again; None where nothing is in the way. Conflict without one."""
+    if not blockers:
+        return None
+    waiver = target.roll_back_waivers.against(newest_promotion()).filter(confirmed_by__isnull=False).first()
+    if waiver is None:
+        remedy = "Roll back to another release; in an emergency, two people may sign a roll-back waiver."
+        raise Conflict(*(Blocked(blocked.field, blocked.message, remedy) for blocked in blockers))
+    return waiver
+
+
 def _move_champion(
-    release: Release, reason: Promotion.Reason, basis: PromotionBasis | None = None, *, by: Actor
+    release: Release,
+    reason: Promotion.Reason,
+    *,
+    gate: Gate | None = None,
+    waiver: Waiver | None = None,
+    roll_back_waiver: RollBackWaiver | None = None,
+    by: Actor,
 ) -> Promotion:
     """Append the newest row of the champion's history."""
     with _database_refusals():
@@ -133,8 +161,9 @@ def _move_champion(
             release=release,
             replaced=newest_promotion(),
             reason=reason,
-            gate=basis.gate if basis else None,
-            waiver=basis.waiver if basis else None,
+            gate=gate,
+            waiver=waiver,
+            roll_back_waiver=roll_back_waiver,
             promoted_by=actor_name(by),
         )
 

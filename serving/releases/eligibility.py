@@ -1,9 +1,14 @@
-"""Eligibility of a candidate: what its promotion rests on, and what forbids it. Reads only."""
+"""Eligibility of a release: what its promotion rests on, and what forbids it to answer people. Changes nothing."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cftapp.base.refusal import Blocked
+from django.db.models import Q, QuerySet
+
+from cftapp.base.refusal import Blocked, Refused
+from curation.datasets.freezing import refuse_exam
+from curation.datasets.withdrawn import hold_consent, withdrawn_rows
+from curation.models import Dataset
 from evaluation.models import Gate, Verdict, Waiver
 from serving.models import Release
 from training.models import Run
@@ -49,7 +54,7 @@ def promotion_blockers(release: Release, basis: PromotionBasis | None, champion:
     if basis is None or basis.gate.run_id != release.run_id:
         return [Blocked("gate", f"No gate has examined {release}.", "Open a gate for its run.")]
     of_basis = _waiver_blockers(basis.gate, basis.waiver) if basis.waiver else _gate_blockers(basis.gate, champion)
-    return [*of_basis, *_consent_blockers(release), *_exam_blockers(release)]
+    return of_basis or answering_blockers(release)
 
 
 def _waiver_blockers(gate: Gate, waiver: Waiver) -> list[Blocked]:
@@ -69,15 +74,40 @@ def _gate_blockers(gate: Gate, champion: Release | None) -> list[Blocked]:
     return []
 
 
+def answering_blockers(release: Release) -> list[Blocked]:
+    """Why `release` may not answer people, whether it is promoted or rolled back to; empty if it may.
+
+    Consent and exam are looked at themselves, besides the marks, which a worker may not have set yet.
+    """
+    return [*_consent_blockers(release), *_exam_blockers(release)]
+
+
+def datasets_of(release: Release) -> QuerySet[Dataset]:
+    """What it learnt: the dataset of its run, and of every other run that made the very same adapter."""
+    made_it = Q(pk=release.run_id) | Q(state=Run.State.FINISHED, adapter_sha256=release.model_sha256)
+    return Dataset.objects.filter(pk__in=Run.objects.filter(made_it).values("dataset")).order_by("pk")
+
+
+def hold_consents(release: Release) -> None:
+    """From now to the end of the transaction, nobody whose words it learnt withdraws unseen."""
+    for dataset in datasets_of(release):
+        hold_consent(dataset)
+
+
 def _consent_blockers(release: Release) -> list[Blocked]:
-    if release.learnt_from_withdrawn_at is None:
+    if release.learnt_from_withdrawn_at is None and not any(withdrawn_rows(learnt) for learnt in datasets_of(release)):
         return []
     message = f"{release} learnt from rows whose consent was withdrawn since."
     return [Blocked("release", message, "Freeze the dataset anew without them and train again.")]
 
 
 def _exam_blockers(release: Release) -> list[Blocked]:
-    if release.contamination is None:
-        return []
-    message = f"{release} learnt {release.contamination['rows']} rows of an exam: its gate proves nothing."
-    return [Blocked("release", message, "Freeze the dataset anew, which leaves them out, and train again.")]
+    if release.contamination is not None:
+        message = f"{release} learnt {release.contamination['rows']} rows of an exam: its gate proves nothing."
+        return [Blocked("release", message, "Freeze the dataset anew, which leaves them out, and train again.")]
+    for learnt in datasets_of(release):  # rows that nobody has marked, or compared, yet
+        try:
+            refuse_exam(learnt)
+        except Refused as refused:
+            return refused.blockers
+    return []

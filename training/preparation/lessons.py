@@ -2,12 +2,9 @@
 
 from collections.abc import Iterator
 
-from django.db.models import Q
-
-from curation.models import Dataset, DatasetRow, Pair
+from curation.models import Dataset, DatasetRow
 from training.preparation.rows import Row, Tampered
 
-WITHDRAWN = Q(pair__isnull=True, replay_row__isnull=True) | Q(pair__isnull=False) & ~Q(pair__state=Pair.State.ACCEPTED)
 COLUMNS = (
     "position",
     "row_hash",
@@ -19,11 +16,6 @@ COLUMNS = (
     "replay_row__prompt",
     "replay_row__answer",
 )
-
-
-def withdrawn_rows(dataset: Dataset) -> int:
-    """How many rows were erased, withdrawn or undone since the dataset was frozen."""
-    return DatasetRow.objects.filter(WITHDRAWN, dataset=dataset).count()
 
 
 def lessons(dataset: Dataset) -> Iterator[Row]:

@@ -10,6 +10,7 @@ from django.conf import settings
 
 from cftapp.base import files
 from cftapp.base.refusal import Refused
+from curation.datasets.withdrawn import refuse_withdrawn
 from training.models import Run
 from training.preparation import base_model, isolation, manifest, rows
 from training.preparation.lessons import lessons
@@ -20,10 +21,11 @@ MANIFEST_FILE, VAULT_FILE = "manifest.json", "vault.json"
 def prepare(run: Run, folder: Path) -> tuple[dict[str, Any], str, str]:
     """Write everything the engine needs into the folder; returns manifest, its sha256 and the vault's refusal.
 
-    Raises Refused: tampered rows, another base model, other libraries than before a stop, a vault that opens.
+    Raises Withdrawn for rows that may not be learnt any more, and Refused: tampered rows, another base model, other
+    libraries than before a stop, a vault that opens.
     """
-    refusal = refused_vault(folder)
-    question = ask(run, write_rows(run, folder), link_base(run, folder))
+    refusal, base_sha256 = refused_vault(folder), link_base(run, folder)  # may take long, and holds nobody's consent
+    question = ask(run, write_rows(run, folder), base_sha256)
     encoded = manifest.encode(question)
     actual_sha256 = sha256(encoded).hexdigest()
     if run.manifest_sha256 and run.manifest_sha256 != actual_sha256:
@@ -57,6 +59,8 @@ def refused_vault(folder: Path) -> str:
 
 
 def write_rows(run: Run, folder: Path) -> rows.Written:
+    """Raises Withdrawn, Refused."""
+    refuse_withdrawn(run.dataset)
     try:
         return rows.write(lessons(run.dataset), run.dataset.merkle_root, folder / manifest.ROWS_FILE)
     except rows.Tampered as problem:
