@@ -17,6 +17,10 @@ class ReleaseQuerySet(models.QuerySet["Release"]):
     def learnt_from_withdrawn(self) -> "ReleaseQuerySet":
         return self.filter(learnt_from_withdrawn_at__isnull=False)
 
+    def marked(self) -> "ReleaseQuerySet":
+        """Releases that may not be promoted or rolled back to."""
+        return self.filter(Q(learnt_from_withdrawn_at__isnull=False) | Q(contamination__isnull=False))
+
     def contaminated(self) -> "ReleaseQuerySet":
         """Releases that learnt rows of an exam."""
         return self.filter(contamination__isnull=False)

@@ -85,7 +85,7 @@ def promote(release: Release, on: Gate | Waiver, *, by: Actor) -> Promotion:
     basis = _basis(on)
     hold_consents(release)
     release.refresh_from_db(fields=["learnt_from_withdrawn_at", "contamination"])
-    if blockers := promotion_blockers(release, basis, champion()):
+    if blockers := promotion_blockers(release, basis, champion()) or answering_blockers(release):
         raise Conflict(*blockers)
     promotion = _move_champion(release, Promotion.Reason.PROMOTED, gate=basis.gate, waiver=basis.waiver, by=by)
     used: list[Ref] = [("release", release.pk), ("gate", basis.gate.pk)]

@@ -1,20 +1,25 @@
 """The REST API of releases and the champion: the same actions as the page, for people who are signed in."""
 
+from typing import Any
+
 from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_view
-from rest_framework import serializers, viewsets
+from rest_framework import serializers, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import NotFound
+from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from cftapp.base.accounts import account
+from cftapp.base.accounts import account, roles_of
 from cftapp.base.refusal import Conflict
-from serving.models import Promotion, Release
+from serving.models import Promotion, Release, RollBackWaiver
 from serving.releases import actions
 from serving.releases.champion import champion, newest_promotion
 from serving.releases.eligibility import promotion_bases, promotion_blockers
+from serving.releases.roll_back_waivers import LONGEST_REASON, confirm_roll_back_waiver, request_roll_back_waiver
 
 CONFLICT = OpenApiResponse(description="The state of things does not allow it: reasons as problem details (RFC 9457).")
+FORBIDDEN = OpenApiResponse(description="Somebody else may do this: another role, or a second person.")
 REFUSED = OpenApiResponse(description="Refused, with reasons as problem details (RFC 9457); nothing was changed.")
 
 
@@ -32,7 +37,17 @@ class PromotionSerializer(serializers.ModelSerializer):
 
     class Meta:
         model = Promotion
-        fields = ("id", "release", "replaced", "reason", "gate", "waiver", "promoted_by", "promoted_at")
+        fields = (
+            "id",
+            "release",
+            "replaced",
+            "reason",
+            "gate",
+            "waiver",
+            "roll_back_waiver",
+            "promoted_by",
+            "promoted_at",
+        )
         read_only_fields = fields
 
 
@@ -42,6 +57,35 @@ MOVE_RESPONSES = {200: PromotionSerializer, 409: CONFLICT, 422: REFUSED}
 class RollBackSerializer(serializers.Serializer):
     to = serializers.IntegerField(required=False, min_value=0, help_text="Number of an earlier champion.")
     seen = serializers.IntegerField(required=False, min_value=0, help_text="Number of the champion you mean to leave.")
+
+
+class RollBackWaiverSerializer(serializers.ModelSerializer):
+    release = serializers.IntegerField(source="release.number", read_only=True)
+
+    class Meta:
+        model = RollBackWaiver
+        fields = (
+            "id",
+            "release",
+            "replaces",
+            "reason",
+            "requested_by",
+            "requested_at",
+            "confirmed_by",
+            "confirmed_at",
+        )
+        read_only_fields = fields
+
+
+class TheActionSaysWho(BasePermission):
+    """Whoever holds a role may knock: both signatures are asked of roles and people by the actions themselves."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return bool(roles_of(request.user))
+
+
+class ReasonSerializer(serializers.Serializer):
+    reason = serializers.CharField(max_length=LONGEST_REASON, help_text="Why it must answer again all the same.")
 
 
 @extend_schema_view(
@@ -64,6 +108,41 @@ class ReleaseViewSet(viewsets.ReadOnlyModelViewSet):
             raise Conflict(*promotion_blockers(release, None, champion()))
         promotion = actions.promote(release, basis.waiver or basis.gate, by=account(request))
         return Response(PromotionSerializer(promotion).data)
+
+    @extend_schema(
+        summary="Request a roll-back waiver",
+        request=ReasonSerializer,
+        responses={201: RollBackWaiverSerializer, 403: FORBIDDEN, 409: CONFLICT, 422: REFUSED},
+    )
+    @action(detail=True, methods=["post"], url_path="roll-back-waiver", permission_classes=[TheActionSaysWho])
+    def roll_back_waiver(self, request: Request, number: int) -> Response:
+        """Ask, as the first of two people, to bring a marked earlier champion back in an emergency."""
+        form = ReasonSerializer(data=request.data)
+        form.is_valid(raise_exception=True)
+        waiver = request_roll_back_waiver(self.get_object(), form.validated_data["reason"], by=account(request))
+        return Response(RollBackWaiverSerializer(waiver).data, status=status.HTTP_201_CREATED)
+
+
+@extend_schema_view(
+    list=extend_schema(summary="All roll-back waivers"),
+    retrieve=extend_schema(summary="One roll-back waiver: for which release, why, and by whom"),
+)
+class RollBackWaiverViewSet(viewsets.ReadOnlyModelViewSet):
+    queryset = RollBackWaiver.objects.select_related("release")
+    serializer_class = RollBackWaiverSerializer
+    permission_classes = (TheActionSaysWho,)
+    lookup_value_converter = "int"
+
+    @extend_schema(
+        summary="Confirm a roll-back waiver",
+        request=None,
+        responses={200: RollBackWaiverSerializer, 403: FORBIDDEN, 409: CONFLICT},
+    )
+    @action(detail=True, methods=["post"])
+    def confirm(self, request: Request, pk: int) -> Response:
+        """Sign as the second person, a lead or compliance: one roll-back to the release is possible."""
+        waiver = confirm_roll_back_waiver(self.get_object(), by=account(request))
+        return Response(RollBackWaiverSerializer(waiver).data)
 
 
 class ChampionViewSet(viewsets.GenericViewSet):

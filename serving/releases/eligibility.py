@@ -45,7 +45,8 @@ def promotion_blockers(release: Release, basis: PromotionBasis | None, champion:
     """Why `release` may not become champion on this basis; empty if it may.
 
     A PASS counts against the champion it was measured against, and no other. A waiver confirmed by a second person
-    takes the place of the verdict, not of consent, and not of an exam that the candidate has not learnt.
+    takes the place of the verdict, not of consent, and not of an exam that the candidate has not learnt. Of those two
+    only the marks count here, which cost a page no query; whoever promotes asks `answering_blockers` as well.
     """
     if champion == release:
         return [Blocked("release", f"{release} is the champion already.", "Nothing is left to do.")]
@@ -54,7 +55,7 @@ def promotion_blockers(release: Release, basis: PromotionBasis | None, champion:
     if basis is None or basis.gate.run_id != release.run_id:
         return [Blocked("gate", f"No gate has examined {release}.", "Open a gate for its run.")]
     of_basis = _waiver_blockers(basis.gate, basis.waiver) if basis.waiver else _gate_blockers(basis.gate, champion)
-    return of_basis or answering_blockers(release)
+    return [*of_basis, *marks_of(release)]
 
 
 def _waiver_blockers(gate: Gate, waiver: Waiver) -> list[Blocked]:
@@ -79,7 +80,19 @@ def answering_blockers(release: Release) -> list[Blocked]:
 
     Consent and exam are looked at themselves, besides the marks, which a worker may not have set yet.
     """
-    return [*_consent_blockers(release), *_exam_blockers(release)]
+    return marks_of(release) or [*withdrawn_since(release), *_overlapping(release)]
+
+
+def marks_of(release: Release) -> list[Blocked]:
+    """The obstacles that it is marked with."""
+    marks = []
+    if release.learnt_from_withdrawn_at is not None:
+        marks.append(_learnt_withdrawn(release))
+    if release.contamination is not None:
+        message = f"{release} learnt {release.contamination['rows']} rows of an exam: its gate proves nothing."
+        remedy = "Freeze the dataset anew, which leaves them out, and train again."
+        marks.append(Blocked("release", message, remedy))
+    return marks
 
 
 def datasets_of(release: Release) -> QuerySet[Dataset]:
@@ -94,18 +107,18 @@ def hold_consents(release: Release) -> None:
         hold_consent(dataset)
 
 
-def _consent_blockers(release: Release) -> list[Blocked]:
-    if release.learnt_from_withdrawn_at is None and not any(withdrawn_rows(learnt) for learnt in datasets_of(release)):
-        return []
+def withdrawn_since(release: Release) -> list[Blocked]:
+    """Whether consent to a row that it learnt has gone, marked or not."""
+    return [_learnt_withdrawn(release)] if any(map(withdrawn_rows, datasets_of(release))) else []
+
+
+def _learnt_withdrawn(release: Release) -> Blocked:
     message = f"{release} learnt from rows whose consent was withdrawn since."
-    return [Blocked("release", message, "Freeze the dataset anew without them and train again.")]
+    return Blocked("release", message, "Freeze the dataset anew without them and train again.")
 
 
-def _exam_blockers(release: Release) -> list[Blocked]:
-    if release.contamination is not None:
-        message = f"{release} learnt {release.contamination['rows']} rows of an exam: its gate proves nothing."
-        return [Blocked("release", message, "Freeze the dataset anew, which leaves them out, and train again.")]
-    for learnt in datasets_of(release):  # rows that nobody has marked, or compared, yet
+def _overlapping(release: Release) -> list[Blocked]:
+    for learnt in datasets_of(release):
         try:
             refuse_exam(learnt)
         except Refused as refused:

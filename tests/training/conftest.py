@@ -20,6 +20,7 @@ from cftapp.local.supervisor import WORKER_OPTIONS
 from curation.checks.identity import row_hash
 from curation.datasets.decontamination_report import digest
 from curation.models import Dataset, DatasetRow, Pair, ReplayRow
+from feedback.models import ConsentEntry, Source, Subject
 from tests.support.people import person
 from training import actions
 from training.models import Run
@@ -86,11 +87,20 @@ def dataset(edda: User) -> Dataset:
         return freeze(edda)
 
 
+def consenting_subjects() -> list[Subject]:
+    """A user for each fact, who has consented."""
+    shop = Source.objects.create(name="shop", title="Shop")
+    users = [Subject.objects.create(source=shop, key_hash=f"{n:064x}", lane="training") for n in range(len(FACTS))]
+    for user in users:
+        ConsentEntry.objects.create(subject=user, decision="granted", wording_version="2026-11", recorded_by="visitor")
+    return users
+
+
 def freeze(by: User) -> Dataset:
     pairs = [
         Pair.objects.create(
             correction_id=uuid.uuid4(),
-            subject_id=uuid.uuid4(),
+            subject=subject,
             prompt=prompt,
             chosen=answer,
             rejected="I do not know.",
@@ -98,7 +108,7 @@ def freeze(by: User) -> Dataset:
             screened_epoch=1,
             accepted_by=by,
         )
-        for prompt, answer in FACTS
+        for (prompt, answer), subject in zip(FACTS, consenting_subjects(), strict=True)
     ]
     replay = [
         ReplayRow.objects.create(skill="sum", prompt=p, answer=a, row_hash=row_hash(p, a), screened_epoch=1)

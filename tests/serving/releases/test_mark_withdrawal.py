@@ -70,14 +70,13 @@ def test_without_a_withdrawal_nothing_is_marked(learnt):
     assert ana.state == Pair.State.ACCEPTED
 
 
-def test_a_run_queued_later_on_a_marked_dataset_is_born_marked_and_so_is_its_release(learnt):
+def test_a_release_that_is_made_later_of_a_marked_run_is_born_marked(learnt):
     ana, _, rows, _ = learnt
+    run = serving_rows.finished_run("7" * 64, rows)
     entry = withdraw_consent(ana.subject, by="visitor")
     mark_withdrawal(ana.subject_id, by="process:curator")
-    later = serving_rows.queued_run(rows)
-    assert later.learnt_from_withdrawn_at == entry.recorded_at
-    release = create_release(serving_rows.finish(later, "7" * 64), by="process:curator")
-    assert release.learnt_from_withdrawn_at == entry.recorded_at
+    run.refresh_from_db()
+    assert create_release(run, by="process:curator").learnt_from_withdrawn_at == entry.recorded_at
 
 
 def test_the_sweep_finds_what_a_lost_message_left(learnt):

@@ -91,5 +91,5 @@ def test_rows_withdrawn_while_the_run_waited_are_not_learnt(queue, dataset, trai
 
     train(run)
 
-    assert run.state == Run.State.FAILED
+    assert run.state == Run.State.STOPPED
     assert "withdrawn or erased" in run.error
