@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("evaluation", "0002_guards"),
         ("training", "0003_run_needs_consent"),
-        ("curation", "0003_consent_is_held"),
+        ("curation", "0004_consent_is_held"),
     ]
 
     operations = guards.operations("evaluation", "gate_needs_consent", "waiver_is_signed_once.2")

@@ -10,7 +10,7 @@ from cftapp.base import guards
 class Migration(migrations.Migration):
     dependencies = [
         ("serving", "0002_guards"),
-        ("curation", "0003_consent_is_held"),
+        ("curation", "0004_consent_is_held"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -6,6 +6,6 @@ from cftapp.base import guards
 
 
 class Migration(migrations.Migration):
-    dependencies = [("training", "0002_guards"), ("curation", "0003_consent_is_held")]
+    dependencies = [("training", "0002_guards"), ("curation", "0004_consent_is_held")]
 
     operations = guards.operations("training", "run_needs_consent")
