@@ -113,7 +113,7 @@ def test_a_refusal_is_shown_at_its_field(client, edda, dataset, tiny_base):
     asked = {"dataset": dataset.pk, "preset": "quick", "seed": 0, "base_model": tiny_base.name}
     response = client.post(reverse("training:new"), asked)
 
-    assert response.status_code == 422
+    assert response.status_code == 409
     assert "Freeze a dataset again" in response.context["form"].errors["dataset"][0]
 
 

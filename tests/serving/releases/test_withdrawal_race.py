@@ -30,6 +30,8 @@ from training.models import Run
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 LONGEST_PAUSE = 0.02
+LONGEST_HEAD_START = 0.06
+"""Seconds that the step may have before the withdrawal begins: some steps take that long, and both orders must come."""
 
 
 class Steps:
@@ -87,11 +89,11 @@ class Steps:
 KINDS = [name for name in vars(Steps) if not name.startswith("_") and name != "pair"]
 
 
-def in_a_thread(act, barrier, randomly):
+def in_a_thread(act, barrier, randomly, longest_wait):
     """Act, dawdle, commit. Returns when the commit began and when it was done, or None for a refusal."""
     try:
         barrier.wait()
-        time.sleep(randomly.random() * LONGEST_PAUSE)
+        time.sleep(randomly.random() * longest_wait)
         with transaction.atomic():
             act()
             time.sleep(randomly.random() * LONGEST_PAUSE)
@@ -112,8 +114,9 @@ def interleave(number, kind):
     subject = Subject.objects.get(pk=steps.made.subject_id)
     barrier = Barrier(2)
     acts = [step, lambda: withdraw_consent(subject, by="visitor")]
+    waits = [LONGEST_PAUSE, LONGEST_HEAD_START]
     with ThreadPoolExecutor(2) as pool:
-        stepped, withdrawn = pool.map(lambda act: in_a_thread(act, barrier, randomly), acts)
+        stepped, withdrawn = pool.map(lambda act, wait: in_a_thread(act, barrier, randomly, wait), acts, waits)
     assert withdrawn is not None
     if stepped is None:
         return "refused"
