@@ -20,7 +20,8 @@ DECISIONS = (
     *("source.*", "api_key.*", "bug.*"),
     *("case.decided", "case.reopened", "override.*", "policy.saved", "inquiry.asked", "inquiry_alert.*"),
     *("batch.queued", "replay.imported", "dataset.frozen", "benchmark.proposed", "proposal.decided"),
-    *("run.queued", "run.resumed", "run.stop_requested", "run.stopped", "gate.queued", "waiver.*", "roll_back_waiver.*", "champion.*"),
+    *("run.queued", "run.resumed", "run.stop_requested", "run.stopped", "gate.queued"),
+    *("waiver.*", "roll_back_waiver.*", "champion.*"),
 )
 
 # What the owner alone records, whom nothing binds.
