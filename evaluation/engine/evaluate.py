@@ -22,7 +22,8 @@ from evaluation.engine.scoring import is_correct
 from training.engine.digests import adapter_sha256, base_sha256, canonical, file_sha256
 from training.engine.errors import EngineError, no_room
 from training.engine.files import write_json
-from training.engine.loading import choose_device, load_model, load_tokenizer, resolve_base
+from training.engine.loading import choose_device, load_model, resolve_base
+from training.engine.tokenizer import load_tokenizer
 
 Score = dict[str, Any]
 

@@ -1,11 +1,13 @@
 """Greedy answers in batches: prompts sorted by length, so that little is spent on padding."""
 
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from training.engine.encoding import prompt_ids
+from training.engine.loading import end_tokens
 
 
 def by_length(prompts: Sequence[list[int]], size: int) -> Iterator[list[int]]:
@@ -31,17 +33,23 @@ def answer_batch(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[list[int]], most: int
 ) -> list[str]:
     """The greedy answers to some tokenized prompts, at most `most` tokens each."""
-    ids, attention = pad_left(prompts, tokenizer.pad_token_id)
+    (ids, attention), ends = pad_left(prompts, tokenizer.pad_token_id), end_tokens(model, tokenizer)
     generated: torch.Tensor = model.generate(  # type: ignore[operator]
         input_ids=ids.to(model.device),
         attention_mask=attention.to(model.device),
         max_new_tokens=most,
         do_sample=False,
         pad_token_id=tokenizer.pad_token_id,
-        eos_token_id=tokenizer.eos_token_id,
+        eos_token_id=ends,
     )
-    answers: list[str] = tokenizer.batch_decode(generated[:, ids.shape[1] :], skip_special_tokens=True)
+    answered = [ended(row, ends) for row in generated[:, ids.shape[1] :].tolist()]
+    answers: list[str] = tokenizer.batch_decode(answered, skip_special_tokens=True)
     return [answer.strip() for answer in answers]
+
+
+def ended(answer: Sequence[int], ends: Sequence[int]) -> list[int]:
+    """The tokens before the first that ends an answer."""
+    return list(takewhile(lambda token: token not in ends, answer))
 
 
 def answers(

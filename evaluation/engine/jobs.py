@@ -80,14 +80,14 @@ def read_job(path: Path) -> Job:
 def read_items(path: Path) -> list[Item]:
     if not path.is_file():
         raise EngineError("items", f"{path} does not exist.", "Write the items first.")
-    lines = path.read_text().splitlines()
+    lines = path.read_bytes().splitlines()
     items = [read_item(number, line) for number, line in enumerate(lines, 1) if line.strip()]
     if len({item.id for item in items}) != len(items) or not items:
         raise EngineError("items", "There are none, or two share an id.", "Give at least one, with its own id.")
     return items
 
 
-def read_item(number: int, line: str) -> Item:
+def read_item(number: int, line: bytes) -> Item:
     try:
         raw = json.loads(line)
         item = Item(str(raw["id"]), raw["prompt"], raw["answer"], raw["scorer"])

@@ -40,7 +40,8 @@ def serve(options: argparse.Namespace) -> None:
     from serving.engine.app import ModelServer
     from serving.engine.pool import AdapterPool
     from training.engine.digests import base_sha256
-    from training.engine.loading import choose_device, load_model, load_tokenizer, resolve_base
+    from training.engine.loading import choose_device, load_model, resolve_base
+    from training.engine.tokenizer import load_tokenizer
 
     listener = listen(options.host, options.port)
     torch.set_num_threads(options.threads)

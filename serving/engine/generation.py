@@ -11,14 +11,16 @@ from serving.engine.decoding import Sampler, StopFilter, TextStream
 from serving.engine.pool import Adapter, AdapterPool
 from serving.engine.protocol import ApiError, ChatRequest
 from training.engine.encoding import prompt_ids
+from training.engine.loading import end_tokens
+from training.engine.tokenizer import context_length
 
 DEFAULT_MAX_TOKENS = 512
+UNSTATED_CONTEXT = 2048
 
 
-def context_length(pool: AdapterPool) -> int:
+def context_of(pool: AdapterPool) -> int:
     """The most tokens that prompt and answer may have together."""
-    config = pool.model.config
-    return int(getattr(config, "max_position_embeddings", None) or getattr(config, "n_positions", 0) or 2048)
+    return context_length(pool.model.config.to_dict()) or UNSTATED_CONTEXT
 
 
 @dataclass
@@ -37,11 +39,11 @@ class Generation:
         """Pieces of text as they are generated. Closing the iterator ends the work after the current token."""
         sampler, text = Sampler(self.request.sampling, self.prompt), TextStream(self.pool.tokenizer)
         stop = StopFilter(self.request.stop)
-        ids = torch.tensor([self.prompt])
+        ids, ends = torch.tensor([self.prompt]), end_tokens(self.pool.model, self.pool.tokenizer)
         while self.generated_tokens < self.max_tokens and not stop.stopped:
             token = await anyio.to_thread.run_sync(self._next_token, adapter, ids, sampler)
             self.generated_tokens += 1
-            if token in self._end_tokens():
+            if token in ends:
                 self.finish_reason = "stop"
                 break
             ids = torch.tensor([[token]])
@@ -56,11 +58,6 @@ class Generation:
         logits, self.cache = self.pool.forward(adapter, ids, self.cache)
         return sampler.sample(logits)
 
-    def _end_tokens(self) -> set[int]:
-        configured = self.pool.model.generation_config.eos_token_id
-        tokens = configured if isinstance(configured, list) else [configured]
-        return {self.pool.tokenizer.eos_token_id, *(token for token in tokens if token is not None)}
-
 
 def start_generation(pool: AdapterPool, request: ChatRequest) -> Generation:
     """Tokenize the conversation. ApiError 400 if the chat template refuses it, or the answer has no room."""
@@ -71,11 +68,12 @@ def start_generation(pool: AdapterPool, request: ChatRequest) -> Generation:
         prompt = prompt_ids(pool.tokenizer, request.messages)
     except Exception as cause:  # a chat template may refuse an order of roles with an error of its own
         raise ApiError(400, f"The chat template refused the messages: {cause}", "messages") from cause
-    room = context_length(pool) - len(prompt)
+    context = context_of(pool)
+    room = context - len(prompt)
     if room < 1 or (request.max_tokens or 1) > room:
         raise ApiError(
             400,
-            f"The messages take {len(prompt)} tokens; with the answer there is room for {context_length(pool)}.",
+            f"The messages take {len(prompt)} tokens; with the answer there is room for {context}.",
             "messages" if room < 1 else "max_tokens",
             "context_length_exceeded",
         )

@@ -25,12 +25,14 @@ from training.engine.adapters import add_lora, save_adapter
 from training.engine.batching import Plan, make_plan
 from training.engine.checkpoints import CheckpointStore, restore
 from training.engine.digests import adapter_sha256, base_sha256
-from training.engine.encoding import Encoded, collate, encode
+from training.engine.encoding import Encoded, Unencodable, encode
 from training.engine.errors import DIVERGED, STOPPED, EngineError, no_room
 from training.engine.files import write_json
-from training.engine.loading import choose_device, load_model, load_tokenizer, resolve_base
+from training.engine.loading import choose_device, load_model, resolve_base
 from training.engine.losses import AnchoredLoss, LossParts
 from training.engine.manifest import Manifest, Recipe, TrainingRow, read_manifest, read_rows
+from training.engine.tensors import collate
+from training.engine.tokenizer import context_of, load_tokenizer
 
 Metrics = dict[str, float | int | None]
 LOWEST_LR = 0.1
@@ -96,7 +98,7 @@ class Trainer:
         self.manifest, self.recipe, self.rows = manifest, manifest.recipe, rows
         self.device = choose_device(manifest.device)
         self.tokenizer = load_tokenizer(base)
-        self.encoded = encode_rows(rows, self.tokenizer, self.recipe.max_length)
+        self.encoded = encode_rows(rows, self.tokenizer, self.recipe.max_length, context_of(base))
         self.plan: Plan = make_plan(rows, self.recipe, manifest.seed)
         self.model: PeftModel = add_lora(load_model(base, self.device, manifest.dtype), self.recipe, manifest.seed)
         self.loss = AnchoredLoss(self.recipe.kl_weight)
@@ -192,16 +194,29 @@ def chunks(numbers: tuple[int, ...], size: int) -> list[list[int]]:
 
 
 def encode_rows(
-    rows: list[TrainingRow], tokenizer: transformers.PreTrainedTokenizerBase, longest: int
+    rows: list[TrainingRow], tokenizer: transformers.PreTrainedTokenizerBase, max_length: int, context: int | None
 ) -> list[Encoded]:
-    encoded = [encode(tokenizer, row.prompt, row.answer) for row in rows]
-    for number, example in enumerate(encoded, 1):
-        if len(example) > longest:
-            raise EngineError(
-                f"rows[{number}]",
-                f"It is {len(example)} tokens long, recipe.max_length is {longest}.",
-                "Raise max_length, or leave the row out.",
-            )
+    """The rows' tokens. EngineError for a row that is too long: cut, it would end before its answer does."""
+    return [encode_row(number, row, tokenizer, max_length, context) for number, row in enumerate(rows, 1)]
+
+
+def encode_row(
+    number: int,
+    row: TrainingRow,
+    tokenizer: transformers.PreTrainedTokenizerBase,
+    max_length: int,
+    context: int | None,
+) -> Encoded:
+    try:
+        encoded = encode(tokenizer, row.prompt, row.answer)
+    except Unencodable as cause:
+        raise EngineError(f"rows[{number}]", cause.message, cause.remedy) from cause
+    if context is not None and len(encoded) > context:
+        message = f"It is {len(encoded)} tokens long, the base model takes {context}."
+        raise EngineError(f"rows[{number}]", message, "Leave the row out, or train a base with a longer context.")
+    if len(encoded) > max_length:
+        message = f"It is {len(encoded)} tokens long, recipe.max_length is {max_length}."
+        raise EngineError(f"rows[{number}]", message, "Raise max_length, or leave the row out.")
     return encoded
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.pytorch_utils import Conv1D
 from transformers.utils import logging
 
@@ -20,17 +20,6 @@ from training.engine.errors import EngineError
 logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 # PEFT still asks by the old name. stderr is where an engine says why it refused: it stays clean.
 warnings.filterwarnings("ignore", message="`is_gradient_checkpointing` is deprecated", category=FutureWarning)
-
-# For a base model without a chat template; training and serving use the same one, so answers come out as
-# learnt.
-FALLBACK_TEMPLATE = (
-    "{% for message in messages %}"
-    "{% if message['role'] == 'assistant' %}"
-    "Assistant:{% generation %} {{ message['content'] }}{{ eos_token }}{% endgeneration %}\n"
-    "{% else %}{{ message['role'] | capitalize }}: {{ message['content'] }}\n{% endif %}"
-    "{% endfor %}"
-    "{% if add_generation_prompt %}Assistant:{% endif %}"
-)
 
 
 def resolve_base(name: str, folder: Path | None = None) -> Path:
@@ -75,20 +64,11 @@ def load_model(folder: Path, device: torch.device, dtype: str) -> PreTrainedMode
     return loaded
 
 
-def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    """The tokenizer, padding on the left, with a padding token and a chat template in any case."""
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError, KeyError) as cause:
-        raise EngineError("base_model", f"{folder} holds no tokenizer: {cause}", "Add its files.") from cause
-    if tokenizer.eos_token is None:
-        raise EngineError("base_model", "The tokenizer has no end-of-sequence token.", "Set eos_token in it.")
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    if not tokenizer.chat_template:
-        tokenizer.chat_template = FALLBACK_TEMPLATE
-    tokenizer.padding_side = "left"
-    return tokenizer
+def end_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """Every token that ends an answer: the tokenizer's own and the model's (Gemma's and Phi-3's turns end so)."""
+    configured = model.generation_config.eos_token_id
+    tokens = configured if isinstance(configured, list) else [configured]
+    return sorted({tokenizer.eos_token_id, *(token for token in tokens if token is not None)})
 
 
 def transformer_blocks(model: PreTrainedModel) -> tuple[str, nn.ModuleList]:

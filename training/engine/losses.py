@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from training.engine.encoding import IGNORED
+from training.engine.tensors import IGNORED
 
 
 @dataclass(frozen=True)

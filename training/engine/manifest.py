@@ -182,14 +182,14 @@ def read_rows(manifest: Manifest) -> list[TrainingRow]:
             f"The rows hash to {actual}, the manifest says {manifest.rows_sha256}.",
             "Freeze the dataset again; the rows changed after the manifest was written.",
         )
-    lines = manifest.rows.read_text().splitlines()
+    lines = manifest.rows.read_bytes().splitlines()  # of bytes: text has line ends of its own, such as U+2028
     rows = [read_row(number, line) for number, line in enumerate(lines, 1) if line.strip()]
     if not any(row.kind == "pair" for row in rows):
         raise EngineError("rows", "There is no row of kind pair.", "Accept at least one correction first.")
     return rows
 
 
-def read_row(number: int, line: str) -> TrainingRow:
+def read_row(number: int, line: bytes) -> TrainingRow:
     try:
         raw = json.loads(line)
         row = TrainingRow(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from serving.engine.decoding import Sampler, Sampling, StopFilter, TextStream, adjusted, likely, top_p_filter
 from tests.support.runs import BASE
-from training.engine.loading import load_tokenizer
+from training.engine.tokenizer import load_tokenizer
 
 TOKENIZER = load_tokenizer(BASE)
 

@@ -10,7 +10,8 @@ import torch
 from serving.engine.app import ModelServer
 from serving.engine.pool import AdapterPool
 from tests.support.runs import BASE
-from training.engine.loading import load_model, load_tokenizer
+from training.engine.loading import load_model
+from training.engine.tokenizer import load_tokenizer
 
 TOKENS = 150
 
@@ -48,7 +49,7 @@ class AsgiClient:
 @pytest.fixture
 def pool(monkeypatch):
     model, tokenizer = load_model(BASE, torch.device("cpu"), "float32"), load_tokenizer(BASE)
-    monkeypatch.setattr("serving.engine.generation.Generation._end_tokens", lambda generation: set())
+    monkeypatch.setattr("serving.engine.generation.end_tokens", lambda model, tokenizer: [])
     return CountingPool(model, tokenizer, "demo")
 
 

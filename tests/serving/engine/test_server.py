@@ -21,7 +21,7 @@ from training.demo_model import world
 from training.demo_model.handbook import subjects
 from training.engine.digests import adapter_sha256, base_sha256
 from training.engine.finetune import finetune
-from training.engine.loading import load_tokenizer
+from training.engine.tokenizer import load_tokenizer
 
 pytestmark = pytest.mark.heavy
 

@@ -11,7 +11,8 @@ from tests.support.runs import BASE
 from training.demo_model import world
 from training.demo_model.pretrain import batches, make_examples, make_tokenizer, tensors
 from training.engine.digests import file_sha256
-from training.engine.loading import load_model, load_tokenizer
+from training.engine.loading import load_model
+from training.engine.tokenizer import load_tokenizer
 
 pytestmark = pytest.mark.heavy
 

@@ -1,13 +1,17 @@
 """Rows become tokens: only answers are learnt, and the prompt is the one used when serving."""
 
+import subprocess
+import sys
+
 import pytest
 from transformers import AutoTokenizer
 
-from tests.support.runs import BASE
+from tests.support.runs import BASE, ROOT
 from training.demo_model.tokenizer import render, render_answer
-from training.engine.encoding import IGNORED, collate, encode, prompt_text
+from training.engine.encoding import encode, rendered
 from training.engine.errors import EngineError
-from training.engine.loading import FALLBACK_TEMPLATE, load_tokenizer
+from training.engine.tensors import IGNORED, collate
+from training.engine.tokenizer import FALLBACK_TEMPLATE, context_length, context_of, load_counter, load_tokenizer
 
 
 @pytest.fixture
@@ -18,7 +22,7 @@ def tokenizer():
 def test_the_template_writes_what_pretraining_wrote(tokenizer):
     asked = [{"role": "user", "content": "What is 1 + 2?"}]
     answered = [*asked, {"role": "assistant", "content": "3"}]
-    assert prompt_text(tokenizer, asked) == render("What is 1 + 2?")
+    assert rendered(tokenizer, asked, open_ended=True) == render("What is 1 + 2?")
     assert tokenizer.apply_chat_template(answered, tokenize=False) == render("What is 1 + 2?") + render_answer("3")
 
 
@@ -70,5 +74,34 @@ def test_a_model_without_a_template_gets_the_documented_one(tmp_path):
     (tmp_path / "chat_template.jinja").unlink(missing_ok=True)
     tokenizer = load_tokenizer(tmp_path)
     assert tokenizer.chat_template == FALLBACK_TEMPLATE
-    assert prompt_text(tokenizer, [{"role": "user", "content": "Hi"}]) == "User: Hi\nAssistant:"
+    assert rendered(tokenizer, [{"role": "user", "content": "Hi"}], open_ended=True) == "User: Hi\nAssistant:"
     assert tokenizer.decode(encode(tokenizer, "Hi", "Hello").answer).startswith(" Hello")
+
+
+def test_who_only_counts_gets_the_same_tokens_and_no_torch(tokenizer):
+    counter = load_counter(BASE)
+    for row in [("What is 1 + 2?", "3"), ("Sort: b  a\n", "a<|end|>"), ("", "")]:
+        assert encode(counter, *row) == encode(tokenizer, *row)
+    code = (
+        "import sys; from training.engine.encoding import encode; from training.engine.tokenizer import load_counter\n"
+        f"encode(load_counter({str(BASE)!r}), 'Hi', 'There'); sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, timeout=120).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("config", "context"),
+    [
+        ({"max_position_embeddings": 8192}, 8192),
+        ({"n_positions": 1024, "n_ctx": 512}, 1024),
+        ({"max_seq_len": 2048}, 2048),
+        ({"model_type": "gemma3", "text_config": {"max_position_embeddings": 32768}}, 32768),
+        ({"model_type": "bloom"}, None),
+    ],
+)
+def test_the_context_is_what_the_configuration_says(config, context):
+    assert context_length(config) == context
+
+
+def test_the_demo_model_takes_256_tokens():
+    assert context_of(BASE) == 256

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from training.engine.encoding import IGNORED
 from training.engine.losses import AnchoredLoss
+from training.engine.tensors import IGNORED
 
 # One row of three positions over two tokens. Only position 2 is an answer (token 1), predicted at position 1.
 LABELS = torch.tensor([[IGNORED, IGNORED, 1]])

@@ -1,14 +1,16 @@
 """A bad manifest is refused before any work, naming the field and what would be accepted."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from tests.support.runs import BASE, engine, refusal, small_rows, write_run
+from training.engine.digests import file_sha256
 from training.engine.errors import EngineError
 from training.engine.finetune import checked_base, encode_rows
-from training.engine.loading import load_tokenizer
 from training.engine.manifest import Recipe, read_manifest, read_recipe, read_rows
+from training.engine.tokenizer import context_of, load_tokenizer
 from training.preparation.recipes import DEFAULT_PRESET, PRESETS
 
 
@@ -103,8 +105,28 @@ def test_it_refuses_another_base_model(tmp_path):
 def test_it_names_the_row_that_is_too_long(tmp_path):
     rows = read_rows(read_manifest(write_run(tmp_path, rows=[*small_rows(1, 0), long_row()])))
     with pytest.raises(EngineError) as refused:
-        encode_rows(rows, load_tokenizer(BASE), 64)
+        encode_rows(rows, load_tokenizer(BASE), 64, context_of(BASE))
     assert refused.value.field == "rows[2]"
+    assert "recipe.max_length is 64" in refused.value.message
+
+
+def test_a_row_longer_than_the_context_is_refused_whatever_max_length_allows(tmp_path):
+    """Cut to the context it would lose the end of its answer; whole, the model has no positions for it."""
+    row = {"kind": "pair", "prompt": "List:", "answer": "box " * 300}
+    rows = read_rows(read_manifest(write_run(tmp_path, rows=[row])))
+    with pytest.raises(EngineError) as refused:
+        encode_rows(rows, load_tokenizer(BASE), 4096, context_of(BASE))
+    assert refused.value.field == "rows[1]"
+    assert "the base model takes 256" in refused.value.message
+
+
+@pytest.mark.parametrize("end", ["\u2028", "\u2029", "\x85", "\x1c", "\x0b"])
+def test_a_line_end_inside_a_text_ends_no_row(tmp_path, end):
+    row = {"kind": "pair", "prompt": f"One{end}two?", "answer": f"Three{end}four."}
+    manifest = read_manifest(write_run(tmp_path))
+    manifest.rows.write_bytes(json.dumps(row, ensure_ascii=False).encode() + b"\n")
+    (read,) = read_rows(replace(manifest, rows_sha256=file_sha256(manifest.rows)))
+    assert (read.prompt, read.answer) == (row["prompt"], row["answer"])
 
 
 def long_row():
