@@ -6,6 +6,7 @@ EVENTS = {
     "source.created": "created",
     "api_key.issued": "issued",
     "api_key.revoked": "revoked",
+    "subject.linked": "linked to an account",
     "interaction.recorded": "recorded",
     "interactions.recorded": "recorded",
     "feedback.imported": "imported",

@@ -16,6 +16,7 @@ GRANTS = {
     "web": {
         **dict.fromkeys(TABLES, "SELECT, INSERT"),
         "feedback_source": "SELECT, INSERT, UPDATE (title, held_out_percent, disabled_at)",
+        "feedback_subjectaccount": "SELECT, INSERT",
         "feedback_bug": "SELECT, INSERT, UPDATE (state, note, changed_at)",
         "feedback_apikey": "SELECT, INSERT, UPDATE (revoked_at)",
         # Not a record of anything: replies are forgotten after a while.

@@ -4,7 +4,7 @@ import uuid
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 
@@ -97,5 +97,8 @@ class InquiryAlert(models.Model):
             models.CheckConstraint(
                 name="settled_inquiry_alert_names_who",
                 condition=Q(settled_at=None, settled_by=None) | Q(settled_at__isnull=False, settled_by__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="inquiry_alert_needs_two_people", condition=Q(settled_by=None) | ~Q(settled_by=F("asked_by"))
             ),
         ]

@@ -1,7 +1,5 @@
 """What a reviewer does with a case: claim, decide, undo. One event each; a lease is no change of state."""
 
-from typing import TYPE_CHECKING
-
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -11,9 +9,6 @@ from curation.checks.identity import row_hash
 from curation.models import Case, Pair
 from curation.triage import reviewing
 from feedback.actions import list_by_verdict
-
-if TYPE_CHECKING:
-    pass
 
 
 @transaction.atomic
@@ -26,7 +21,7 @@ def claim_next_case(user: User, kind: str | None = None, after: int | None = Non
     same one if there is no other. Cases that the user opened and passed are among the next.
     """
     now = timezone.now()
-    open_cases = Case.objects.with_feedback().of_kind(kind).asking(words).order_by("id")
+    open_cases = Case.objects.with_feedback().with_owners().of_kind(kind).asking(words).order_by("id")
     if after is None:
         held = open_cases.reviewable().held_by(user, now).select_for_update(of=("self",)).first()
         if held is not None:

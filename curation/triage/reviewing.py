@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 from django.contrib.auth.models import User
 from django.db import IntegrityError
 
-from cftapp.base.refusal import Blocked, Conflict, Refused
+from cftapp.base.refusal import Blocked, Conflict, Forbidden, Refused
 from curation.models import Blocker, Case, DatasetRow, Pair, RegistryEpoch
 
 LEASE = timedelta(minutes=5)
 UNDO_DEPTH = 10
 ACCEPTED = Case.Verdict.ACCEPTED
+OWN = "You filed it, or its words are yours."
 
 REMEDIES = {
     Blocker.Check.CONSENT: "Ask the person for consent to training; the case is screened again when it comes.",
@@ -27,7 +28,7 @@ REMEDIES = {
 
 def lock_case(case_id: int) -> Case:
     """The case, locked until the end of the transaction."""
-    case = Case.objects.with_feedback().select_for_update(of=("self",)).filter(pk=case_id).first()
+    case = Case.objects.with_feedback().with_owners().select_for_update(of=("self",)).filter(pk=case_id).first()
     if case is None:
         raise Refused.because("case", f"There is no case {case_id}.", "Take the next one.")
     return case
@@ -83,7 +84,26 @@ def check_verdict(case: Case, verdict: str, user: User) -> None:
         raise Conflict.because("case", f"You do not hold case {case.pk} any more.", "Open it again to claim it.")
     check_epoch(case)
     if verdict == ACCEPTED:
+        check_owner(case, user)
         check_blockers(case)
+
+
+def check_owner(case: Case, user: User) -> None:
+    if is_own(case, user):
+        raise Forbidden.because("case", OWN, "Another reviewer decides whether it trains.")
+
+
+def is_own(case: Case, user: User) -> bool:
+    """Whether this person filed it, or gave the words: as the account, as a visitor, or by its name at the source.
+
+    The case comes `with_feedback` and `with_owners`.
+    """
+    filed = case.feedback
+    return (
+        filed.filed_by_id == user.pk
+        or user.pk in case.owners
+        or case.subject.is_known_as(filed.interaction.source, user.username, user.email)
+    )
 
 
 def check_blockers(case: Case) -> None:

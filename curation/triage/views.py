@@ -16,7 +16,7 @@ from cftapp.base.accounts import account, role_required
 from cftapp.base.refusal import Refused
 from curation.decontamination import overlap
 from curation.models import Blocker, Case, CaseQuerySet, Override
-from curation.triage import actions, evidence, override_rules
+from curation.triage import actions, evidence, override_rules, reviewing
 from curation.triage.diff import folded, word_diff
 from curation.triage.override_actions import request_override
 from curation.triage.wording import shown_checks
@@ -208,7 +208,8 @@ def _desk(
         ],
         "overrides": [override for override in overrides.values() if override.state == Override.State.REQUESTED],
         "keys": KEYS,
-        "may_accept": not stopped and current.correction is not None,
+        "own": reviewing.OWN if reviewing.is_own(current, user) else "",
+        "may_accept": not stopped and current.correction is not None and not reviewing.is_own(current, user),
     }
 
 

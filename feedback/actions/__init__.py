@@ -1,6 +1,7 @@
 """What can happen to feedback. Every write of this app is one of these functions, and leaves one audit event."""
 
 from cftapp.base.refusal import Refused
+from feedback.actions.accounts import link_account
 from feedback.actions.batches import BatchRow, RowResult, record_batch
 from feedback.actions.bugs import list_by_verdict, move_bug
 from feedback.actions.consent import grant_consent, withdraw_consent
@@ -24,6 +25,7 @@ __all__ = [
     "RowResult",
     "grant_consent",
     "issue_api_key",
+    "link_account",
     "list_by_verdict",
     "move_bug",
     "open_playground",

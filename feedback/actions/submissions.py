@@ -6,6 +6,7 @@ Nothing turns a kind into another.
 import uuid
 from typing import Any, TypeVar
 
+from django.contrib.auth.models import User
 from django.db import transaction
 
 from audit.actions import Ref, record
@@ -26,7 +27,7 @@ from feedback.models import (
 )
 
 KIND_OF = {model: kind for kind, model in KINDS.items()}
-NOT_CONTENT = {"id", "interaction", "created_at"}
+NOT_CONTENT = {"id", "interaction", "created_at", "filed_by"}
 F = TypeVar("F", bound=Feedback)
 
 
@@ -101,6 +102,7 @@ def _submit(
     if feedback_id and (receipt := Receipt.objects.filter(pk=feedback_id).first()):
         feedback.created_at = receipt.created_at
         return feedback
+    feedback.filed_by = by if isinstance(by, User) else None
     kind = KIND_OF[type(feedback)]
     if interaction.is_held_out:
         _post(kind, feedback, interaction, consent)

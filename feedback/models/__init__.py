@@ -7,7 +7,7 @@ from feedback.models.interactions import Interaction
 from feedback.models.kinds import KINDS, BugReport, Comment, Correction, Feedback, TasteNote
 from feedback.models.receipts import IdempotentReply, Receipt
 from feedback.models.sources import ApiKey, Environment, Source
-from feedback.models.subjects import Lane, Subject, pseudonym_key
+from feedback.models.subjects import Lane, Subject, SubjectAccount, pseudonym_key
 
 __all__ = [
     "ApiKey",
@@ -27,6 +27,7 @@ __all__ = [
     "Receipt",
     "Source",
     "Subject",
+    "SubjectAccount",
     "TasteNote",
     "consent_in_force",
     "pseudonym_key",

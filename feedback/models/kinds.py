@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Self
 
+from django.contrib.auth.models import User
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 
@@ -28,6 +29,15 @@ class Feedback(models.Model):
     interaction = models.ForeignKey(Interaction, on_delete=models.PROTECT, related_name="%(class)ss")
     note = models.TextField(blank=True, help_text="Never trained on, whatever it contains.")
     created_at = models.DateTimeField(auto_now_add=True)
+    filed_by = models.ForeignKey(
+        User,
+        null=True,
+        editable=False,
+        db_index=False,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text="The account that filed it, where one did: it may not accept it.",
+    )
 
     class Meta:
         abstract = True

@@ -85,3 +85,19 @@ class Subject(models.Model):
     def label(self) -> str:
         """A short, stable, anonymous name to show on screen."""
         return f"s-{self.key_hash[:8]}"
+
+    def is_known_as(self, source: Source, *names: str) -> bool:
+        """Whether one of these is what its source calls it."""
+        return any(subject_hash(pseudonym_key(), source.name, name) == self.key_hash for name in names if name)
+
+
+class SubjectAccount(models.Model):
+    """An account that is this subject too: somebody signed in in the browser whose visitor it is. Kept for good."""
+
+    id = models.BigAutoField(primary_key=True)
+    subject = models.ForeignKey(Subject, on_delete=models.PROTECT, related_name="accounts", db_index=False)
+    account = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    linked_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["subject", "account"], name="subject_is_an_account_once")]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -22,6 +23,7 @@ from cftapp.base.refusal import Refused
 from feedback import consent_text
 from feedback.actions import (
     grant_consent,
+    link_account,
     submit_bug_report,
     submit_correction,
     submit_taste_note,
@@ -90,7 +92,7 @@ def submit(request: HttpRequest, interaction: Interaction, is_owner: bool, excha
         messages.error(request, "Choose one of the three doors.")
         return redirect("feedback:give", pk=interaction.pk)
     form = form_class(request.POST, answer=exchange.answer if exchange else "", may_consent=is_owner)
-    feedback = send(form, interaction, VISITOR if is_owner else account(request)) if form.is_valid() else None
+    feedback = send_as(request, form, interaction, is_owner) if form.is_valid() else None
     if feedback is None:
         return feedback_page(request, interaction, is_owner, exchange, form)
     if is_owner:
@@ -99,16 +101,29 @@ def submit(request: HttpRequest, interaction: Interaction, is_owner: bool, excha
     return redirect("feedback:mine" if is_owner else "feedback:list")
 
 
-def send(form: FeedbackForm, interaction: Interaction, by: Actor) -> Feedback | None:
+def send_as(request: HttpRequest, form: FeedbackForm, interaction: Interaction, is_owner: bool) -> Feedback | None:
+    """Submit a valid form for the visitor whose interaction it is, or for a reviewer."""
+    if not is_owner:
+        return send(form, interaction, account(request))
+    signed_in = request.user if isinstance(request.user, User) else None
+    return send(form, interaction, VISITOR, visitor_account=signed_in)
+
+
+def send(
+    form: FeedbackForm, interaction: Interaction, by: Actor, *, visitor_account: User | None = None
+) -> Feedback | None:
     """Submit a valid form; None, with the reasons added to the form, if it was refused.
 
-    A box ticked on the page is a fresh grant, also after a withdrawal: the person is here.
+    A box ticked on the page is a fresh grant, also after a withdrawal: the person is here. A visitor who is signed in
+    is noted: `visitor_account` may not accept what it files.
     """
     try:
         with transaction.atomic():
             feedback = SUBMIT[form.kind](interaction.pk, **form.cleaned_data, by=by)
             if form.cleaned_data.get("consent"):
                 grant_consent(interaction.subject, wording_version=consent_text.CURRENT.version, by=by)
+            if visitor_account:
+                link_account(interaction.subject, by=visitor_account)
         return feedback
     except Refused as refused:
         refused.mark(form)
