@@ -41,7 +41,7 @@ def load(rows: int) -> None:
             subject = f"user-{number % 5000}"
             batch.append(BatchRow("interaction", uuid.uuid4(), words, external_id=name, subject_key=subject))
             words = {"replacement": f"Plan {number} can be refunded within 30 days."}
-            batch.append(BatchRow("correction", uuid.uuid4(), words, external_id=name, consent=True))
+            batch.append(BatchRow("correction", uuid.uuid4(), words, external_id=name, consent="2026-11-2"))
         record_batch(source, batch, by=BENCH)
     while screening_actions.open_missing_cases(1000, by=BENCH):
         pass

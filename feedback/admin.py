@@ -8,6 +8,7 @@ from feedback.models import (
     BugReport,
     Comment,
     ConsentEntry,
+    ConsentWording,
     Correction,
     Interaction,
     Source,
@@ -45,9 +46,16 @@ class InteractionAdmin(ReadOnly):
 
 @admin.register(ConsentEntry)
 class ConsentEntryAdmin(ReadOnly):
-    list_display = ("id", "subject", "decision", "wording_version", "legal_basis", "expires_at", "recorded_at")
+    list_display = ("id", "subject", "decision", "wording_id", "legal_basis", "expires_at", "recorded_at")
     list_select_related = ("subject",)
     ordering = ("-id",)
+
+
+@admin.register(ConsentWording)
+class ConsentWordingAdmin(ReadOnly):
+    list_display = ("version", "language", "source", "published_at", "published_by")
+    list_select_related = ("source",)
+    ordering = ("-published_at",)
 
 
 @admin.register(BugReport, TasteNote, Correction, Comment)

@@ -19,6 +19,7 @@ EVENTS = {
     "bug.moved": "moved",
     "consent.granted": "granted",
     "consent.withdrawn": "withdrawn",
+    "consent_wording.published": "published",
 }
 
 # What a restore of an older backup must not undo.
@@ -29,6 +30,7 @@ KINDS = {
     "api_key": Kind("Feedback", words="API key"),
     "subject": Kind("Feedback"),
     "consent": Kind("Feedback"),
+    "consent_wording": Kind("Feedback", page="feedback:wording"),
     "interaction": Kind("Feedback", page="feedback:give", for_readers=True),
     "bug_report": Kind("Feedback"),
     "taste_note": Kind("Feedback"),

@@ -5,6 +5,7 @@ TABLES = (
     "feedback_subject",
     "feedback_interaction",
     "feedback_consententry",
+    "feedback_consentwording",
     "feedback_bugreport",
     "feedback_tastenote",
     "feedback_correction",

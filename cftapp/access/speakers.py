@@ -17,7 +17,7 @@ FEEDBACK = ("interaction.*", "interactions.*", "feedback.*", "*.submitted", "con
 
 # What people decide.
 DECISIONS = (
-    *("source.*", "api_key.*", "bug.*", "subject.linked"),
+    *("source.*", "api_key.*", "consent_wording.*", "bug.*", "subject.linked"),
     *("case.decided", "case.reopened", "override.*", "policy.saved", "inquiry.asked", "inquiry_alert.*"),
     *("batch.queued", "replay.imported", "dataset.frozen", "benchmark.proposed", "proposal.decided"),
     *("run.queued", "run.resumed", "run.stop_requested", "run.stopped", "gate.queued"),

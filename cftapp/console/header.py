@@ -22,6 +22,7 @@ SECTIONS: dict[str, tuple[str, list[tuple[str, str]]]] = {
             ("All feedback", "feedback:list"),
             ("Bugs", "feedback:bugs"),
             ("Consent", "feedback:consent"),
+            ("Wordings", "feedback:wordings"),
             ("Sources", "feedback:sources"),
             ("API", "feedback:api"),
         ],
@@ -52,6 +53,7 @@ SECTIONS: dict[str, tuple[str, list[tuple[str, str]]]] = {
 }
 PARENTS = {
     "feedback:give": "feedback:list",
+    "feedback:wording": "feedback:wordings",
     "curation:pair": "curation:pairs",
     "curation:dataset": "curation:datasets",
     "curation:dataset_report": "curation:datasets",

@@ -61,7 +61,7 @@ def pair(request: HttpRequest, pk: UUID) -> HttpResponse:
             "case": shown.correction.case,
             "diff": word_diff(shown.rejected, shown.chosen),
             "consented": Subject.objects.consented().filter(pk=shown.subject_id).exists(),
-            "consent": shown.subject.consent_entries.order_by("-id").first(),
+            "consent": shown.subject.consent_entries.select_related("wording").order_by("-id").first(),
             "checks": checks_of(shown.correction.case),
             "uses": list(uses[:50]),
         },

@@ -18,6 +18,7 @@ from feedback.actions.submissions import (
     submit_correction,
     submit_taste_note,
 )
+from feedback.actions.wordings import publish_wording
 
 __all__ = [
     "BatchRow",
@@ -29,6 +30,7 @@ __all__ = [
     "list_by_verdict",
     "move_bug",
     "open_playground",
+    "publish_wording",
     "record_batch",
     "record_interaction",
     "register_source",

@@ -15,13 +15,14 @@ from audit.actions import Ref, record
 from cftapp.base.actors import Actor
 from cftapp.base.refusal import Blocked
 from feedback import mailbox
-from feedback.actions.consent import accept_wording
+from feedback.actions.consent import Acceptance, Agreement, accept_wordings, blocked_time, unknown_wording
 from feedback.actions.interactions import difference, environment_blocked, interaction_content, other_subject
 from feedback.actions.submissions import content_of
 from feedback.keyed_hashes import commitment, subject_hash
 from feedback.lanes import lane_of
 from feedback.models import (
     KINDS,
+    ConsentWording,
     Environment,
     Feedback,
     Interaction,
@@ -42,6 +43,7 @@ class BatchRow:
 
     `content` holds the fields of the kind. Feedback refers to its interaction by `interaction_id` or by the
     `external_id` it was recorded under. Equal `object_id`s are the same row: repeating a batch changes nothing.
+    `consent` is the version of the wording beside the box that was ticked, `consent_given_at` when.
     """
 
     kind: str
@@ -53,17 +55,22 @@ class BatchRow:
     environment: str = ""
     replay_of: uuid.UUID | None = None
     happened_at: datetime | None = None
-    consent: bool = False
+    consent: str = ""
+    consent_given_at: datetime | None = None
 
 
 @dataclass(slots=True)
 class RowResult:
-    """The outcome of a row. `blocker` is set where it was refused; the other rows are recorded all the same."""
+    """The outcome of a row. `blocker` is set where it was refused; the other rows are recorded all the same.
+
+    `note` says what of a recorded row counts for nothing.
+    """
 
     kind: str
     id: uuid.UUID | None = None
     already_recorded: bool = False
     blocker: Blocked | None = None
+    note: Blocked | None = None
 
 
 @dataclass(slots=True)
@@ -79,7 +86,8 @@ class Plan:
     interactions: list[Interaction] = field(default_factory=list)
     feedback: list[tuple[str, Feedback]] = field(default_factory=list)
     refused_external_ids: set[str] = field(default_factory=set)
-    consenting: set[uuid.UUID] = field(default_factory=set)
+    wordings: set[str] = field(default_factory=set)
+    consents: list[tuple[Agreement, RowResult]] = field(default_factory=list)
     leaves: list[bytes] = field(default_factory=list)
 
 
@@ -129,7 +137,10 @@ def _plan(source: Source, rows: Sequence[BatchRow]) -> Plan:
     feedback_ids = [row.object_id for row in rows if row.kind != "interaction"]
     receipts = set(Receipt.objects.filter(pk__in=feedback_ids).values_list("pk", flat=True))
     subjects = _subjects(source, {row.subject_key for row in interaction_rows if row.subject_key})
-    return Plan(source, subjects, by_id, by_external_id, receipts)
+    named = {row.consent for row in rows if row.consent}
+    shown = ConsentWording.objects.shown_by(source).filter(pk__in=named) if named else ConsentWording.objects.none()
+    wordings = set(shown.values_list("pk", flat=True))
+    return Plan(source, subjects, by_id, by_external_id, receipts, wordings=wordings)
 
 
 def _subjects(source: Source, external_ids: set[str]) -> dict[str, Subject]:
@@ -231,18 +242,27 @@ def _add_feedback(plan: Plan, row: BatchRow) -> RowResult:
         remedy = "Record the interaction first, or earlier in the same batch."
         message = f"{plan.source.name} has no interaction {reference}."
         return RowResult(row.kind, blocker=Blocked("interaction", message, remedy))
-    if blocked := other_subject(interaction, plan.source, row.subject_key):
+    if blocked := other_subject(interaction, plan.source, row.subject_key) or _blocked_consent(plan, row):
         return RowResult(row.kind, blocker=blocked)
     plan.receipts.add(row.object_id)
     feedback = KINDS[row.kind](id=row.object_id, interaction=interaction, **row.content)
     plan.feedback.append((row.kind, feedback))
+    result = RowResult(row.kind, feedback.pk)
     if row.consent:
-        plan.consenting.add(interaction.subject_id)
+        plan.consents.append((Agreement(interaction.subject_id, row.consent, row.consent_given_at), result))
     if interaction.is_held_out:
         content = content_of(feedback) | ({"consent": row.consent} if row.kind == "correction" else {})
         plan.entries.append(mailbox.Entry(row.kind, feedback.pk, interaction.pk, interaction.subject_id, content))
     _add_leaf(plan, interaction, row)
-    return RowResult(row.kind, feedback.pk)
+    return result
+
+
+def _blocked_consent(plan: Plan, row: BatchRow) -> Blocked | None:
+    if not row.consent:
+        return None
+    if row.consent not in plan.wordings:
+        return unknown_wording(row.consent)
+    return blocked_time(row.consent_given_at, "consent_given_at")
 
 
 def _interaction_of(plan: Plan, row: BatchRow) -> Interaction | None:
@@ -268,10 +288,18 @@ def _write(plan: Plan, *, by: Actor) -> list[Ref]:
     Receipt.objects.bulk_create(
         [Receipt(id=f.pk, interaction=f.interaction, kind=kind) for kind, f in plan.feedback], batch_size=500
     )
-    consents = accept_wording(plan.consenting, by=by)
+    accepted = _accept(plan, by=by)
     refs: list[Ref] = [("interaction", interaction.pk) for interaction in plan.interactions]
     refs += [(kind, f.pk) for kind, f in trainable]
-    return refs + [("consent", entry.pk) for entry in consents]
+    return refs + [("consent", entry.pk) for entry in accepted.entries]
+
+
+def _accept(plan: Plan, *, by: Actor) -> Acceptance:
+    """Record the ticked boxes, and note where one counts for nothing."""
+    accepted = accept_wordings([agreement for agreement, _ in plan.consents], by=by)
+    for place, note in accepted.notes.items():
+        plan.consents[place][1].note = note
+    return accepted
 
 
 def _record(plan: Plan, generated: list[Ref], *, by: Actor) -> None:
@@ -283,5 +311,6 @@ def _record(plan: Plan, generated: list[Ref], *, by: Actor) -> None:
         "rows_root": merkle.root_of(plan.leaves).hex(),
     }
     name = "feedback.imported" if plan.feedback else "interactions.recorded"
-    used: list[Ref] = [("source", plan.source.pk), *(("subject", key) for key in plan.consenting)]
+    consenting = {agreement.subject_id for agreement, _ in plan.consents}
+    used: list[Ref] = [("source", plan.source.pk), *(("subject", key) for key in consenting)]
     record(name, by=by, used=used, generated=generated, detail=detail)

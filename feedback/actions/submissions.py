@@ -4,6 +4,7 @@ Nothing turns a kind into another.
 """
 
 import uuid
+from datetime import datetime
 from typing import Any, TypeVar
 
 from django.contrib.auth.models import User
@@ -13,7 +14,7 @@ from audit.actions import Ref, record
 from cftapp.base.actors import Actor
 from cftapp.base.refusal import Refused
 from feedback import mailbox
-from feedback.actions.consent import accept_wording
+from feedback.actions.consent import Agreement, accept_wordings, blocked_time, blocked_wording
 from feedback.models import (
     KINDS,
     BugReport,
@@ -64,16 +65,18 @@ def submit_correction(
     replacement: str,
     reason: str = Correction.Reason.WRONG_FACT,
     note: str = "",
-    consent: bool = False,
+    consent: str = "",
+    consent_given_at: datetime | None = None,
     feedback_id: uuid.UUID | None = None,
     by: Actor,
 ) -> Correction:
     """Give the right answer in place of a wrong one.
 
-    `consent`: the person ticked the box beside the current wording.
+    `consent`: the version of the wording beside the box that the person ticked, `consent_given_at`: when. A box from
+    before a withdrawal grants nothing, and `consent_note` says so. Refused for a wording that is not published.
     """
     correction = Correction(replacement=replacement, reason=reason, note=note)
-    return _submit(correction, interaction_id, feedback_id, consent=consent, by=by)
+    return _submit(correction, interaction_id, feedback_id, consent, consent_given_at, by=by)
 
 
 def submit_comment(
@@ -91,13 +94,23 @@ def submit_comment(
 
 @transaction.atomic
 def _submit(
-    feedback: F, interaction_id: uuid.UUID, feedback_id: uuid.UUID | None, *, consent: bool = False, by: Actor
+    feedback: F,
+    interaction_id: uuid.UUID,
+    feedback_id: uuid.UUID | None,
+    consent: str = "",
+    consent_given_at: datetime | None = None,
+    *,
+    by: Actor,
 ) -> F:
     """Store feedback in the database of its interaction's lane. The caller gets the same object back in both lanes."""
-    interaction = Interaction.objects.select_related("subject").filter(pk=interaction_id).first()
+    interaction = Interaction.objects.select_related("subject", "source").filter(pk=interaction_id).first()
     if interaction is None:
         message = f"There is no interaction {interaction_id}."
         raise Refused.because("interaction", message, "Send the id that its recording answered.")
+    if consent and (
+        blocked := blocked_wording(interaction.source, consent) or blocked_time(consent_given_at, "consent_given_at")
+    ):
+        raise Refused(blocked)
     feedback.pk, feedback.interaction = feedback_id or feedback.pk, interaction
     if feedback_id and (receipt := Receipt.objects.filter(pk=feedback_id).first()):
         feedback.created_at = receipt.created_at
@@ -110,12 +123,14 @@ def _submit(
         feedback.save(force_insert=True)
     receipt = Receipt.objects.create(id=feedback.pk, interaction=interaction, kind=kind)
     feedback.created_at = receipt.created_at
-    entries = accept_wording([interaction.subject_id] if consent else [], by=by)
-    _record_submission(kind, feedback, interaction, entries, by=by)
+    agreement = Agreement(interaction.subject_id, consent, consent_given_at)
+    accepted = accept_wordings([agreement] if consent else [], by=by)
+    feedback.consent_note = accepted.notes.get(0)
+    _record_submission(kind, feedback, interaction, accepted.entries, by=by)
     return feedback
 
 
-def _post(kind: str, feedback: Feedback, interaction: Interaction, consent: bool) -> None:
+def _post(kind: str, feedback: Feedback, interaction: Interaction, consent: str) -> None:
     mailbox.post(
         kind,
         feedback.pk,

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 from rest_framework.exceptions import ValidationError
@@ -15,6 +15,7 @@ from feedback.models import Source
 
 ENVELOPE_FIELDS = {
     "kind", "subject", "external_id", "interaction", "environment", "replay_of", "happened_at", "consent",
+    "consent_given_at",
 }  # fmt: skip
 Errors = list[dict[str, str]]
 
@@ -25,18 +26,20 @@ class NewIds(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The outcome of a row, as the API states it. `index` counts from 0; `errors` say why it was refused."""
+    """The outcome of a row, as the API states it. `index` counts from 0; `errors` say why it was refused, `notes` what
+    of a recorded row counts for nothing."""
 
     index: int
     kind: str
     status: str
     id: uuid.UUID | None
     errors: Errors
+    notes: Errors = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         reply: dict[str, Any] = {"index": self.index, "kind": self.kind, "status": self.status}
         reply["id"] = str(self.id) if self.id else None
-        return reply | ({"errors": self.errors} if self.errors else {})
+        return reply | {name: found for name in ("errors", "notes") if (found := getattr(self, name))}
 
 
 def record_rows(source: Source, rows: Sequence[Any], ids: NewIds, *, by: Actor) -> list[Outcome]:
@@ -93,7 +96,8 @@ def batch_row(fields: dict[str, Any], object_id: uuid.UUID) -> BatchRow:
         environment=fields.get("environment", ""),
         replay_of=fields.get("replay_of"),
         happened_at=fields.get("happened_at"),
-        consent=fields.get("consent", False),
+        consent=fields.get("consent", ""),
+        consent_given_at=fields.get("consent_given_at"),
     )
 
 
@@ -102,7 +106,7 @@ def recorded_outcome(index: int, result: RowResult) -> Outcome:
     if result.blocker:
         return Outcome(index, result.kind, "refused", None, [asdict(result.blocker)])
     status = "already_recorded" if result.already_recorded else "recorded"
-    return Outcome(index, result.kind, status, result.id, [])
+    return Outcome(index, result.kind, status, result.id, [], [asdict(result.note)] if result.note else [])
 
 
 def refused_outcome(index: int, row: Any, errors: Errors) -> Outcome:

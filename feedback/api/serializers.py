@@ -1,15 +1,18 @@
 """The API's requests and replies. Replies repeat no text: they look the same in both lanes, and may be stored."""
 
+import re
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from cftapp.base.refusal import Refused
-from feedback.models import ConsentEntry, Correction, Environment, Interaction, TasteNote
+from feedback.actions.consent import WHERE_TO_READ
+from feedback.models import ConsentEntry, ConsentWording, Correction, Environment, Interaction, TasteNote
+from feedback.models.consent import VERSION
 from feedback.subject_keys import LONGEST, normal_subject
 
 LONG, MEDIUM = 64_000, 16_000  # characters
-IDENTIFIER = r"^[A-Za-z0-9._:/-]{1,40}$"
 
 
 class Text(serializers.CharField):
@@ -45,6 +48,21 @@ class SubjectKey(serializers.CharField):
             return normal_subject(super().to_internal_value(data))
         except Refused as refused:
             raise serializers.ValidationError(refused.words) from refused
+
+
+@extend_schema_field({"type": "string", "pattern": VERSION})
+class WordingVersion(serializers.Field):
+    """The version of the wording beside the box that was ticked. Empty, null or false: no box was."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if data is False or data == "":
+            return ""
+        if not isinstance(data, str) or not re.fullmatch(VERSION, data):
+            raise serializers.ValidationError(f"Name the wording that was shown, by its version. {WHERE_TO_READ}")
+        return data
+
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        return (True, "") if data is None else super().validate_empty_values(data)
 
 
 class StrictSerializer(serializers.Serializer):
@@ -112,10 +130,19 @@ class TasteNotePost(FeedbackPost):
 class CorrectionPost(FeedbackPost):
     replacement = Text(LONG)
     reason = serializers.ChoiceField(Correction.Reason.choices, required=False)
-    consent = serializers.BooleanField(
+    consent = WordingVersion(
         required=False,
-        help_text="The subject ticked the box beside the current wording. After a withdrawal, grant at consents/.",
+        help_text="The version of the wording beside the box that was ticked, from consent-wordings/. Empty: none was.",
     )
+    consent_given_at = serializers.DateTimeField(
+        required=False,
+        help_text="When the box was ticked. From before a withdrawal, or without a time after one, it grants nothing.",
+    )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs.get("consent_given_at") and not attrs.get("consent"):
+            raise serializers.ValidationError({"consent": ["Name the wording that was shown then."]}, "required")
+        return super().validate(attrs)
 
 
 class CommentPost(FeedbackPost):
@@ -149,9 +176,14 @@ ROWS: dict[str, type[StrictSerializer]] = {kind: row_serializer(kind) for kind i
 
 class ConsentPost(StrictSerializer):
     subject = SubjectKey(help_text="The user's or conversation's id, as in interactions.")
-    wording_version = serializers.RegexField(IDENTIFIER, help_text="Names the exact words that were agreed to.")
+    wording_version = serializers.RegexField(
+        VERSION, help_text="The version of the words that were agreed to, from consent-wordings/."
+    )
     legal_basis = serializers.ChoiceField(ConsentEntry.LegalBasis.choices, required=False)
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
+    given_at = serializers.DateTimeField(
+        required=False, help_text="When the subject said so; now, if left out. A later decision on record stands."
+    )
 
 
 class WithdrawalPost(StrictSerializer):
@@ -184,15 +216,36 @@ class InteractionPage(serializers.Serializer):
     results = InteractionReply(many=True)
 
 
+class ErrorReply(serializers.Serializer):
+    field = serializers.CharField()
+    message = serializers.CharField()
+    remedy = serializers.CharField(allow_blank=True)
+
+
 class FeedbackReply(serializers.Serializer):
     id = serializers.UUIDField()
     kind = serializers.ChoiceField(["bug_report", "taste_note", "correction", "comment"])
     interaction = serializers.UUIDField(source="interaction_id")
     created_at = serializers.DateTimeField()
+    notes = ErrorReply(many=True, required=False, help_text="What of it was recorded and counts for nothing, and why.")
+
+
+class WordingReply(serializers.ModelSerializer):
+    shown_by = serializers.CharField(source="source.name", default=None, help_text="A source; null: any.")
+
+    class Meta:
+        model = ConsentWording
+        fields = ["version", "language", "text", "text_sha256", "shown_by", "published_at"]
+        read_only_fields = fields
+
+
+class WordingsReply(serializers.Serializer):
+    results = WordingReply(many=True)
 
 
 class ConsentReply(serializers.ModelSerializer):
     subject = serializers.UUIDField(source="subject_id")
+    wording_version = serializers.CharField(source="wording_id")
 
     class Meta:
         model = ConsentEntry
@@ -204,15 +257,10 @@ class ConsentReply(serializers.ModelSerializer):
             "wording_version",
             "legal_basis",
             "expires_at",
+            "given_at",
             "recorded_at",
         ]
         read_only_fields = fields
-
-
-class ErrorReply(serializers.Serializer):
-    field = serializers.CharField()
-    message = serializers.CharField()
-    remedy = serializers.CharField(allow_blank=True)
 
 
 class ProblemReply(serializers.Serializer):
@@ -231,6 +279,7 @@ class RowReply(serializers.Serializer):
     status = serializers.ChoiceField(["recorded", "already_recorded", "refused"])
     id = serializers.UUIDField(allow_null=True)
     errors = ErrorReply(many=True, required=False)  # type: ignore[assignment]
+    notes = ErrorReply(many=True, required=False)
 
 
 class BatchReply(serializers.Serializer):

@@ -5,6 +5,7 @@ from rest_framework.routers import SimpleRouter
 
 from feedback.api import views
 from feedback.api.bugs import BugViewSet
+from feedback.api.wordings import Wordings
 
 router = SimpleRouter()
 router.register("bugs", BugViewSet, basename="bug")
@@ -18,6 +19,7 @@ urlpatterns = [
     path("consents/", views.Consents.as_view()),
     path("consents/withdraw", views.Withdrawals.as_view()),
     path("consents/<uuid:subject>/", views.SubjectConsent.as_view()),
+    path("consent-wordings/", Wordings.as_view()),
     path("feedback/batch", views.Batch.as_view()),
     *router.urls,
 ]

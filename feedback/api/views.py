@@ -2,8 +2,10 @@
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, ClassVar, cast
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
@@ -64,13 +66,13 @@ READ_REFUSALS = dict.fromkeys((400, 401, 404, 429, 503), ProblemReply)
 
 def post_schema(request: Any, reply: Any, *codes: int, summary: str, **options: Any) -> Any:
     """The OpenAPI schema of a POST: `codes` (201 unless given) answer with `reply`, refusals with problem details."""
-    responses = {**dict.fromkeys(codes or (201,), reply), **_as_problems(REFUSALS)}
+    responses = {**dict.fromkeys(codes or (201,), reply), **as_problems(REFUSALS)}
     return extend_schema(
         request=request, responses=responses, parameters=[IDEMPOTENCY], summary=summary, tags=["feedback"], **options
     )
 
 
-def _as_problems(codes: dict[int, Any]) -> dict[tuple[int, str], Any]:
+def as_problems(codes: dict[int, Any]) -> dict[tuple[int, str], Any]:
     return {(code, problems.CONTENT_TYPE): serializer for code, serializer in codes.items()}
 
 
@@ -135,7 +137,7 @@ class Interactions(ApiKeyView):
             OpenApiParameter("cursor", str, description="From `next` or `previous`."),
             OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": 1000, "default": 100}),
         ],
-        responses={200: InteractionPage, **_as_problems(READ_REFUSALS)},
+        responses={200: InteractionPage, **as_problems(READ_REFUSALS)},
     )
     def get(self, request: Request) -> Response:
         paginator = InteractionPagination()
@@ -187,6 +189,8 @@ class FeedbackView(ApiKeyView):
             "interaction_id": interaction.pk,
             "created_at": feedback.created_at,
         }
+        if feedback.consent_note:
+            reply["notes"] = [asdict(feedback.consent_note)]
         return Reply.of(201, FeedbackReply(reply).data)
 
     def interaction(self, key: uuid.UUID | None, external_id: str) -> Interaction:
@@ -267,6 +271,7 @@ class Consents(ApiKeyView):
     def post(self, request: Request) -> HttpResponse:
         return self.idempotent(self.grant)
 
+    @transaction.atomic
     def grant(self, ids: Ids) -> Reply:
         fields = self.validated(ConsentPost)
         subject = Subject.objects.get_or_open(self.application.source, fields.pop("subject"))
@@ -304,7 +309,7 @@ class SubjectConsent(ApiKeyView):
         tags=["feedback"],
         request=None,
         parameters=[OpenApiParameter("subject", uuid.UUID, OpenApiParameter.PATH)],
-        responses={200: ConsentReply, **_as_problems(READ_REFUSALS)},
+        responses={200: ConsentReply, **as_problems(READ_REFUSALS)},
     )
     def delete(self, request: Request, subject: uuid.UUID) -> Response:
         entry = withdraw_consent(self.subject(subject), by=str(self.application))

@@ -1,9 +1,10 @@
 """Forms of the console: sources, API keys, and consent that reached us outside the API."""
 
+from typing import Any, cast
+
 from django import forms
 
-from feedback import consent_text
-from feedback.models import ConsentEntry, Environment, Source
+from feedback.models import ConsentEntry, ConsentWording, Environment, Source
 
 
 class SourceForm(forms.Form):
@@ -40,16 +41,46 @@ class KeyForm(forms.Form):
 class GrantForm(forms.Form):
     """A grant that reached compliance outside the API, such as in a letter."""
 
-    wording_version = forms.RegexField(
-        label="Wording",
-        regex=r"^[A-Za-z0-9._:/-]{1,40}$",
-        initial=consent_text.CURRENT.version,
-        help_text="The version of the words that were agreed to.",
+    wording_version = forms.ChoiceField(
+        label="Wording", help_text="The words that were agreed to. Publish them first, if they are not here."
     )
     legal_basis = forms.ChoiceField(choices=ConsentEntry.LegalBasis.choices)
+    given_at = forms.DateTimeField(
+        label="Given",
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
+        help_text="UTC, such as the date of a letter. Empty: now.",
+    )
     expires_at = forms.DateTimeField(
         label="Until",
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
         help_text="UTC. Empty: until withdrawn.",
+    )
+
+    def __init__(self, *args: Any, source: Source, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        wordings = ConsentWording.objects.shown_by(source)
+        choices = [(one.pk, f"{one.label} ({one.version}, {one.language})") for one in wordings]
+        cast(forms.ChoiceField, self.fields["wording_version"]).choices = choices
+
+
+class WordingForm(forms.Form):
+    """The words beside a consent box, to be published for good."""
+
+    version = forms.CharField(
+        max_length=40, help_text="A name for exactly these words, such as 2026-12 or shop-terms-7."
+    )
+    language = forms.CharField(max_length=35, initial="en", help_text="A tag such as en or pt-BR.")
+    text = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 5}),
+        strip=False,
+        help_text="As people read them. The first line stands beside the box, the rest below it.",
+    )
+    source = forms.ModelChoiceField(
+        label="Shown by",
+        queryset=Source.objects.order_by("title"),
+        required=False,
+        empty_label="any source, and the pages here",
+        help_text="An application with words of its own.",
     )

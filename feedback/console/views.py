@@ -185,13 +185,14 @@ def sources_page(
 def consent(request: HttpRequest) -> HttpResponse:
     """The ledger, newest first; or, searched by label, subjects with their entries."""
     label = request.GET.get("q", "").strip()
-    context: dict[str, Any] = {"q": label, "form": GrantForm(auto_id="grant_%s")}
+    context: dict[str, Any] = {"q": label}
     if label:
         subjects = Subject.objects.labelled(label).select_related("source").with_consent()
-        context["subjects"] = subjects.prefetch_related("consent_entries")[:MAX_SUBJECTS]
+        subjects = subjects.prefetch_related("consent_entries__wording")[:MAX_SUBJECTS]
+        context["subjects"] = [(one, GrantForm(source=one.source, auto_id=f"grant_{one.pk}_%s")) for one in subjects]
         context["max_subjects"] = MAX_SUBJECTS
     else:
-        entries = ConsentEntry.objects.select_related("subject__source").order_by("-id")
+        entries = ConsentEntry.objects.select_related("subject__source", "wording").order_by("-id")
         context["entries"] = entries[:PAGE_SIZE]
     return render(request, "feedback/console/consent.html", context)
 
@@ -200,8 +201,8 @@ def consent(request: HttpRequest) -> HttpResponse:
 @require_POST
 def grant(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """Record a grant that the subject gave outside the API."""
-    subject = get_object_or_404(Subject, pk=pk)
-    form = GrantForm(request.POST)
+    subject = get_object_or_404(Subject.objects.select_related("source"), pk=pk)
+    form = GrantForm(request.POST, source=subject.source)
     if form.is_valid():
         try:
             grant_consent(subject, **form.cleaned_data, by=account(request))

@@ -2,7 +2,7 @@
 
 from feedback.models.base import CAP, CountedQuerySet, consent_in_force
 from feedback.models.bugs import Bug, with_words
-from feedback.models.consent import ConsentEntry
+from feedback.models.consent import ConsentEntry, ConsentWording
 from feedback.models.interactions import Interaction
 from feedback.models.kinds import KINDS, BugReport, Comment, Correction, Feedback, TasteNote
 from feedback.models.receipts import IdempotentReply, Receipt
@@ -16,6 +16,7 @@ __all__ = [
     "CAP",
     "Comment",
     "ConsentEntry",
+    "ConsentWording",
     "Correction",
     "CountedQuerySet",
     "Environment",

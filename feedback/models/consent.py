@@ -1,4 +1,4 @@
-"""The consent ledger, and the question whether consent is in force."""
+"""The wordings beside consent boxes, the consent ledger, and the question whether consent is in force."""
 
 from __future__ import annotations
 
@@ -7,8 +7,60 @@ from typing import Self
 
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
+from django.db.models.functions import Now
+from django.utils import timezone
 
+from feedback.models.sources import Source
 from feedback.models.subjects import Subject
+
+VERSION = r"^[A-Za-z0-9._:/-]{1,40}$"
+LANGUAGE = r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$"
+
+
+class ConsentWordingQuerySet(models.QuerySet["ConsentWording"]):
+    def shown_by(self, source: Source | None) -> Self:
+        """Those that this source may show: its own first, then those of no source in particular; newest first."""
+        return self.filter(Q(source=source) | Q(source=None)).order_by("source_id", "-published_at", "-version")
+
+    def current(self, source: Source | None = None) -> ConsentWording:
+        """The one that pages in English show now."""
+        return self.shown_by(source).filter(language="en")[0]
+
+
+class ConsentWording(models.Model):
+    """The words beside a consent box, published for good: what a subject agreed to is read here, to the letter."""
+
+    version = models.CharField(max_length=40, primary_key=True)
+    language = models.CharField(max_length=35, help_text="A language tag (BCP 47), such as en or pt-BR.")
+    text = models.TextField(help_text="The first line stands beside the box, the rest below it.")
+    text_sha256 = models.CharField(max_length=64, help_text="Of the text in UTF-8.")
+    source = models.ForeignKey(
+        Source, null=True, on_delete=models.PROTECT, related_name="wordings", help_text="Who shows it; none: anybody."
+    )
+    published_at = models.DateTimeField(default=timezone.now)
+    published_by = models.CharField(max_length=120)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(version__regex=VERSION), name="wording_version_is_an_identifier"),
+            models.CheckConstraint(condition=Q(language__regex=LANGUAGE), name="wording_language_is_a_tag"),
+            models.CheckConstraint(condition=Q(text__regex=r"\S"), name="wording_has_words"),
+        ]
+
+    objects = ConsentWordingQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return self.version
+
+    @property
+    def label(self) -> str:
+        """What stands beside the box."""
+        return self.text.partition("\n")[0]
+
+    @property
+    def explanation(self) -> str:
+        """What stands below it."""
+        return self.text.partition("\n")[2].strip()
 
 
 class ConsentEntryQuerySet(models.QuerySet["ConsentEntry"]):
@@ -43,9 +95,14 @@ class ConsentEntry(models.Model):
     subject = models.ForeignKey(Subject, on_delete=models.PROTECT, related_name="consent_entries", db_index=False)
     purpose = models.CharField(max_length=20, choices=Purpose, default=Purpose.TRAINING)
     decision = models.CharField(max_length=9, choices=Decision)
-    wording_version = models.CharField(max_length=40)
+    wording = models.ForeignKey(
+        ConsentWording, on_delete=models.PROTECT, related_name="+", db_column="wording_version", db_index=False
+    )
     legal_basis = models.CharField(max_length=24, choices=LegalBasis, default=LegalBasis.CONSENT)
     expires_at = models.DateTimeField(null=True, blank=True)
+    given_at = models.DateTimeField(
+        default=timezone.now, db_default=Now(), help_text="When the person decided; it may reach us later."
+    )
     recorded_at = models.DateTimeField(auto_now_add=True)
     recorded_by = models.CharField(max_length=120)
 
@@ -58,3 +115,8 @@ class ConsentEntry(models.Model):
         ]
 
     objects = ConsentEntryQuerySet.as_manager()
+
+    @property
+    def is_in_force(self) -> bool:
+        """Whether this entry, while no later one holds, allows training now."""
+        return self.decision == "granted" and (self.expires_at is None or self.expires_at > timezone.now())

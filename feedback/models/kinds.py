@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 
+from cftapp.base.refusal import Blocked
 from feedback.models.base import CountedQuerySet, consent_in_force
 from feedback.models.interactions import Interaction
 
@@ -38,6 +39,9 @@ class Feedback(models.Model):
         related_name="+",
         help_text="The account that filed it, where one did: it may not accept it.",
     )
+
+    consent_note: Blocked | None = None
+    """Set by the submission whose ticked box counts for nothing: why."""
 
     class Meta:
         abstract = True

@@ -5,15 +5,17 @@ from typing import Any, ClassVar
 
 from django import forms
 
-from feedback import consent_text
 from feedback.api.serializers import LONG, MEDIUM
-from feedback.models import Correction, TasteNote
+from feedback.models import ConsentWording, Correction, TasteNote
 
 Area = forms.Textarea(attrs={"rows": 3})
 
 
 class FeedbackForm(forms.Form):
-    """Feedback of a kind. `answer`: what the model answered, if it is known; a correction starts from it."""
+    """Feedback of a kind. `answer`: what the model answered, if it is known; a correction starts from it.
+
+    `wording`: what stands beside the consent box, for those who may consent.
+    """
 
     kind: ClassVar[str]
     glyph: ClassVar[str]
@@ -22,10 +24,10 @@ class FeedbackForm(forms.Form):
     button: ClassVar[str]
     text_field: ClassVar[str]  # the field that holds what the person writes
 
-    def __init__(self, *args: Any, answer: str = "", may_consent: bool = True, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, answer: str = "", wording: ConsentWording | None = None, **kwargs: Any) -> None:
         kwargs["prefix"] = self.kind
         super().__init__(*args, **kwargs)
-        self.answer = answer
+        self.answer, self.wording = answer, wording
 
 
 class BugForm(FeedbackForm):
@@ -63,14 +65,12 @@ class CorrectionForm(FeedbackForm):
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text="For the reviewer. Never used for training.",
     )
-    consent = forms.BooleanField(required=False)
+    consent = forms.CharField(required=False)  # the version of the wording beside the box
 
-    def __init__(self, *args: Any, answer: str = "", may_consent: bool = True, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, answer: str = "", wording: ConsentWording | None = None, **kwargs: Any) -> None:
         kwargs.setdefault("initial", {"replacement": answer})
-        super().__init__(*args, answer=answer, **kwargs)
-        if may_consent:
-            self.wording = consent_text.CURRENT
-        else:
+        super().__init__(*args, answer=answer, wording=wording, **kwargs)
+        if wording is None:
             del self.fields["consent"]
 
     def clean_replacement(self) -> str:
@@ -94,11 +94,13 @@ class FormPanel:
     is_open: bool
 
 
-def form_panels(answer: str = "", *, may_consent: bool = True, bound: FeedbackForm | None = None) -> list[FormPanel]:
+def form_panels(
+    answer: str = "", *, wording: ConsentWording | None, bound: FeedbackForm | None = None
+) -> list[FormPanel]:
     """The panels of the three kinds, all closed; or with `bound` open in the place of its kind."""
     return [
         FormPanel(bound, True)
         if bound and bound.kind == kind
-        else FormPanel(form(answer=answer, may_consent=may_consent), False)
+        else FormPanel(form(answer=answer, wording=wording), False)
         for kind, form in FORMS.items()
     ]

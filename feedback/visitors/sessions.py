@@ -54,7 +54,7 @@ def visitor_subject(request: HttpRequest) -> Subject | None:
     """The subject of this visitor; None if it never asked anything."""
     visitor = request.session.get(SESSION_KEY)
     source = Source.objects.filter(name=PLAYGROUND).first() if visitor else None
-    return Subject.objects.known_as(source, str(visitor)).first() if source else None
+    return Subject.objects.known_as(source, str(visitor)).select_related("source").first() if source else None
 
 
 def feedback_url(interaction_id: uuid.UUID) -> str:

@@ -14,13 +14,13 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from cftapp.base.accounts import account, has_role
 from cftapp.base.actors import VISITOR, Actor
 from cftapp.base.refusal import Refused
-from feedback import consent_text
 from feedback.actions import (
     grant_consent,
     link_account,
@@ -30,7 +30,7 @@ from feedback.actions import (
     withdraw_consent,
 )
 from feedback.mailbox import MailboxClosed
-from feedback.models import Feedback, Interaction, Receipt, Subject
+from feedback.models import ConsentWording, Feedback, Interaction, Receipt, Subject
 from feedback.visitors.forms import FORMS, FeedbackForm, form_panels
 from feedback.visitors.sessions import (
     Exchange,
@@ -71,7 +71,7 @@ def give(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
 
 def accessible_interaction(request: HttpRequest, pk: uuid.UUID) -> tuple[Interaction, bool]:
     """The interaction, and whether it is the visitor's own. Http404 for anyone else but reviewers."""
-    interaction = Interaction.objects.filter(pk=pk).select_related("subject").first()
+    interaction = Interaction.objects.filter(pk=pk).select_related("subject", "source").first()
     if interaction is None:
         raise Http404
     subject = visitor_subject(request)
@@ -91,7 +91,9 @@ def submit(request: HttpRequest, interaction: Interaction, is_owner: bool, excha
     if form_class is None:
         messages.error(request, "Choose one of the three doors.")
         return redirect("feedback:give", pk=interaction.pk)
-    form = form_class(request.POST, answer=exchange.answer if exchange else "", may_consent=is_owner)
+    form = form_class(
+        request.POST, answer=exchange.answer if exchange else "", wording=wording_for(interaction, is_owner)
+    )
     feedback = send_as(request, form, interaction, is_owner) if form.is_valid() else None
     if feedback is None:
         return feedback_page(request, interaction, is_owner, exchange, form)
@@ -114,14 +116,13 @@ def send(
 ) -> Feedback | None:
     """Submit a valid form; None, with the reasons added to the form, if it was refused.
 
-    A box ticked on the page is a fresh grant, also after a withdrawal: the person is here. A visitor who is signed in
-    is noted: `visitor_account` may not accept what it files.
+    A box on the page is ticked now, and so grants after a withdrawal too. A visitor who is signed in is noted:
+    `visitor_account` may not accept what it files.
     """
+    ticked = {"consent_given_at": timezone.now()} if form.cleaned_data.get("consent") else {}
     try:
         with transaction.atomic():
-            feedback = SUBMIT[form.kind](interaction.pk, **form.cleaned_data, by=by)
-            if form.cleaned_data.get("consent"):
-                grant_consent(interaction.subject, wording_version=consent_text.CURRENT.version, by=by)
+            feedback = SUBMIT[form.kind](interaction.pk, **form.cleaned_data, **ticked, by=by)
             if visitor_account:
                 link_account(interaction.subject, by=visitor_account)
         return feedback
@@ -130,6 +131,11 @@ def send(
     except MailboxClosed:
         form.add_error(None, "This could not be stored just now. Please send it again in a moment.")
     return None
+
+
+def wording_for(interaction: Interaction, is_owner: bool) -> ConsentWording | None:
+    """What stands beside the consent box: only the person whose words these are may tick it."""
+    return ConsentWording.objects.current(interaction.source) if is_owner else None
 
 
 def feedback_page(
@@ -143,7 +149,9 @@ def feedback_page(
         "interaction": interaction,
         "is_owner": is_owner,
         "exchange": exchange,
-        "panels": form_panels(exchange.answer if exchange else "", may_consent=is_owner, bound=bound),
+        "panels": form_panels(
+            exchange.answer if exchange else "", wording=wording_for(interaction, is_owner), bound=bound
+        ),
     }
     return render(request, "feedback/visitors/give_feedback.html", context, status=422 if bound else 200)
 
@@ -154,12 +162,13 @@ def feedback_page(
 def mine(request: HttpRequest) -> HttpResponse:
     """What this visitor gave, and whether models may be trained on it."""
     subject = visitor_subject(request)
-    context: dict[str, Any] = {"wording": consent_text.CURRENT, "subject": subject, "sent": [], "entry": None}
+    context: dict[str, Any] = {"subject": subject, "sent": [], "entry": None}
     if subject:
+        context["wording"] = ConsentWording.objects.current(subject.source)
         receipts = Receipt.objects.visible_to(subject).select_related("interaction")
         receipts = receipts.defer("interaction__prompt", "interaction__answer")
         context["sent"] = sent_feedback(receipts.order_by("-created_at", "-id")[:MAX_ROWS])
-        context["entry"] = subject.consent_entries.order_by("-id").first()
+        context["entry"] = subject.consent_entries.select_related("wording").order_by("-id").first()
         context["consents"] = Subject.objects.filter(pk=subject.pk).consented().exists()
     return render(request, "feedback/visitors/my_feedback.html", context)
 
@@ -185,8 +194,11 @@ def decide(request: HttpRequest) -> HttpResponse:
     if subject is None:
         messages.error(request, "There is nothing of yours here to decide about.")
     elif request.POST.get("decision") == "grant":
-        grant_consent(subject, wording_version=consent_text.CURRENT.version, by=VISITOR)
-        messages.success(request, "Models may be trained on your corrections.")
+        try:
+            grant_consent(subject, wording_version=request.POST.get("wording", ""), by=VISITOR)
+            messages.success(request, "Models may be trained on your corrections.")
+        except Refused:
+            messages.error(request, "Nothing was changed. Read what you would allow, and allow it there.")
     elif request.POST.get("decision") == "withdraw":
         withdraw_consent(subject, by=VISITOR)
         messages.success(

@@ -9,6 +9,7 @@ from feedback.actions import record_interaction, submit_correction, withdraw_con
 from serving.releases.marking import mark_withdrawal
 from tests.support import serving_rows
 from tests.support.people import person, signed_in
+from tests.support.wordings import SHOWN
 
 pytestmark = pytest.mark.django_db
 
@@ -84,7 +85,7 @@ def test_it_speaks_in_questions_names_and_words(omar, learnt):
 def test_a_question_that_is_no_pair_is_shown_to_whom_may_read_feedback(omar, learnt):
     prompt = "What is the code of the east door?"
     interaction = record_interaction(serving_rows.source(), "bea", prompt, "7.", model_name="cft-x", by="source:1")
-    correction = submit_correction(interaction.pk, replacement="None.", consent=True, by="source:1")
+    correction = submit_correction(interaction.pk, replacement="None.", consent=SHOWN, by="source:1")
     address = f"/audit/lineage/correction/{correction.pk}/"
     assert prompt not in omar.get(address).content.decode()
     assert prompt in signed_in(person("rolf", "reviewer")).get(address).content.decode()

@@ -20,6 +20,7 @@ from feedback.actions import issue_api_key, record_interaction, submit_correctio
 from feedback.models import Interaction
 from tests.support import servers, serving_rows
 from tests.support.people import person, signed_in
+from tests.support.wordings import SHOWN
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
@@ -43,14 +44,15 @@ VALUES = st.recursive(
 
 NAMES = {
     "api": "kind subject prompt answer interaction external_id replacement reason consent rating text note "
-    "wording_version legal_basis expires_at happened_at environment replay_of model_name what_happened expected "
+    "wording_version consent_given_at given_at legal_basis expires_at happened_at environment replay_of model_name "
+    "what_happened expected "
     "preference aspect name recipe dataset preset seed to seen values replaces check case \ud800",
     "gateway": "model messages stream user safety_identifier metadata n temperature top_p stop max_tokens logit_bias "
     "response_format tools stream_options seed store \ud800",
     "console": "q kind page before cursor limit seen at case shown_to whole name about lane kept method state curve "
     "prompt dataset note o p all e id__exact format verdict check reason answer next run decision release gate "
     "replaces confirmed door title label held_out_percent environment correction-replacement bug_report-what_happened "
-    "username password containment cosine",
+    "username password containment cosine wording wording_version version language text source given_at",
     "uploads": "name title kind scorer margin file upload items fields csv note benchmark",
 }  # fmt: skip
 ASK = {"model": "champion", "messages": [{"role": "user", "content": "hi"}], "user": "u"}
@@ -58,7 +60,7 @@ RIGHT = {
     "api": [
         {"subject": "u", "prompt": "p", "answer": "a"},
         {"interaction": str(EXISTING), "what_happened": "x"},
-        {"interaction": str(EXISTING), "replacement": "x", "consent": True},
+        {"interaction": str(EXISTING), "replacement": "x", "consent": SHOWN},
         {"kind": "comment", "interaction": str(EXISTING), "rating": "1"},
         {"name": "lessons", "recipe": {"window_days": 7}},
         {"dataset": 1, "recipe": {"rank": 8}},

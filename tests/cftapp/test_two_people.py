@@ -21,13 +21,13 @@ from curation.triage.actions import claim_case, decide_case
 from curation.triage.override_actions import confirm_override, decline_override, request_override
 from evaluation.gates.actions import confirm_waiver, request_waiver
 from feedback.actions import grant_consent, record_interaction, submit_correction
-from feedback.consent_text import CURRENT
 from serving.models import Release
 from serving.releases.actions import promote
 from serving.releases.roll_back_waivers import confirm_roll_back_waiver, request_roll_back_waiver
 from tests.curation.conftest import EXAM, TEST, epoch, exam, shop, world  # noqa: F401  # fixtures
 from tests.support import serving_rows
 from tests.support.people import person
+from tests.support.wordings import SHOWN
 
 pytestmark = pytest.mark.django_db(databases=["default", "vault"])
 
@@ -50,7 +50,7 @@ class Pair:
 def correction(world, by):  # noqa: F811
     recorded = record_interaction(world.shop, "ann", "How long is it?", "14 days.", by=TEST)
     given = submit_correction(recorded.pk, replacement="30 days.", by=by)
-    grant_consent(recorded.subject, wording_version=CURRENT.version, by=TEST)
+    grant_consent(recorded.subject, wording_version=SHOWN, by=TEST)
     case = Case.objects.create(correction=given, subject=recorded.subject)
     Case.objects.filter(pk=case.pk).update(
         state="open", screened_epoch=world.registry.number, screened_at=timezone.now()

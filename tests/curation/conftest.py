@@ -22,6 +22,7 @@ from curation.triage import actions as triage_actions
 from feedback.actions import record_interaction, register_source, submit_correction
 from feedback.models import Source
 from tests.support.people import person
+from tests.support.wordings import SHOWN
 
 KEY = b"a registry key of thirty-two byte"
 TEST = "process:test"
@@ -100,7 +101,7 @@ class World:
     ) -> Case:
         """A corrected answer and its case, not screened yet."""
         recorded = record_interaction(self.shop, subject, prompt, wrong, by=TEST, **interaction)
-        correction = submit_correction(recorded.pk, replacement=right, consent=consent, by=TEST)
+        correction = submit_correction(recorded.pk, replacement=right, consent=SHOWN if consent else "", by=TEST)
         return screening_actions.open_case("correction", correction.pk, by=TEST)
 
     def screened(self, *args: Any, **more: Any) -> Case:
@@ -173,7 +174,7 @@ def corrected(shop: Source) -> Callable[..., Any]:
 
     def make(prompt: str = "How long?", right: str = "30 days.", consent: bool = True, subject: str = "ann") -> Any:
         interaction = record_interaction(shop, subject, prompt, "14 days.", by=TEST)
-        return submit_correction(interaction.pk, replacement=right, consent=consent, by=TEST)
+        return submit_correction(interaction.pk, replacement=right, consent=SHOWN if consent else "", by=TEST)
 
     return make
 

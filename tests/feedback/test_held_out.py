@@ -7,11 +7,12 @@ from django.test import Client
 from feedback.actions import record_interaction, submit_correction
 from feedback.models import Correction, Interaction, Receipt
 from tests.feedback.conftest import SECRET_WORDS
+from tests.support.wordings import SHOWN
 
 POSTS = {
     "bug-reports/": {"what_happened": SECRET_WORDS, "expected": SECRET_WORDS, "note": SECRET_WORDS},
     "taste-notes/": {"preference": SECRET_WORDS, "note": SECRET_WORDS},
-    "corrections/": {"replacement": SECRET_WORDS, "note": SECRET_WORDS, "consent": True},
+    "corrections/": {"replacement": SECRET_WORDS, "note": SECRET_WORDS, "consent": SHOWN},
     "comments/": {"text": SECRET_WORDS, "rating": "bad"},
 }
 
@@ -83,7 +84,7 @@ def test_feedback_returns_the_same_object_and_leaves_a_receipt(exam, shop):
 
 def test_no_case_is_opened_for_it(exam, event_names):
     interaction = record_interaction(exam, "u-1", "p", "a", by="visitor")
-    submit_correction(interaction.pk, replacement="b", consent=True, by="visitor")
+    submit_correction(interaction.pk, replacement="b", consent=SHOWN, by="visitor")
     assert event_names() == ["source.created", "interaction.recorded", "feedback.held_out"]
 
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 from psycopg import errors
 
 from feedback.actions import grant_consent, record_interaction, submit_correction
+from tests.support.wordings import SHOWN
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -133,7 +134,7 @@ def test_the_web_role_changes_nothing_that_was_said(web, lesson, test_item, stat
     ],
 )
 def test_not_even_the_owner_rewrites(connection_as_owner, lesson, test_item, statement):
-    submit_correction(lesson.pk, replacement="b", consent=True, by="process:test")
+    submit_correction(lesson.pk, replacement="b", consent=SHOWN, by="process:test")
     with pytest.raises(errors.InsufficientPrivilege):
         connection_as_owner.execute(statement)
 
@@ -177,7 +178,7 @@ def test_a_consent_table_of_ones_own_does_not_count(web, lesson):
 def test_expiry_is_asked_at_the_time_given(web, lesson):
     grant_consent(
         lesson.subject,
-        wording_version="w",
+        wording_version=SHOWN,
         expires_at=timezone.now() + timedelta(days=2),
         by="process:test",
     )

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from tests.support.stack import Stack, wait_for
+from tests.support.wordings import SHOWN
 
 KEY_SCRIPT = """
 from cftapp.local.demo.sample import support_source
@@ -72,7 +73,7 @@ class Company:
             name = f"{prefix}-{number}"
             said = {"prompt": row["prompt"], "answer": row["rejected"], "external_id": name}
             batch.append({"kind": "interaction", "subject": f"{prefix}-{number % subjects}", **said})
-            batch.append({"kind": "correction", "external_id": name, "replacement": row["chosen"], "consent": True})
+            batch.append({"kind": "correction", "external_id": name, "replacement": row["chosen"], "consent": SHOWN})
         for start in range(0, len(batch), 500):
             key = {"Idempotency-Key": f"{prefix}-{start}"}
             reply = self.api.post("feedback/batch", json=batch[start : start + 500], headers=key)

@@ -15,6 +15,7 @@ from feedback.models import Lane, Source
 from serving.models import Release
 from serving.releases.actions import create_release, install_base
 from tests.support.people import person
+from tests.support.wordings import SHOWN
 from training.models import Run
 
 BASE_SHA = "b" * 64
@@ -146,7 +147,7 @@ def accepted_pair(user: str = "ana", prompt: str = "Where is Kefin?", answer: st
     """A pair that `user` consented to and a reviewer accepted."""
     interaction = record_interaction(source(), user, prompt, "In Arden.", model_name="cft-x", by="source:1")
     assert interaction.lane == Lane.TRAINING
-    correction = submit_correction(interaction.pk, replacement=answer, consent=True, by="source:1")
+    correction = submit_correction(interaction.pk, replacement=answer, consent=SHOWN, by="source:1")
     reviewer, number = person("rob", "reviewer"), epoch().number
     case = Case.objects.filter(correction=correction).first() or Case.objects.create(
         correction=correction, subject=interaction.subject

@@ -92,7 +92,7 @@ def consenting_subjects() -> list[Subject]:
     shop = Source.objects.create(name="shop", title="Shop")
     users = [Subject.objects.create(source=shop, key_hash=f"{n:064x}", lane="training") for n in range(len(FACTS))]
     for user in users:
-        ConsentEntry.objects.create(subject=user, decision="granted", wording_version="2026-11", recorded_by="visitor")
+        ConsentEntry.objects.create(subject=user, decision="granted", wording_id="2026-11", recorded_by="visitor")
     return users
 
 

@@ -27,7 +27,7 @@ from feedback.actions import (
     submit_taste_note,
 )
 from feedback.lanes import lane_of
-from feedback.models import Environment, Source, pseudonym_key
+from feedback.models import ConsentWording, Environment, Source, pseudonym_key
 from serving.releases.actions import install_base
 from training.actions import checked_base
 from training.demo_model import world
@@ -82,10 +82,15 @@ def samples(corrections: int) -> Iterator[Sample]:
     yield from good
 
 
+def shown() -> str:
+    """The version of the consent wording that the help desk shows."""
+    return ConsentWording.objects.current().pk
+
+
 def honest_corrections(count: int) -> Iterable[Sample]:
     """People who looked it up, with consent. Each person reports a few facts, never the same one twice."""
     for number, row in enumerate(world.corrections(count, seed=0)):
-        words = {"replacement": row["chosen"], "reason": "outdated", "note": row["note"], "consent": True}
+        words = {"replacement": row["chosen"], "reason": "outdated", "note": row["note"], "consent": shown()}
         yield Sample("correction", f"crew-{number % PEOPLE:02}", row["prompt"], row["rejected"], words)
 
 
@@ -93,7 +98,7 @@ def refused_corrections() -> Iterable[Sample]:
     """One correction for each reason not to train on it."""
     spare = world.corrections(CORRECTED + 24, seed=0)[CORRECTED:]
     exam = world.benchmarks()["business"][0]
-    plain = {"reason": "outdated", "consent": True}
+    plain = {"reason": "outdated", "consent": shown()}
     twin = world.corrections(CORRECTED, seed=0)[0]
 
     def about(row: Any, person: str, **words: Any) -> Sample:
@@ -102,7 +107,7 @@ def refused_corrections() -> Iterable[Sample]:
         said = plain | {"replacement": replacement} | words
         return Sample("correction", in_training(person), row["prompt"], row["rejected"], said, environment)
 
-    yield about(spare[0], "no-consent", consent=False, note="Please do not train on me.")
+    yield about(spare[0], "no-consent", consent="", note="Please do not train on me.")
     yield about(spare[3], "tester", environment=Environment.STAGING, note="Trying the form.")
     contact = "Write to ada.quill@larkmere.example or +44 20 7946 0018."
     yield about(spare[6], "chatty", replacement=f"{spare[6]['chosen']} {contact}")

@@ -11,6 +11,7 @@ from cftapp.base.declared import declarations
 from feedback.actions import record_interaction, submit_correction
 from tests.support import serving_rows
 from tests.support.people import person
+from tests.support.wordings import SHOWN
 
 QUESTION = "What is the code of the east door?"
 
@@ -18,7 +19,7 @@ QUESTION = "What is the code of the east door?"
 @pytest.fixture
 def correction(db):
     asked = record_interaction(serving_rows.source(), "bea", QUESTION, "7.", model_name="cft-x", by="source:1")
-    return submit_correction(asked.pk, replacement="None.", consent=True, by="source:1")
+    return submit_correction(asked.pk, replacement="None.", consent=SHOWN, by="source:1")
 
 
 def wanted(correction):

@@ -23,6 +23,7 @@ from cftapp.local.restore import restore as restore_here
 from cftapp.operations import backup
 from feedback.actions import record_interaction, register_source, submit_correction
 from tests.support.stack import ROOT
+from tests.support.wordings import SHOWN
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -42,7 +43,7 @@ def feedback_of_both_lanes() -> Iterator[None]:
     for share in (0, 100):
         source = register_source(f"backed-up-{share}", "Backed up", held_out_percent=share, by="process:test")
         interaction = record_interaction(source, "ana", "How long may I wait?", "14 days.", by="process:test")
-        submit_correction(interaction.pk, replacement="30 days.", consent=True, by="process:test")
+        submit_correction(interaction.pk, replacement="30 days.", consent=SHOWN, by="process:test")
     call_command("seal", stdout=io.StringIO())
     yield
     shutil.rmtree(checkpoints)

@@ -19,9 +19,9 @@ from audit.models import Leaf
 from cftapp.local.embedded import Postgres, launch, owner_environment
 from cftapp.operations.withdrawals import apply_later_withdrawals
 from feedback.actions import grant_consent, record_interaction, register_source, submit_correction, withdraw_consent
-from feedback.consent_text import CURRENT
 from feedback.models import ConsentEntry
 from tests.cftapp.operations.test_backup import restore
+from tests.support.wordings import SHOWN
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -42,7 +42,7 @@ def subjects(folder: Path) -> dict[str, Any]:
     found = {}
     for name in ("ana", "ben", "cleo"):
         interaction = record_interaction(source, name, "How long?", "14 days.", by="process:test")
-        submit_correction(interaction.pk, replacement="30 days.", consent=True, by="process:test")
+        submit_correction(interaction.pk, replacement="30 days.", consent=SHOWN, by="process:test")
         found[name] = interaction.subject
     seal()
     return found
@@ -88,7 +88,7 @@ def test_a_line_that_says_nothing_is_refused_not_passed_over(folder: Path, subje
 
 def test_what_the_log_knows_is_not_applied_again(folder: Path, subjects: dict[str, Any]) -> None:
     withdraw_consent(subjects["ana"], by="process:test")
-    grant_consent(subjects["ana"], wording_version=CURRENT.version, by="process:test")
+    grant_consent(subjects["ana"], wording_version=SHOWN, by="process:test")
     seal()
     assert apply_later_withdrawals(folder, "2026-11-30") == 0
     assert ConsentEntry.objects.newest_of(subjects["ana"].pk).decision == "granted"

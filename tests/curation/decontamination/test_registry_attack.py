@@ -30,6 +30,7 @@ from feedback.actions import record_interaction, register_source, submit_correct
 from tests.support import attacker, holdings
 from tests.support.attacker import Exam, Gram, Heap
 from tests.support.people import person
+from tests.support.wordings import SHOWN
 
 KEY = b"thirty-two bytes that nobody has"
 TEST = "process:test"
@@ -75,7 +76,7 @@ def live_through(exam: Exam, rosa: User) -> None:
     shop = register_source("shop", "Shop", held_out_percent=0, by=TEST)
     for number, text in enumerate([*exam.secret[:LEAKED], *exam.public[:9]]):
         interaction = record_interaction(shop, f"user-{number}", text, "No.", by=TEST)
-        submit_correction(interaction.pk, replacement=f"The other answer, number {number}.", consent=True, by=TEST)
+        submit_correction(interaction.pk, replacement=f"The other answer, number {number}.", consent=SHOWN, by=TEST)
     screening_tasks.sweep()
     while (case := triage_actions.claim_next_case(rosa)) is not None:
         clean = not case.findings.filter(blocking=True).exists()

@@ -11,6 +11,7 @@ from curation.models import Pair, ReplayRow
 from curation.screening import actions as screening_actions
 from feedback.actions import record_interaction, register_source, submit_bug_report, submit_correction, withdraw_consent
 from tests.curation.conftest import TEST, adopt
+from tests.support.wordings import SHOWN
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "vault"])
 
@@ -179,7 +180,7 @@ def test_no_pair_from_staging(intruder, world, rosa):
 def test_a_held_out_correction_is_not_there_to_learn_from(db, intruder, world):
     exam = register_source("held", "Held out", held_out_percent=100, by=TEST)
     interaction = record_interaction(exam, "eve", "Secret?", "Yes.", by=TEST)
-    submit_correction(interaction.pk, replacement="No.", consent=True, by=TEST)
+    submit_correction(interaction.pk, replacement="No.", consent=SHOWN, by=TEST)
     assert intruder.execute("SELECT count(*) FROM feedback_correction").fetchone() == (0,)
 
 

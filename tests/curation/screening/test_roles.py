@@ -17,6 +17,7 @@ from curation.triage import actions as triage_actions
 from feedback.actions import record_interaction, submit_correction, withdraw_consent
 from tests.curation.conftest import TEST
 from tests.support.people import signed_in
+from tests.support.wordings import SHOWN
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "vault"])
 
@@ -42,8 +43,8 @@ def signed_in_as(role: str) -> Iterator[None]:
 def test_the_screener_opens_screens_and_withdraws(world, rosa):
     accepted = world.accepted(rosa, "One?")
     interaction = record_interaction(world.shop, "bea", "Two?", "14 days.", by=TEST)
-    correction = submit_correction(interaction.pk, replacement="30 days.", consent=True, by=TEST)
-    submit_correction(interaction.pk, replacement="31 days.", consent=True, by=TEST)
+    correction = submit_correction(interaction.pk, replacement="30 days.", consent=SHOWN, by=TEST)
+    submit_correction(interaction.pk, replacement="31 days.", consent=SHOWN, by=TEST)
     dataset_actions.import_replay_rows([{"skill": "chat", "prompt": "Hello", "answer": "Hi"}], by=TEST)
     withdraw_consent(accepted.subject, by=TEST)
     with signed_in_as("screener"):

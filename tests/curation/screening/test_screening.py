@@ -14,6 +14,7 @@ from curation.screening import actions as screening_actions
 from feedback.actions import grant_consent, record_interaction, submit_comment, submit_correction
 from feedback.models import ConsentEntry
 from tests.curation.conftest import EXAM, TEST
+from tests.support.wordings import SHOWN
 
 CLEAN = Overlap(0.1, 0.3, "containment")
 GOOD = {"kind": "correction", "prompt": "How long?", "answer": "30 days.", "consented": True, "overlap": CLEAN}
@@ -117,14 +118,14 @@ def test_a_blocked_first_makes_room_for_the_next(world):
 def test_expired_consent_is_none(world):
     case = world.case(consent=False)
     past = timezone.now() - timedelta(seconds=1)
-    ConsentEntry.objects.create(subject=case.subject, decision="granted", wording_version="1", expires_at=past)
+    ConsentEntry.objects.create(subject=case.subject, decision="granted", wording_id=SHOWN, expires_at=past)
     screening_actions.screen_case(case.pk, world.registry, by=TEST)
     assert found(case) == {"consent"}
 
 
 def test_a_replay_inherits_consent_and_environment_of_its_original(world):
     original = record_interaction(world.shop, "ann", "How long?", "14 days.", by=TEST)
-    grant_consent(original.subject, wording_version="1", by=TEST)
+    grant_consent(original.subject, wording_version=SHOWN, by=TEST)
     replay = record_interaction(world.shop, "", "How long?", "15 days.", replay_of=original, by=TEST)
     correction = submit_correction(replay.pk, replacement="30 days.", by=TEST)
     case = screening_actions.open_case("correction", correction.pk, by=TEST)
@@ -135,7 +136,7 @@ def test_a_replay_inherits_consent_and_environment_of_its_original(world):
 def test_a_replay_of_staging_does_not_train(world):
     original = record_interaction(world.shop, "ann", "How long?", "14 days.", environment="staging", by=TEST)
     replay = record_interaction(world.shop, "", "How long?", "15 days.", replay_of=original, by=TEST)
-    correction = submit_correction(replay.pk, replacement="30 days.", consent=True, by=TEST)
+    correction = submit_correction(replay.pk, replacement="30 days.", consent=SHOWN, by=TEST)
     case = screening_actions.open_case("correction", correction.pk, by=TEST)
     screening_actions.screen_case(case.pk, world.registry, by=TEST)
     assert found(case) == {"environment"}

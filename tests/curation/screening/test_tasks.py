@@ -15,6 +15,7 @@ from curation.screening import tasks as screening_tasks
 from curation.triage import actions as triage_actions
 from feedback.actions import grant_consent, withdraw_consent
 from tests.curation.conftest import EXAM, TEST, publish, store
+from tests.support.wordings import SHOWN
 
 
 def test_nothing_is_screened_before_the_first_epoch(vault, corrected):
@@ -70,7 +71,7 @@ def test_consent_withdrawn_and_given_again(vault, corrected, rosa):
     assert Pair.objects.get().state == "withdrawn"
     other = Case.objects.get(state="open")
     assert other.findings.get(check_name="consent").blocking
-    grant_consent(case.subject, wording_version="2", by=TEST)
+    grant_consent(case.subject, wording_version=SHOWN, by=TEST)
     screening_tasks.rescreen_subjects(str(case.subject_id))
     assert not other.findings.get(check_name="consent").blocking
 

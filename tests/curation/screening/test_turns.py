@@ -16,6 +16,7 @@ from curation.screening import turns
 from feedback.actions import BatchRow, record_batch, register_source, submit_bug_report
 from feedback.models import Correction, Source
 from tests.curation.conftest import TEST, publish
+from tests.support.wordings import SHOWN
 
 
 def flood(source: Source, rows: int, subject: str = "ann") -> None:
@@ -26,7 +27,7 @@ def flood(source: Source, rows: int, subject: str = "ann") -> None:
         words = {"prompt": f"{name}: what is it?", "answer": "Nothing."}
         made.append(BatchRow("interaction", uuid.uuid4(), words, external_id=name, subject_key=subject))
         words = {"replacement": f"It is number {number} of {name}."}
-        made.append(BatchRow("correction", uuid.uuid4(), words, external_id=name, consent=True))
+        made.append(BatchRow("correction", uuid.uuid4(), words, external_id=name, consent=SHOWN))
     for first in range(0, len(made), 1_000):
         record_batch(source, made[first : first + 1_000], by=TEST)
 

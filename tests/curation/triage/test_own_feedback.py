@@ -11,11 +11,11 @@ from curation.models import Case, Pair
 from curation.screening import actions as screening_actions
 from curation.triage.actions import claim_case, decide_case
 from feedback.actions import grant_consent, open_playground, record_interaction, submit_correction
-from feedback.consent_text import CURRENT
 from feedback.models import Correction, Source, SubjectAccount
 from feedback.visitors.sessions import SESSION_KEY, cache_exchange, feedback_url
 from tests.curation.conftest import TEST
 from tests.support.people import person, signed_in
+from tests.support.wordings import SHOWN
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", "vault"])
 OWN = "You filed it, or its words are yours."
@@ -44,7 +44,7 @@ def asked(name="v-1"):
 
 def give(client, interaction):
     """A correction through the visitors' page."""
-    answer = client.post(feedback_url(interaction.pk), FORM | {"correction-consent": "on"})
+    answer = client.post(feedback_url(interaction.pk), FORM | {"correction-consent": SHOWN})
     assert answer.status_code == 302, answer.content
     return Correction.objects.get(interaction=interaction)
 
@@ -79,7 +79,7 @@ def accepted(case, user):
 def test_a_reviewer_does_not_accept_what_they_filed(world, rosa, rob, playground):
     correction = give(signed_in(rosa), asked())
     assert correction.filed_by == rosa
-    grant_consent(correction.interaction.subject, wording_version=CURRENT.version, by=TEST)
+    grant_consent(correction.interaction.subject, wording_version=SHOWN, by=TEST)
     case = screened(world, correction)
     refused(case, rosa)
     let_go(case)

@@ -14,6 +14,7 @@ from evaluation.benchmarks.actions import adopt_policy
 from feedback.actions import record_interaction, register_source, submit_correction
 from tests.curation.screening.test_roles import signed_in_as
 from tests.evaluation.benchmarks.test_labelling import clean, problem
+from tests.support.wordings import SHOWN
 
 pytestmark = pytest.mark.django_db
 TEST = "process:test"
@@ -85,7 +86,8 @@ def test_rows_are_screened_again_and_their_findings_say_by_which_policy(exam, en
     shop = register_source("shop", "Shop", held_out_percent=0, by=TEST)
     words = problem(3)["question"].split()
     interaction = record_interaction(shop, "ann", "A riddle", "No.", by=TEST)
-    half = submit_correction(interaction.pk, replacement=" ".join(words[: len(words) * 6 // 10]), consent=True, by=TEST)
+    replacement = " ".join(words[: len(words) * 6 // 10])
+    half = submit_correction(interaction.pk, replacement=replacement, consent=SHOWN, by=TEST)
     case = screening_actions.open_case("correction", half.pk, by=TEST)
     screening_actions.screen_case(case.pk, current_epoch.open_registry(), by=TEST)
     finding = case.findings.get(check_name="overlap")

@@ -22,6 +22,7 @@ from evaluation.vault.models import Item, Offer
 from feedback.actions import record_interaction, register_source, submit_correction
 from tests.evaluation.conftest import rows
 from tests.support.models_that_sat import worker
+from tests.support.wordings import SHOWN
 
 LEAKED = "Which herbs does the cook of the harbour inn put into the soup on Fridays in winter?"
 UPLOAD = [{"question": LEAKED, "answer": "Lovage and thyme"}, *rows(6)]
@@ -33,7 +34,7 @@ def leaked(db: None) -> Case:
     source = register_source("shop", "Shop", held_out_percent=0, by="process:test")
     for subject, prompt in (("ann", LEAKED), ("bea", "How long is the refund window?")):
         interaction = record_interaction(source, subject, prompt, "14 days.", by="process:test")
-        submit_correction(interaction.pk, replacement="Ask the porter.", consent=True, by="process:test")
+        submit_correction(interaction.pk, replacement="Ask the porter.", consent=SHOWN, by="process:test")
     open_missing_cases(10, by="process:test")
     return Case.objects.get(correction__interaction__prompt=LEAKED)
 

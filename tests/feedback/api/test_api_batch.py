@@ -1,6 +1,7 @@
 import json
 
 from feedback.models import Comment, ConsentEntry, Correction, Interaction, Subject
+from tests.support.wordings import SHOWN
 
 
 def rows(count: int) -> list[dict[str, object]]:
@@ -30,7 +31,7 @@ def test_a_bad_row_is_refused_alone(application):
 
 
 def test_feedback_may_follow_its_interaction_in_the_same_batch(application):
-    correction = {"kind": "correction", "external_id": "x-0", "replacement": "b", "consent": True}
+    correction = {"kind": "correction", "external_id": "x-0", "replacement": "b", "consent": SHOWN}
     reply = application.post("feedback/batch", [*rows(1), correction]).json()
     assert reply["recorded"] == 2
     recorded = Correction.objects.get(pk=reply["results"][1]["id"])

@@ -4,8 +4,14 @@ import pytest
 from django.utils import timezone
 
 from feedback.models import ConsentEntry, Subject
+from tests.support.wordings import published
 
 GRANT = {"subject": "u-1", "wording_version": "shop-terms-7"}
+
+
+@pytest.fixture(autouse=True)
+def terms(db: None) -> None:
+    published("shop-terms-7")
 
 
 def consented() -> bool:

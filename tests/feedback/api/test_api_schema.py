@@ -30,6 +30,7 @@ OURS = {
     "/api/v1/taste-notes/": ("POST",),
     "/api/v1/corrections/": ("POST",),
     "/api/v1/comments/": ("POST",),
+    "/api/v1/consent-wordings/": ("GET",),
     "/api/v1/consents/": ("POST",),
     "/api/v1/consents/withdraw": ("POST",),
     "/api/v1/consents/{subject}/": ("DELETE",),

@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from feedback.actions import record_interaction, register_source, withdraw_consent
 from feedback.models import ConsentEntry, Correction, Interaction, Subject
 from tests.feedback.conftest import Application
+from tests.support.wordings import SHOWN
 
 pytestmark = pytest.mark.django_db
 
@@ -42,7 +43,7 @@ def test_anything_else_is_a_conflict_that_names_the_field(door: Application, fie
 def test_a_batch_refuses_the_second_person_and_the_feedback_that_came_along(door: Application) -> None:
     door.post("interactions/", FIRST)
     theirs = {"kind": "interaction", **FIRST, "subject": "bob"}
-    correction = {"kind": "correction", "external_id": "x-1", "replacement": "30 days.", "consent": True}
+    correction = {"kind": "correction", "external_id": "x-1", "replacement": "30 days.", "consent": SHOWN}
     results = door.post("feedback/batch", [theirs, correction]).json()["results"]
     assert [(row["status"], row["errors"][0]["field"]) for row in results] == [
         ("refused", "subject"),
@@ -61,7 +62,7 @@ def test_feedback_on_a_row_that_is_not_valid_hangs_on_nobody_else(application: A
 
 def test_feedback_may_say_whose_it_is(application: Application) -> None:
     application.post("interactions/", FIRST)
-    body = {"external_id": "x-1", "replacement": "30 days.", "consent": True}
+    body = {"external_id": "x-1", "replacement": "30 days.", "consent": SHOWN}
     refused = application.post("corrections/", body | {"subject": "bob"})
     assert refused.status_code == 409 and refused.json()["errors"][0]["field"] == "subject"
     assert not ConsentEntry.objects.exists()
@@ -93,7 +94,7 @@ def test_two_spellings_are_one_person(application: Application) -> None:
 
 @pytest.mark.parametrize("subject", ["u" * 513, " ana", "ana ", "a\tb", "a\x7fb", ""])
 def test_what_gets_lost_on_the_way_is_refused(application: Application, subject: str) -> None:
-    for path, body in (("interactions/", WORDS), ("consents/withdraw", {}), ("consents/", {"wording_version": "w"})):
+    for path, body in (("interactions/", WORDS), ("consents/withdraw", {}), ("consents/", {"wording_version": SHOWN})):
         refused = application.post(path, body | {"subject": subject})
         assert refused.status_code == 422, path
         assert refused.json()["errors"][0]["field"] == "subject"
@@ -111,11 +112,11 @@ def test_a_correction_that_arrives_after_a_withdrawal_grants_nothing(door: Appli
     door.post("interactions/", FIRST)
     subject = Subject.objects.get()
     withdraw_consent(subject, by="visitor")
-    late = {"external_id": "x-1", "replacement": "30 days.", "consent": True}
+    late = {"external_id": "x-1", "replacement": "30 days.", "consent": SHOWN}
     assert door.post("corrections/", late).status_code == 201
     assert door.post("feedback/batch", [{"kind": "correction", **late}]).json()["recorded"] == 1
     assert not Subject.objects.filter(pk=subject.pk).consented().exists()
-    fresh = door.post("consents/", {"subject": "ana", "wording_version": "2026-11-2"})
+    fresh = door.post("consents/", {"subject": "ana", "wording_version": SHOWN})
     assert fresh.status_code == 201
     assert Subject.objects.filter(pk=subject.pk).consented().exists()
 
@@ -123,7 +124,7 @@ def test_a_correction_that_arrives_after_a_withdrawal_grants_nothing(door: Appli
 def test_a_batch_asks_once_for_all_consents(application: Application) -> None:
     def statements(people: range) -> int:
         rows = [{"kind": "interaction", **WORDS, "subject": f"u-{n}", "external_id": f"c-{n}"} for n in people]
-        rows += [{"kind": "correction", "external_id": f"c-{n}", "replacement": "x", "consent": True} for n in people]
+        rows += [{"kind": "correction", "external_id": f"c-{n}", "replacement": "x", "consent": SHOWN} for n in people]
         with CaptureQueriesContext(connection) as queries:
             assert application.post("feedback/batch", rows).json()["recorded"] == len(rows)
         return len(queries)

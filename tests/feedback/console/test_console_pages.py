@@ -10,6 +10,7 @@ from curation.models import Case
 from feedback.actions import grant_consent, record_interaction, submit_bug_report, submit_comment
 from feedback.models import ApiKey, ConsentEntry, Source, Subject
 from tests.support.people import person, signed_in
+from tests.support.wordings import SHOWN
 
 PAGES = {
     "/feedback/": {"rosa": 200, "carl": 200, "ada": 200, "otto": 403},
@@ -163,9 +164,9 @@ def test_a_subject_is_found_by_the_beginning_of_its_label(carl, subject):
 
 def test_a_grant_and_a_withdrawal_are_recorded_on_request(carl, subject):
     client = signed_in(carl)
-    form = {"wording_version": "letter-3", "legal_basis": "consent", "expires_at": ""}
+    form = {"wording_version": SHOWN, "legal_basis": "consent", "expires_at": ""}
     page = client.post(f"/feedback/consent/{subject.pk}/grant/", form, follow=True)
-    assert "Recorded" in page.content.decode() and "letter-3" in page.content.decode()
+    assert "Recorded" in page.content.decode() and "Models may be trained" in page.content.decode()
     assert Subject.objects.consented().get() == subject
     client.post(f"/feedback/consent/{subject.pk}/withdraw/")
     assert not Subject.objects.consented().exists()
@@ -174,13 +175,13 @@ def test_a_grant_and_a_withdrawal_are_recorded_on_request(carl, subject):
 
 
 def test_a_grant_that_is_past_is_refused_with_the_reason(carl, subject):
-    form = {"wording_version": "w", "legal_basis": "consent", "expires_at": "2020-01-01T00:00"}
+    form = {"wording_version": SHOWN, "legal_basis": "consent", "expires_at": "2020-01-01T00:00"}
     page = signed_in(carl).post(f"/feedback/consent/{subject.pk}/grant/", form, follow=True)
     assert "is past" in page.content.decode()
     assert not ConsentEntry.objects.exists()
 
 
 def test_the_ledger_is_listed(carl, subject):
-    grant_consent(subject, wording_version="w-1", by="visitor")
+    grant_consent(subject, wording_version=SHOWN, by="visitor")
     page = signed_in(carl).get("/feedback/consent/").content.decode()
-    assert "w-1" in page and subject.label in page
+    assert "Models may be trained" in page and subject.label in page

@@ -8,9 +8,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from feedback.actions import open_playground, record_interaction, withdraw_consent
-from feedback.consent_text import CURRENT
-from feedback.models import BugReport, ConsentEntry, Correction, Interaction, Receipt, Source, TasteNote
+from feedback.models import BugReport, ConsentEntry, ConsentWording, Correction, Interaction, Receipt, Source, TasteNote
 from feedback.visitors.sessions import SESSION_KEY, cache_exchange, cached_exchange, feedback_url
+from tests.support.wordings import SHOWN
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ def test_the_page_quotes_the_answer_and_has_three_forms(turn):
     assert text.count('<details class="door') == 3
     assert re.search(r'<input type="checkbox" id="id_correction-consent"[^>]*>', text)
     assert not re.search(r'id="id_correction-consent"[^>]* checked', text)
-    assert CURRENT.label in text and CURRENT.explanation in text
+    wording = ConsentWording.objects.get(pk=SHOWN)
+    assert wording.label in text and wording.explanation in text
     assert re.search(r"<textarea[^>]*correction-replacement[^>]*>\s*Within 14 days\.</textarea>", text)
     assert page.headers["Cache-Control"].startswith("max-age=0")
 
@@ -65,7 +66,7 @@ def test_the_page_quotes_the_answer_and_has_three_forms(turn):
     [
         ("bug_report", {"what_happened": "It hung."}, BugReport),
         ("taste_note", {"preference": "Shorter.", "aspect": "length"}, TasteNote),
-        ("correction", {"replacement": "Within 30 days.", "reason": "outdated", "consent": "on"}, Correction),
+        ("correction", {"replacement": "Within 30 days.", "reason": "outdated", "consent": SHOWN}, Correction),
     ],
 )
 def test_feedback_of_a_kind_is_sent(turn, kind, fields, model):
@@ -82,7 +83,7 @@ def test_feedback_of_a_kind_is_sent(turn, kind, fields, model):
 def test_a_box_ticked_on_the_page_allows_again_after_a_withdrawal(turn):
     subject = turn.interaction.subject
     withdraw_consent(subject, by="visitor")
-    form = {"correction-replacement": "Within 30 days.", "correction-reason": "outdated", "correction-consent": "on"}
+    form = {"correction-replacement": "Within 30 days.", "correction-reason": "outdated", "correction-consent": SHOWN}
     visitor().post(turn.feedback_url, {"door": "correction"} | form)
     assert [entry.decision for entry in ConsentEntry.objects.order_by("id")] == ["withdrawn", "granted"]
 
@@ -101,7 +102,7 @@ def test_pages_are_the_same_in_both_lanes(db):
                 for page in (
                     client.get(turn.feedback_url),
                     client.post(turn.feedback_url, form | {"correction-replacement": "Within 14 days."}),
-                    client.post(turn.feedback_url, form | {"correction-consent": "on"}, follow=True),
+                    client.post(turn.feedback_url, form | {"correction-consent": SHOWN}, follow=True),
                     client.get("/feedback/mine/"),
                 )
             ]
@@ -147,13 +148,13 @@ def test_a_reviewer_cannot_consent_for_somebody(turn, rosa: User):
     client = Client()
     client.force_login(rosa)
     text = client.get(turn.feedback_url).content.decode()
-    assert CURRENT.label not in text
+    assert ConsentWording.objects.get(pk=SHOWN).label not in text
     assert ("Within 14 days." in text) is not turn.interaction.is_held_out
     form = {
         "door": "correction",
         "correction-replacement": "Within 30 days.",
         "correction-reason": "other",
-        "correction-consent": "on",
+        "correction-consent": SHOWN,
     }
     assert client.post(turn.feedback_url, form).status_code == 302
     assert Receipt.objects.count() == 1 and not ConsentEntry.objects.exists()

@@ -3,9 +3,9 @@ from django.core.cache import cache
 from django.test import Client
 
 from feedback.actions import open_playground
-from feedback.consent_text import CURRENT
 from feedback.models import ConsentEntry, Receipt, Source, Subject
 from tests.feedback.visitors.test_give_feedback import record_turn, visitor
+from tests.support.wordings import SHOWN
 
 
 def test_a_stranger_sees_an_empty_page(db):
@@ -22,7 +22,7 @@ def test_withdraw_in_one_click_and_allow_again(db, event_names):
         "door": "correction",
         "correction-replacement": "b",
         "correction-reason": "other",
-        "correction-consent": "on",
+        "correction-consent": SHOWN,
     }
     client.post(turn.feedback_url, form)
     assert 'value="withdraw"' in client.get("/feedback/mine/").content.decode()
@@ -31,9 +31,9 @@ def test_withdraw_in_one_click_and_allow_again(db, event_names):
     assert 'value="grant"' in page.content.decode()
     assert not Subject.objects.consented().exists()
     assert event_names()[-1] == "consent.withdrawn"
-    client.post("/feedback/mine/consent/", {"decision": "grant"})
+    client.post("/feedback/mine/consent/", {"decision": "grant", "wording": SHOWN})
     assert Subject.objects.consented().count() == 1
-    assert ConsentEntry.objects.latest("id").wording_version == CURRENT.version
+    assert ConsentEntry.objects.latest("id").wording_id == SHOWN
     assert ConsentEntry.objects.latest("id").recorded_by == "visitor"
 
 
@@ -65,14 +65,35 @@ def test_only_ones_own(db):
     record_turn("v-2", "q", "a")
     other = visitor("v-2")
     assert str(turn.interaction.pk) not in other.get("/feedback/mine/").content.decode()
-    other.post("/feedback/mine/consent/", {"decision": "grant"})
+    other.post("/feedback/mine/consent/", {"decision": "grant", "wording": SHOWN})
     assert not Subject.objects.filter(pk=turn.interaction.subject_id).consented().exists()
 
 
 def test_a_stranger_decides_about_nothing(db):
-    Client().post("/feedback/mine/consent/", {"decision": "grant"})
+    Client().post("/feedback/mine/consent/", {"decision": "grant", "wording": SHOWN})
     assert not ConsentEntry.objects.exists()
 
 
 def test_it_rejects_get(db):
     assert Client().get("/feedback/mine/consent/").status_code == 405
+
+
+def test_it_shows_the_words_that_were_agreed_to(db):
+    turn = record_turn("v-1", "q", "a")
+    form = {"door": "correction", "correction-replacement": "b", "correction-reason": "other"}
+    visitor().post(turn.feedback_url, form | {"correction-consent": "2026-11"})
+    page = visitor().get("/feedback/mine/").content.decode()
+    assert "It covers this correction and the others you send here." in page  # as it was shown then
+    assert ConsentEntry.objects.get().wording_id == "2026-11"
+
+
+@pytest.mark.parametrize("wording", ["", "on", "2020-1"])
+def test_allowing_names_the_words_on_the_page(db, wording):
+    turn = record_turn("v-1", "q", "a")
+    page = visitor().post("/feedback/mine/consent/", {"decision": "grant", "wording": wording}, follow=True)
+    assert "Nothing was changed" in page.content.decode()
+    form = {"door": "correction", "correction-replacement": "b", "correction-reason": "other"}
+    if wording:
+        refused = visitor().post(turn.feedback_url, form | {"correction-consent": wording})
+        assert refused.status_code == 422
+    assert not ConsentEntry.objects.exists() and not Receipt.objects.exists()
