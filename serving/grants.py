@@ -8,10 +8,13 @@ GRANTS = {
         "serving_release": "SELECT, INSERT",
         "serving_promotion": "SELECT, INSERT",
         "serving_rollbackwaiver": "SELECT, INSERT, UPDATE (confirmed_by_id, confirmed_at)",
+        # Not a record of anything: answers are forgotten after a day.
+        "serving_idempotentanswer": "SELECT, INSERT, UPDATE, DELETE",
     },
     "curator": {
         "serving_release": f"{MARK}, INSERT",
         "serving_promotion": READ,
+        "serving_idempotentanswer": "SELECT (id, api_key_id, created_at), DELETE",  # forgets old answers
         "training_run": MARK,
         "curation_dataset": MARK,
         "curation_datasetrow": READ,

@@ -5,8 +5,10 @@ from typing import Self
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 
 from evaluation.models import Gate, Waiver
+from feedback.models import ApiKey, Interaction
 from training.models import Run
 
 
@@ -151,3 +153,34 @@ class RollBackWaiver(models.Model):
     def is_confirmed(self) -> bool:
         """Whether the second person has signed."""
         return self.confirmed_by_id is not None
+
+
+class IdempotentAnswer(models.Model):
+    """A request to the gateway with an Idempotency-Key, and the answer that a repetition gets: forgotten after a day.
+
+    While `interaction` is empty the request is being answered, by whoever holds `claim`. `answer` is encrypted under a
+    key that is made of the request: nobody reads it who does not have that. Empty later: too long, or erased.
+    """
+
+    LONGEST = 1_000_000  # bytes, encrypted
+
+    id = models.BigAutoField(primary_key=True)
+    api_key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, db_index=False)
+    key = models.CharField(max_length=200)
+    request_hash = models.CharField(max_length=64, help_text="Keyed: the request's text cannot be guessed from it.")
+    claim = models.UUIDField(null=True)
+    claimed_until = models.DateTimeField(null=True)
+    interaction = models.ForeignKey(Interaction, null=True, on_delete=models.CASCADE, related_name="+")
+    answer = models.BinaryField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["api_key", "key"], name="answer_once_per_idempotency_key"),
+            models.CheckConstraint(
+                condition=Q(interaction__isnull=False, claim__isnull=True)
+                | Q(interaction__isnull=True, claim__isnull=False, answer__isnull=True),
+                name="answer_is_of_an_interaction",
+            ),
+        ]
+        indexes = [models.Index(fields=["created_at"], name="idempotent_answer_by_age")]

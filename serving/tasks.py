@@ -8,6 +8,7 @@ from django.db.models import Exists, OuterRef
 from cftapp.base.actors import CURATOR
 from cftapp.base.refusal import Refused
 from evaluation.models import Gate
+from serving.gateway.idempotency import forget_answers as forget_old_answers
 from serving.models import Release
 from serving.releases import actions, marking
 from serving.releases.contamination import current_contamination, datasets_to_check
@@ -35,6 +36,12 @@ def mark_contamination() -> int:
     """Mark what learnt frozen rows that overlap with an exam. Returns how many rows were marked."""
     dataset_ids = datasets_to_check(current_contamination())
     return sum(len(update) for pk in dataset_ids if (update := marking.mark_contamination(pk, by=CURATOR)))
+
+
+@shared_task(name="serving.tasks.forget_answers")
+def forget_answers() -> int:
+    """Forget answers that waited long enough for a repetition. Returns how many."""
+    return forget_old_answers()
 
 
 @shared_task(name="serving.tasks.sweep")

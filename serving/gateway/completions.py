@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import UUID
 
 import structlog
 
@@ -75,6 +76,15 @@ class CompletionStream:
         """Close the connection to the model server, which then stops computing. May be called again."""
         await self.later_chunks.aclose()
         await self.stream.aclose()
+
+
+def headers_of(completion: Completion | CompletionStream, interaction_id: UUID) -> dict[str, str]:
+    """The headers that name the interaction, the release that answered, and the release that should have."""
+    title, fallback_from = completion.target.title, completion.fallback_from
+    headers = {"X-Cft-Interaction": str(interaction_id), "X-Cft-Release": title}
+    if fallback_from:
+        headers["X-Cft-Fallback"] = f"{fallback_from.title} could not be loaded; {title} answers"
+    return headers
 
 
 async def complete(server: ModelServer, targets: Sequence[Target], options: Options) -> Completion:

@@ -43,6 +43,11 @@ class ChatRequest:
     options: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def forwarded(self) -> dict[str, Any]:
+        """What the model server is sent of it."""
+        return {**self.options, "messages": self.messages}
+
+    @property
     def prompt(self) -> str:
         """The interaction's prompt: a single message as it is, a conversation with its roles."""
         if len(self.messages) == 1:

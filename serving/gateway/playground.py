@@ -25,9 +25,10 @@ from feedback.visitors.sessions import feedback_url, visitor_id
 from serving.gateway.completions import Target, complete, start_stream
 from serving.gateway.model_server import Chunk, ModelServer
 from serving.gateway.openai_format import GatewayError, completion_text, server_sent_event
-from serving.gateway.recording import PendingInteraction, record_durably, run_in_database_thread
+from serving.gateway.recording import PendingInteraction, record_durably
 from serving.gateway.routing import champion_targets
 from serving.gateway.streaming import event_stream
+from serving.gateway.threads import run_in_database_thread
 from serving.releases.champion import champion
 from training.demo_model import handbook, world
 

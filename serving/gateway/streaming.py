@@ -8,13 +8,15 @@ import structlog
 from django.http import StreamingHttpResponse
 
 from feedback.models import Interaction
-from serving.gateway.completions import CompletionStream
+from serving.gateway.completions import CompletionStream, headers_of
+from serving.gateway.idempotency import Answer
 from serving.gateway.model_server import Chunk, Rejected, Unreachable
 from serving.gateway.openai_format import GatewayError, StreamedText
 from serving.gateway.recording import PendingInteraction, record_durably
 
 log = structlog.get_logger(__name__)
 BROKEN_OFF = "The model server broke off in the middle of its answer."
+STREAM_HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 NOT_RECORDED = "The answer could not be recorded; feedback on it is not possible."
 
 
@@ -37,7 +39,7 @@ async def forward(
 
     If the client goes away, the model server is let go at once, and what was answered until then is recorded as cut.
     """
-    streamed = StreamedText()
+    streamed, sent = StreamedText(), bytearray()
     all_read, cut_by = False, ""
     try:
         problem = None
@@ -45,12 +47,14 @@ async def forward(
             async for chunk in completion.chunks():
                 streamed.add(chunk)
                 if encoded := encoder.chunk(chunk):
+                    sent += encoded if pending.claim else b""
                     yield encoded
         except (Unreachable, Rejected) as error:
             log.warning("gateway.broken_off", interaction=str(pending.id), problem=str(error))
             problem, cut_by = GatewayError(502, BROKEN_OFF, code="stream_broken_off"), Interaction.CutBy.MODEL_SERVER
         all_read = True
-        await _record(pending, streamed, completion, cut_by)
+        reply = None if problem else Answer(headers_of(completion, pending.id), bytes(sent) + encoder.end())
+        await _record(pending, streamed, completion, cut_by, reply)
         yield encoder.error(problem) if problem else encoder.end()
     except asyncio.CancelledError:
         raise
@@ -64,21 +68,23 @@ async def forward(
 
 
 async def _record(
-    pending: PendingInteraction, streamed: StreamedText, completion: CompletionStream, cut_by: str
+    pending: PendingInteraction,
+    streamed: StreamedText,
+    completion: CompletionStream,
+    cut_by: str,
+    reply: Answer | None = None,
 ) -> None:
     """Record what came; an answer whose last chunk came is whole, whoever left after it."""
     if streamed.text or streamed.finished:
         cut_by = "" if streamed.finished else cut_by
-        await record_durably(pending, streamed.text, completion.target.model_name, cut_by)
+        await record_durably(pending, streamed.text, completion.target.model_name, cut_by, reply)
 
 
 def event_stream(
     completion: CompletionStream, pending: PendingInteraction, encoder: StreamEncoder
 ) -> StreamingHttpResponse:
     """The response around `forward`. It lets go of the model server even if nobody ever reads from it."""
-    response = StreamingHttpResponse(forward(completion, pending, encoder), content_type="text/event-stream")
-    response["Cache-Control"] = "no-store"
-    response["X-Accel-Buffering"] = "no"
+    response = StreamingHttpResponse(forward(completion, pending, encoder), headers=STREAM_HEADERS)
     loop = asyncio.get_running_loop()
     closers = response._resource_closers  # type: ignore[attr-defined]  # Django names no public way
     closers.append(lambda: loop.call_soon_threadsafe(lambda: loop.create_task(completion.aclose())))

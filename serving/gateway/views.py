@@ -1,21 +1,22 @@
 """The OpenAI-compatible gateway: applications ask the champion here, and every answer becomes an interaction.
 
 Answers carry `X-Cft-Interaction`, the id that feedback refers to (the completion's own id is `chatcmpl-` and the same
-id), and `X-Cft-Release`, which release answered.
+id), and `X-Cft-Release`, which release answered. With an `Idempotency-Key` a request may be repeated.
 """
 
+import json
 import secrets
 import uuid
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 import structlog
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
@@ -25,12 +26,14 @@ from feedback.lanes import lane_of
 from feedback.models import ApiKey, Source, pseudonym_key
 from feedback.subject_keys import normal_subject, of_header
 from serving.gateway import openai_format
-from serving.gateway.completions import Completion, CompletionStream, Target, complete, start_stream
+from serving.gateway.completions import CompletionStream, Target, complete, headers_of, start_stream
+from serving.gateway.idempotency import Answer, Claim, alive, checked_key, claim
 from serving.gateway.model_server import Chunk, ModelServer
 from serving.gateway.openai_format import ChatRequest, GatewayError
-from serving.gateway.recording import PendingInteraction, record_durably, run_in_database_thread
+from serving.gateway.recording import PendingInteraction, record_durably
 from serving.gateway.routing import CHAMPION, targets_for
-from serving.gateway.streaming import event_stream
+from serving.gateway.streaming import STREAM_HEADERS, event_stream, forward
+from serving.gateway.threads import finished, run_in_database_thread
 from serving.models import Release
 
 log = structlog.get_logger(__name__)
@@ -108,18 +111,60 @@ async def chat_completions(request: HttpRequest) -> HttpResponseBase:
     api_key = await run_in_database_thread(authenticate, token)
     chat = openai_format.parse_chat(request.body)
     chat = replace(chat, subject_key=named_subject(request, chat))
-    targets = await run_in_database_thread(targets_for, chat.model)
     pending = pending_interaction(api_key.source, chat)
-    options = {**chat.options, "messages": chat.messages}
-    server = ModelServer(settings.CFT_MODEL_SERVER_URL)
-    if chat.stream:
-        stream = await start_stream(server, targets, options)
-        response: HttpResponseBase = event_stream(stream, pending, OpenAIEncoder(stream.target, pending))
-        return with_headers(response, stream, pending)
-    completion = await complete(server, targets, options)
-    await record_durably(pending, openai_format.completion_text(completion.body), completion.target.model_name)
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return await answered(chat, pending)
+    content = f"{chat.subject_key}\n".encode() + request.body
+    found = await run_in_database_thread(claim, api_key, checked_key(key), content)
+    if isinstance(found, Answer):
+        return response_of(found, chat, **{"Idempotent-Replayed": "true"})
+    return await answered_once(chat, replace(pending, claim=found))
+
+
+async def answered(chat: ChatRequest, pending: PendingInteraction) -> HttpResponseBase:
+    """The response: it ends with its client, and what a client cut is recorded as cut."""
+    if not chat.stream:
+        return response_of(await whole_answer(chat, pending), chat)
+    stream = await started_stream(chat, pending)
+    response = event_stream(stream, pending, OpenAIEncoder(stream.target, pending))
+    return with_headers(response, headers_of(stream, pending.id))
+
+
+async def answered_once(chat: ChatRequest, pending: PendingInteraction) -> HttpResponseBase:
+    """The response to a request that holds a claim: it is made to its end, for the client that comes back for it."""
+    parts = finished(parts_of_answer(chat, pending), alive(cast(Claim, pending.claim)))
+    first = cast(Answer, await anext(parts))
+    if not chat.stream:
+        return response_of(first, chat)
+    return with_headers(StreamingHttpResponse(parts, headers=STREAM_HEADERS), first.headers)
+
+
+async def parts_of_answer(chat: ChatRequest, pending: PendingInteraction) -> AsyncIterator[Answer | bytes]:
+    """The whole answer; of a stream the headers first, then its events."""
+    if not chat.stream:
+        yield await whole_answer(chat, pending)
+        return
+    stream = await started_stream(chat, pending)
+    yield Answer(headers_of(stream, pending.id), b"")
+    async for event in forward(stream, pending, OpenAIEncoder(stream.target, pending)):
+        yield event
+
+
+async def whole_answer(chat: ChatRequest, pending: PendingInteraction) -> Answer:
+    """The whole answer, recorded."""
+    targets = await run_in_database_thread(targets_for, chat.model, thread_sensitive=False)
+    completion = await complete(model_server(), targets, chat.forwarded)
     body = {**completion.body, "id": completion_id(pending), "model": completion.target.title}
-    return with_headers(JsonResponse(body), completion, pending)
+    answer = Answer(headers_of(completion, pending.id), json.dumps(body).encode())
+    text = openai_format.completion_text(completion.body)
+    await record_durably(pending, text, completion.target.model_name, reply=answer)
+    return answer
+
+
+async def started_stream(chat: ChatRequest, pending: PendingInteraction) -> CompletionStream:
+    targets = await run_in_database_thread(targets_for, chat.model, thread_sensitive=False)
+    return await start_stream(model_server(), targets, chat.forwarded)
 
 
 @openai_view("GET")
@@ -218,13 +263,17 @@ def completion_id(pending: PendingInteraction) -> str:
     return f"chatcmpl-{pending.id}"
 
 
-def with_headers(
-    response: HttpResponseBase, completion: Completion | CompletionStream, pending: PendingInteraction
-) -> HttpResponseBase:
-    """Set the headers that name the interaction, the release that answered, and the release that should have."""
-    title, fallback_from = completion.target.title, completion.fallback_from
-    response["X-Cft-Interaction"] = str(pending.id)
-    response["X-Cft-Release"] = title
-    if fallback_from:
-        response["X-Cft-Fallback"] = f"{fallback_from.title} could not be loaded; {title} answers"
+def response_of(answer: Answer, chat: ChatRequest, **headers: str) -> HttpResponse:
+    """The response that says this answer, as it was given first."""
+    kind = STREAM_HEADERS if chat.stream else {"Content-Type": "application/json"}
+    return HttpResponse(answer.body, headers={**kind, **answer.headers, **headers})
+
+
+def with_headers(response: HttpResponseBase, headers: dict[str, str]) -> HttpResponseBase:
+    for name, value in headers.items():
+        response[name] = value
     return response
+
+
+def model_server() -> ModelServer:
+    return ModelServer(settings.CFT_MODEL_SERVER_URL)

@@ -85,7 +85,8 @@ def collect_static_files(environment):
 class ScriptedModelServer:
     """A model server that answers what the test tells it to: so a stream can be seen in its middle.
 
-    `script` is a list of words, or "hang" (wait for the client to go), or "break" (end without the end mark).
+    `script` is a list of words, or "hang" (wait for the client to go), or "break" (end without the end mark), or "wait"
+    (until the test sets `go`).
     """
 
     def __init__(self):
@@ -93,7 +94,7 @@ class ScriptedModelServer:
         self.url = f"http://127.0.0.1:{self.port}"
         self.script = ["first ", "second"]
         self.requests = []
-        self.client_left = threading.Event()
+        self.client_left, self.go = threading.Event(), threading.Event()
 
     async def __call__(self, scope, receive, send):
         body = b""
@@ -106,12 +107,9 @@ class ScriptedModelServer:
             return
         self.requests.append(json.loads(body))
         if not self.requests[-1].get("stream"):
-            message = {"role": "assistant", "content": "".join(self.script)}
-            choice = {"index": 0, "message": message, "finish_reason": "stop"}
-            await self.reply(send, 200, json.dumps({"choices": [choice]}).encode(), b"application/json")
-            return
-        if not self.requests[-1].get("stream"):
-            message = {"role": "assistant", "content": "".join(self.script)}
+            if "wait" in self.script:
+                await asyncio.to_thread(self.go.wait)
+            message = {"role": "assistant", "content": "".join(word for word in self.script if word != "wait")}
             whole = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}]}
             await self.reply(send, 200, json.dumps(whole).encode(), b"application/json")
             return
@@ -119,6 +117,9 @@ class ScriptedModelServer:
         for word in self.script:
             if word == "break":
                 raise ConnectionAbortedError
+            if word == "wait":
+                await asyncio.to_thread(self.go.wait)
+                continue
             if word == "hang":
                 while (await receive())["type"] != "http.disconnect":
                     pass
