@@ -231,7 +231,9 @@ class FeedbackReply(serializers.Serializer):
 
 
 class WordingReply(serializers.ModelSerializer):
-    shown_by = serializers.CharField(source="source.name", default=None, help_text="A source; null: any.")
+    shown_by = serializers.CharField(
+        source="source.name", default=None, allow_null=True, help_text="A source; null: any."
+    )
 
     class Meta:
         model = ConsentWording

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from typing import Self
 
 from django.db import models
@@ -115,6 +116,11 @@ class ConsentEntry(models.Model):
         ]
 
     objects = ConsentEntryQuerySet.as_manager()
+
+    @property
+    def arrived_late(self) -> bool:
+        """Whether it was recorded more than a minute after it was given."""
+        return self.recorded_at - self.given_at > timedelta(minutes=1)
 
     @property
     def is_in_force(self) -> bool:

@@ -48,9 +48,18 @@ def connections_stay_open():
         signal.connect(close_old_connections)
 
 
+NOTHING_TO_SEND = ("/api/v1/consent-wordings/", GenerationMode.NEGATIVE)  # and so nothing to send wrongly
+CALLS = [
+    pytest.param(path, method, mode, id=f"{path}-{method}-{mode.value}")
+    for path, methods in OURS.items()
+    for method in methods
+    for mode in GenerationMode
+    if (path, mode) != NOTHING_TO_SEND
+]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
-@pytest.mark.parametrize("path, method", [(path, method) for path, methods in OURS.items() for method in methods])
+@pytest.mark.parametrize("path, method, mode", CALLS)
 def test_answers_conform(application, path, method, mode):
     schema = schemathesis.openapi.from_wsgi("/api/schema/?format=json", WSGIHandler())
     operation = schema[path][method]
