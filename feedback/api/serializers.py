@@ -12,6 +12,7 @@ from feedback.models import ConsentEntry, ConsentWording, Correction, Environmen
 from feedback.models.consent import VERSION
 from feedback.subject_keys import LONGEST, normal_subject
 
+NAME_IT = f"Name the wording that was shown, by its version. {WHERE_TO_READ}"
 LONG, MEDIUM = 64_000, 16_000  # characters
 
 
@@ -54,11 +55,13 @@ class SubjectKey(serializers.CharField):
 class WordingVersion(serializers.Field):
     """The version of the wording beside the box that was ticked. Empty, null or false: no box was."""
 
+    default_error_messages = {"required": NAME_IT, "version": NAME_IT}
+
     def to_internal_value(self, data: Any) -> str:
         if data is False or data == "":
             return ""
         if not isinstance(data, str) or not re.fullmatch(VERSION, data):
-            raise serializers.ValidationError(f"Name the wording that was shown, by its version. {WHERE_TO_READ}")
+            self.fail("version")
         return data
 
     def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
@@ -176,9 +179,7 @@ ROWS: dict[str, type[StrictSerializer]] = {kind: row_serializer(kind) for kind i
 
 class ConsentPost(StrictSerializer):
     subject = SubjectKey(help_text="The user's or conversation's id, as in interactions.")
-    wording_version = serializers.RegexField(
-        VERSION, help_text="The version of the words that were agreed to, from consent-wordings/."
-    )
+    wording_version = WordingVersion(help_text="The version of the words that were agreed to, from consent-wordings/.")
     legal_basis = serializers.ChoiceField(ConsentEntry.LegalBasis.choices, required=False)
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
     given_at = serializers.DateTimeField(

@@ -1,7 +1,11 @@
 """Consent carries the time it was given: whoever withdraws has the last word, however late a grant arrives."""
 
+import contextlib
+import threading
 from datetime import timedelta
+from typing import Any
 
+import psycopg
 import pytest
 from django.db import connection
 from django.utils import timezone
@@ -9,6 +13,7 @@ from django.utils import timezone
 from cftapp.base.refusal import Conflict, Refused
 from feedback.actions import grant_consent, record_interaction, submit_correction, withdraw_consent
 from feedback.models import ConsentEntry, Correction, Interaction, Source, Subject
+from tests.support.servers import wait_until
 from tests.support.wordings import SHOWN
 
 HOUR = timedelta(hours=1)
@@ -73,12 +78,41 @@ def test_an_older_box_changes_nothing_about_a_later_grant(lesson: Interaction) -
     assert ConsentEntry.objects.get().wording_id == SHOWN and sent.consent_note is None
 
 
+GRANT = """
+INSERT INTO feedback_consententry
+    (subject_id, purpose, decision, wording_version, legal_basis, given_at, recorded_at, recorded_by)
+VALUES (%s, 'training', %s, %s, 'consent', %s, now(), 'visitor')
+"""
+
+
 def test_postgresql_holds_whoever_writes_to_it(lesson: Interaction) -> None:
     withdraw_consent(lesson.subject, by="visitor")
     with pytest.raises(Exception, match="after this grant was given"), connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO feedback_consententry (subject_id, purpose, decision, wording_version, legal_basis, given_at,"
-            " recorded_at, recorded_by) VALUES (%s, 'training', 'granted', %s, 'consent', now() - interval '1 h',"
-            " now(), 'visitor')",
-            [lesson.subject_id, SHOWN],
-        )
+        cursor.execute(GRANT, [lesson.subject_id, "granted", SHOWN, timezone.now() - HOUR])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_late_grant_waits_for_a_withdrawal_that_is_on_its_way(lesson: Interaction, connect_as: Any) -> None:
+    withdrawing, granting = connect_as("web"), connect_as("web")
+    now, refused = timezone.now(), threading.Event()
+
+    def grant() -> None:
+        with contextlib.suppress(psycopg.errors.RestrictViolation):
+            granting.execute(GRANT, [lesson.subject_id, "granted", SHOWN, now - HOUR])
+            return
+        refused.set()
+
+    with withdrawing.transaction():
+        withdrawing.execute(GRANT, [lesson.subject_id, "withdrawn", SHOWN, now])
+        thread = threading.Thread(target=grant)
+        thread.start()
+        wait_until(lambda: waits(granting))
+    thread.join(60)
+    assert refused.is_set() and not consents()
+
+
+def waits(other: psycopg.Connection) -> bool:
+    """Whether this connection waits for a lock."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_locks WHERE pid = %s AND NOT granted", [other.info.backend_pid])
+        return cursor.fetchone() is not None

@@ -73,9 +73,14 @@ def test_no_box_is_no_consent(door: Application, consent: Any) -> None:
     assert not ConsentEntry.objects.exists()
 
 
-def test_a_grant_of_its_own_names_one_too(application: Application) -> None:
-    answer = application.post("consents/", {"subject": "u-1", "wording_version": "2020-1"})
-    assert answer.status_code == 422 and WHERE in answer.json()["errors"][0]["remedy"]
+@pytest.mark.parametrize(
+    "named", [{}, {"wording_version": ""}, {"wording_version": True}, {"wording_version": "2020-1"}]
+)
+def test_a_grant_of_its_own_names_one_too(application: Application, named: dict[str, Any]) -> None:
+    answer = application.post("consents/", {"subject": "u-1"} | named)
+    (error,) = answer.json()["errors"]
+    assert answer.status_code == 422 and error["field"] == "wording_version"
+    assert WHERE in error["message"] + error["remedy"]
     assert not Subject.objects.exists()
 
 

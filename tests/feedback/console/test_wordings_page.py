@@ -28,6 +28,9 @@ def test_compliance_publishes(carl: User, shop: Source, event_names) -> None:
     wording = ConsentWording.objects.get(pk="2027-1")
     assert (wording.text, wording.published_by) == ("Train on it\nWithdraw at any time.", f"user:{carl.pk}")
     assert event_names()[-1] == "consent_wording.published"
+    assert "2027-1" in client.get("/audit/").content.decode()
+    lineage = client.get("/audit/lineage/consent_wording/2027-1/").content.decode()
+    assert 'href="/feedback/wordings/2027-1/"' in lineage
 
 
 def test_what_cannot_be_published_stays_in_the_form(carl: User) -> None:
