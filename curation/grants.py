@@ -35,7 +35,7 @@ ANSWERING = {
 
 # A batch: people queue it, the screener works on it.
 QUEUEING = {"curation_batchscreening": "SELECT, INSERT", "curation_batchpart": "SELECT"}
-OUTCOME = "state, input_sha256, rows, epoch, blocked, report_sha256, error, ended_at"
+OUTCOME = "state, input_sha256, rows, epoch, blocked, unread, report_sha256, error, ended_at"
 WORKING = {
     "curation_batchscreening": f"SELECT, UPDATE ({OUTCOME})",
     "curation_batchpart": "SELECT, INSERT, UPDATE",

@@ -26,8 +26,9 @@ from typing import Any, cast
 import pyarrow.parquet as pq
 from dask.distributed import Client, LocalCluster, WorkerPlugin, as_completed, get_worker
 
+from cftapp.base.record_files import BadFile
 from curation.batches import report_files, row_files, row_screening
-from curation.batches.row_files import BadFile, Id
+from curation.batches.row_files import Id
 from curation.decontamination.engine.encoder import Encoder
 from curation.decontamination.registry import BadRegistry, Registry
 from curation.thresholds import tuning

@@ -15,20 +15,29 @@ from audit.actions import record
 from cftapp.base import jobs
 from cftapp.base.actors import Actor
 from cftapp.base.jobs import Job
+from cftapp.base.record_files import FORMATS, BadFile, Mark, format_of
 from cftapp.base.refusal import Conflict, Refused
-from curation.batches.row_files import BadFile, Mark, format_of
+from curation.batches import report_files
+from curation.batches.row_texts import EVERYTHING, Fields
 from curation.models import RANGE_ROWS, BatchPart, BatchScreening
 
 MOST_RANGE_ROWS = 100_000
+MOST_COLUMNS = 100  # that a batch names as not read
 
 State, Kind = BatchScreening.State, BatchPart.Kind
 
 
 # --- queueing ---------------------------------------------------------------------------------------------------------
-def queue_batch(input_name: str, output_name: str, *, range_rows: int = RANGE_ROWS, by: Actor) -> BatchScreening:
-    """Ask for a file below CFT_VAR/batches to be screened into a report there. The screener looks at the files."""
-    check_name("input_name", input_name)
-    check_name("output_name", output_name)
+def queue_batch(
+    input_name: str, output_name: str, *, fields: Fields = EVERYTHING, range_rows: int = RANGE_ROWS, by: Actor
+) -> BatchScreening:
+    """Ask for a file below CFT_VAR/batches to be screened into a report there. The screener looks at the files.
+
+    `fields`: which texts of a row are read; what is not read is told when the batch is finished.
+    """
+    check_name("input_name", input_name, FORMATS)
+    check_name("output_name", output_name, report_files.FORMATS)
+    check_columns(fields)
     if input_name == output_name:
         raise Refused.because("output_name", "The report would replace its input.", "Name another file.")
     if not 1 <= range_rows <= MOST_RANGE_ROWS:
@@ -36,14 +45,14 @@ def queue_batch(input_name: str, output_name: str, *, range_rows: int = RANGE_RO
             "range_rows", f"A task cannot have {range_rows} rows.", f"Give a number from 1 to {MOST_RANGE_ROWS:,}."
         )
     try:
-        return _queue(input_name, output_name, range_rows, by)
+        return _queue(input_name, output_name, fields, range_rows, by)
     except IntegrityError as problem:
         raise Conflict.because(
             "output_name", f"A batch that has not ended writes {output_name}.", "Wait for it, or name another file."
         ) from problem
 
 
-def check_name(field: str, name: str) -> None:
+def check_name(field: str, name: str, formats: tuple[str, ...]) -> None:
     """Only a plain path below the folder of batches, in a format that is known."""
     path = PurePosixPath(name)
     hidden = any(part.startswith(".") for part in path.parts)
@@ -52,16 +61,26 @@ def check_name(field: str, name: str) -> None:
             field, f"{name!r} is no file below CFT_VAR/batches.", "Name one, such as july/rows.jsonl."
         )
     try:
-        format_of(path)
+        format_of(path, formats)
     except BadFile as problem:
         raise Refused.because(field, str(problem), "Name a file in one of the formats of docs/batch.md.") from problem
 
 
+def check_columns(fields: Fields) -> None:
+    """Only names that a column can have, and that can be stored."""
+    for field, names in (("columns", fields.chosen), ("left_out", fields.left_out)):
+        if any(not name.strip() or len(name) > 200 or "\0" in name for name in names) or len(names) > 100:
+            message = "One of the columns' names is empty, longer than 200 characters, or there are more than 100."
+            raise Refused.because(field, message, "Give them with commas between, such as prompt, messages.content.")
+
+
 @transaction.atomic
-def _queue(input_name: str, output_name: str, range_rows: int, by: Actor) -> BatchScreening:
+def _queue(input_name: str, output_name: str, fields: Fields, range_rows: int, by: Actor) -> BatchScreening:
     batch = BatchScreening.objects.create(
         input_name=input_name,
         output_name=output_name,
+        columns=list(fields.chosen),
+        left_out=list(fields.left_out),
         range_rows=range_rows,
         queued_by=by if isinstance(by, User) else None,
     )
@@ -128,19 +147,37 @@ def repeat_ranges(merge: BatchPart, epoch: int, *, by: Actor) -> int:
 
 @transaction.atomic
 def finish_batch(
-    merge: BatchPart, *, epoch: int, rows: int, blocked: Mapping[str, int], report_sha256: str, by: Actor
+    merge: BatchPart,
+    *,
+    epoch: int,
+    rows: int,
+    blocked: Mapping[str, int],
+    unread: Mapping[str, int],
+    report_sha256: str,
+    by: Actor,
 ) -> None:
     """The report is in its place and every row is in it once. Raises Stale."""
     jobs.end(merge, Job.State.FINISHED, epoch=epoch)
     BatchScreening.objects.filter(pk=merge.batch_id).update(
-        state=State.FINISHED, epoch=epoch, blocked=dict(blocked), report_sha256=report_sha256, ended_at=timezone.now()
+        state=State.FINISHED,
+        epoch=epoch,
+        blocked=dict(blocked),
+        unread=storable(unread),
+        report_sha256=report_sha256,
+        ended_at=timezone.now(),
     )
     record(
         "batch.finished",
         by=by,
         used=[("batch", merge.batch_id), ("epoch", epoch)],
-        detail={"rows": rows, "blocked": dict(blocked), "report": report_sha256},
+        detail={"rows": rows, "blocked": dict(blocked), "unread_columns": len(unread), "report": report_sha256},
     )
+
+
+def storable(unread: Mapping[str, int]) -> dict[str, int]:
+    """Columns and rows, as jsonb takes them: of thousands of names, those of most rows."""
+    most = sorted(unread.items(), key=lambda count: (-count[1], count[0]))[:MOST_COLUMNS]
+    return {name.encode("utf-8", "replace").decode().replace("\0", "?")[:200]: rows for name, rows in most}
 
 
 @transaction.atomic
@@ -156,7 +193,9 @@ def fail_batch(batch_id: int, reason: str, *, by: Actor) -> bool:
 
 
 @transaction.atomic
-def record_screening(epoch: int, *, rows: int, blocked: Mapping[str, int], report_sha256: str, by: Actor) -> None:
+def record_screening(
+    epoch: int, *, rows: int, blocked: Mapping[str, int], unread_columns: int, report_sha256: str, by: Actor
+) -> None:
     """A file was screened against an epoch outside of the queue, by somebody who holds its key."""
-    detail = {"rows": rows, "blocked": dict(blocked), "report": report_sha256}
+    detail = {"rows": rows, "blocked": dict(blocked), "unread_columns": unread_columns, "report": report_sha256}
     record("file.screened", by=by, used=[("epoch", epoch)], detail=detail)

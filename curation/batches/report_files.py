@@ -1,7 +1,8 @@
 """Reports as files: JSON lines or Parquet, written whole or not at all.
 
 The Parquet columns are the contract with other engines: row_id (string), item_id (string, null for a clean row), method
-(string, empty for a clean row), score (float64), epoch (int32; 0: a throw-away registry); verdict and limit besides.
+(string, empty for a clean row), score (float64), epoch (int32; 0: a throw-away registry); verdict, limit and unread
+(columns that held a text which was not read) besides.
 The schema's metadata says what it was screened with, under keys that begin with `cftapp.`.
 """
 
@@ -13,7 +14,10 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from cftapp.base import files
-from curation.batches.row_files import BadFile, Id, Record, format_of
+from cftapp.base.record_files import BadFile, Record, format_of
+from curation.batches.row_files import Id
+
+FORMATS = (".jsonl", ".jsonl.gz", ".parquet")
 
 
 class Report(Protocol):
@@ -73,6 +77,7 @@ def parquet_schema(metadata: Mapping[str, str]) -> Any:
         pa.field("epoch", pa.int32(), nullable=False),
         pa.field("verdict", pa.string(), nullable=False),
         pa.field("limit", pa.float64(), nullable=False),
+        pa.field("unread", pa.list_(pa.string()), nullable=False),
     ]
     return pa.schema(columns, metadata={f"cftapp.{name}": value for name, value in metadata.items()})
 
@@ -80,7 +85,12 @@ def parquet_schema(metadata: Mapping[str, str]) -> Any:
 def parquet_record(record: Record) -> Record:
     """Ids as strings; what no UTF-8 can hold becomes a question mark."""
     item = record["item_id"]
-    return {**record, "row_id": storable(record["id"]), "item_id": None if item is None else storable(item)}
+    return {
+        **record,
+        "row_id": storable(record["id"]),
+        "item_id": None if item is None else storable(item),
+        "unread": [storable(path) for path in record["unread"]],
+    }
 
 
 def storable(identity: Id) -> str:
@@ -90,7 +100,7 @@ def storable(identity: Id) -> str:
 @contextmanager
 def writing(path: Path, metadata: Mapping[str, str]) -> Iterator[Report]:
     """A report that takes the place of `path` when all went well; otherwise what was there stays as it was."""
-    ending = format_of(path)
+    ending = format_of(path, FORMATS)
     theirs: OSError | None = None
     try:
         with files.replacing(path) as file, formatted(file, ending, metadata) as report:

@@ -6,11 +6,14 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cftapp.base.record_files import BadFile, Record
 from curation.batches import report_files
-from curation.batches.row_files import BadFile, Distinct, Id, ItemRow, Record, Row, read_rows
+from curation.batches.row_files import Distinct, Id, ItemRow, Row, read_rows
+from curation.batches.row_texts import EVERYTHING, Fields
 from curation.checks.findings import coarse
 from curation.decontamination import meaning
 
@@ -22,14 +25,17 @@ MOST_ROWS, MOST_CHARACTERS = 512, 1_000_000
 """Of one call of the registry: bounds the memory, and the time between two signs of life."""
 
 CLEAN, BLOCKED = "clean", "blocked"
+METHODS = ("exact", "sequence", "containment", "jaccard", "meaning")
+"""In the order of how much each proves."""
 
 
 @dataclass
 class Tally:
-    """What became of the rows so far."""
+    """What became of the rows so far. `unread`: in how many rows each column held a text that was not read."""
 
     rows: int = 0
     methods: Counter[str] = field(default_factory=Counter)
+    unread: Counter[str] = field(default_factory=Counter)
 
     @property
     def blocked(self) -> int:
@@ -38,6 +44,7 @@ class Tally:
     def add(self, records: Iterable[Record]) -> None:
         for record in records:
             self.rows += 1
+            self.unread.update(record["unread"])
             if record["verdict"] == BLOCKED:
                 self.methods[record["method"]] += 1
 
@@ -54,7 +61,7 @@ def chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
     characters = 0
     for row in rows:
         waiting.append(row)
-        characters += len(row.prompt) + len(row.answer)
+        characters += sum(len(first) + len(second) for first, second in row.pairs)
         if len(waiting) >= MOST_ROWS or characters >= MOST_CHARACTERS:
             yield waiting
             waiting, characters = [], 0
@@ -65,8 +72,16 @@ def chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
 def screened(rows: Iterable[Row], registry: "Registry", ids: Mapping[str, Id] | None = None) -> Iterator[list[Record]]:
     """The verdicts of the rows, chunk by chunk, in order. `ids`: what the registry's item ids are called outside."""
     for chunk in chunks(rows):
-        overlaps = registry.screen([(row.prompt, row.answer) for row in chunk], spans=False)
-        yield [verdict_of(row, overlap, registry.number, ids) for row, overlap in zip(chunk, overlaps, strict=True)]
+        overlaps = iter(registry.screen([pair for row in chunk for pair in row.pairs], spans=False))
+        strongest_of = [strongest(list(islice(overlaps, len(row.pairs)))) for row in chunk]
+        yield [verdict_of(row, overlap, registry.number, ids) for row, overlap in zip(chunk, strongest_of, strict=True)]
+
+
+def strongest(overlaps: Sequence["Overlap"]) -> "Overlap":
+    """Of the overlaps of a row's pairs the one that decides about the row."""
+    if len(overlaps) == 1:
+        return overlaps[0]
+    return max(overlaps, key=lambda each: (each.blocked, each.blocked and -METHODS.index(each.method), each.score))
 
 
 def verdict_of(row: Row, overlap: "Overlap", epoch: int, ids: Mapping[str, Id] | None = None) -> Record:
@@ -86,6 +101,7 @@ def verdict_of(row: Row, overlap: "Overlap", epoch: int, ids: Mapping[str, Id] |
         "item_id": ids[str(item)] if blocked and ids is not None else item,
         "scores": {name: rounded(value) for name, value in overlap.scores.items() if math.isfinite(value)},
         "epoch": epoch,
+        "unread": list(row.unread),
     }
 
 
@@ -100,7 +116,7 @@ def protect(items: Sequence[ItemRow]) -> tuple[list[tuple[str, str, str, str]], 
     )
 
 
-def metadata_of(registry: "Registry") -> dict[str, str]:
+def metadata_of(registry: "Registry", fields: Fields = EVERYTHING) -> dict[str, str]:
     """What a report was made with, for the file's metadata."""
     return {
         "epoch": str(registry.number),
@@ -108,6 +124,8 @@ def metadata_of(registry: "Registry") -> dict[str, str]:
         "normaliser": registry.header["normaliser"],
         "policy": json.dumps(dataclasses.asdict(registry.policy), sort_keys=True),
         "meaning": meaning_of(registry) or "not checked",
+        "fields": json.dumps(fields.chosen) if fields.chosen else "every text",
+        "left_out": json.dumps(fields.left_out),
     }
 
 
@@ -122,14 +140,15 @@ def screen_file(
     registry: "Registry",
     *,
     ids: Mapping[str, Id] | None = None,
+    fields: Fields = EVERYTHING,
     progress: Callable[[Tally], object] = lambda tally: None,
 ) -> Tally:
     """Screen a file into a report: one record a row, in order. Raises BadFile, and `target` is as it was before."""
     if target.exists() and (target.is_dir() or target.samefile(source)):
         raise BadFile(f"{target}: it is {'a folder' if target.is_dir() else 'the input'}: name another file.")
     tally, distinct = Tally(), Distinct()
-    with report_files.writing(target, metadata_of(registry)) as report:
-        for records in screened(read_rows(source), registry, ids):
+    with report_files.writing(target, metadata_of(registry, fields)) as report:
+        for records in screened(read_rows(source, fields=fields), registry, ids):
             distinct.add(record["id"] for record in records)
             report.write(records)
             tally.add(records)

@@ -1,10 +1,11 @@
-"""A working copy of a file of rows in which every range begins at once: unpacked, or in small row groups.
+"""A working copy of a file of rows in which every range begins at once: plain JSON lines, or small row groups.
 
-A gzip file can only be unpacked from its first byte, a row group of Parquet only be decoded from its first row; so the
-ranges of a long file would do so again and again. The copy has the same rows, lines and marks as its file: whoever
-finds none reads the file itself, and is slower.
+A packed file can only be unpacked from its first byte, an array or CSV only be read from its first row, a row group of
+Parquet only be decoded from its first row; so the ranges of a long file would do so again and again. The copy has the
+same rows, numbers and marks as its file: whoever finds none reads the file itself, and is slower.
 """
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +13,18 @@ from pathlib import Path
 from typing import IO, Any
 
 from cftapp.base import files
-from curation.batches.row_files import PIECE, BadFile, format_of, opened, parquet_batches
+from cftapp.base.record_files import (
+    PACKINGS,
+    PARQUET,
+    PIECE,
+    BadFile,
+    has_lines,
+    kind_of_file,
+    opened,
+    parquet_batches,
+    read_records,
+)
+from curation.batches.row_files import ROWS_A_SIGN
 
 GROUP_ROWS, GROUP_BYTES = 10_000, 1 << 25
 ROOM = 2 << 30
@@ -28,21 +40,23 @@ def make_copy(source: Path, folder: Path, alive: Callable[[], object]) -> bool:
 
     `alive` is called every now and then.
     """
+    pieces = unpacked if has_lines(source) else regrouped if kind_of_file(source) == PARQUET else as_lines
     try:
-        pieces = {".jsonl.gz": unpacked, ".parquet": regrouped}[format_of(source)]
+        if pieces is unpacked and source.suffix.lower() not in PACKINGS:
+            raise NoCopy
         with written(copy_of(source, folder)) as file:
             for _ in pieces(source, file):
                 if shutil.disk_usage(folder).free < ROOM:
                     raise NoCopy
                 alive()
-    except (KeyError, NoCopy, BadFile):
+    except (NoCopy, BadFile):
         return False
     return True
 
 
 def copy_of(source: Path, folder: Path) -> Path:
     """Where the copy is, if there is one."""
-    return folder / ("input.parquet" if format_of(source) == ".parquet" else "input.jsonl")
+    return folder / ("input.parquet" if kind_of_file(source) == PARQUET else "input.jsonl")
 
 
 @contextmanager
@@ -62,6 +76,15 @@ def unpacked(source: Path, target: IO[bytes]) -> Iterator[None]:
             yield
 
 
+def as_lines(source: Path, target: IO[bytes]) -> Iterator[None]:
+    """Every row as a line: its row number becomes that of its line."""
+    for number, record in read_records(source):
+        target.write(json.dumps(record).encode() + b"\n")
+        if number % ROWS_A_SIGN == 0:
+            yield
+    yield
+
+
 def regrouped(source: Path, target: IO[bytes]) -> Iterator[None]:
     """The columns that matter, in row groups that are short and hold few bytes."""
     import pyarrow as pa
@@ -70,7 +93,7 @@ def regrouped(source: Path, target: IO[bytes]) -> Iterator[None]:
         with opened(source) as file:
             if not has_long_groups(file):
                 raise NoCopy
-            yield from write_groups(parquet_batches(file, 0), target)
+            yield from write_groups(parquet_batches(file, 0, only_texts=True), target)
     except pa.ArrowException as problem:
         raise NoCopy from problem
 

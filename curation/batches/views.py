@@ -13,20 +13,33 @@ from django_htmx.http import HTMX_STOP_POLLING
 from cftapp.base.accounts import ROLES, account, has_role, role_required
 from cftapp.base.refusal import Refused
 from curation.batches import actions
+from curation.batches.row_texts import Fields, split_names
 from curation.models import BatchScreening
 
 A_PAGE = 25
+
+
+class Columns(forms.CharField):
+    """Names of columns with commas between."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(required=False, max_length=2_000, **options)
+
+    def clean(self, value: Any) -> tuple[str, ...]:
+        return split_names(super().clean(value))
 
 
 class BatchForm(forms.Form):
     """Two files below the folder of batches; the screener, not the web, opens them."""
 
     input_name = forms.CharField(
-        label="Rows", max_length=200, help_text="A file below CFT_VAR/batches: .jsonl, .jsonl.gz or .parquet."
+        label="Rows", max_length=200, help_text="A file below CFT_VAR/batches: JSON lines, JSON, CSV or Parquet."
     )
     output_name = forms.CharField(
-        label="Report", max_length=200, help_text="Written beside it when every row has its verdict."
+        label="Report", max_length=200, help_text="Written when every row has its verdict: .jsonl, .jsonl.gz, .parquet."
     )
+    columns = Columns(label="Columns", help_text="With commas between. Nothing: every text, in whatever column.")
+    left_out = Columns(label="Columns to leave out", help_text="Texts there are not compared with the exam.")
 
 
 @require_GET
@@ -42,7 +55,12 @@ def queue(request: HttpRequest) -> HttpResponse:
     form, status = BatchForm(request.POST), 422
     if form.is_valid():
         try:
-            queued = actions.queue_batch(**form.cleaned_data, by=account(request))
+            queued = actions.queue_batch(
+                form.cleaned_data["input_name"],
+                form.cleaned_data["output_name"],
+                fields=Fields(form.cleaned_data["columns"], form.cleaned_data["left_out"]),
+                by=account(request),
+            )
         except Refused as refused:
             refused.mark(form)
             status = refused.status
@@ -84,10 +102,12 @@ def about(pk: int) -> dict[str, Any]:
     rows = shown.rows or 0 if shown.state == BatchScreening.State.FINISHED else done.row_count()
     blocked = shown.blocked if shown.state == BatchScreening.State.FINISHED else done.blocked_rows()
     methods = sorted(blocked.items(), key=lambda count: -count[1])
+    fields = Fields(tuple(shown.columns), tuple(shown.left_out))
     return {
         "batch": shown,
         "live": not shown.ended,
         "rows_done": rows,
         "blocked": sum(blocked.values()),
+        "unnamed": fields.unnamed(shown.unread),
         "methods": [(method, count, count / rows) for method, count in methods],
     }

@@ -16,10 +16,12 @@ from django.conf import settings
 
 from cftapp.base import files, jobs, room
 from cftapp.base.jobs import HELD, Lease, Stale
+from cftapp.base.record_files import PIECE, BadFile, Mark, Record, opened, unit_of
 from curation.batches import actions, report_files, row_files, seekable
 from curation.batches import row_screening as batching
-from curation.batches.row_files import BadFile, Distinct, Mark, Record
+from curation.batches.row_files import Distinct
 from curation.batches.row_screening import Tally
+from curation.batches.row_texts import Fields
 from curation.decontamination.registry import Registry
 from curation.models import BatchPart, BatchScreening
 from curation.screening import current_epoch
@@ -67,7 +69,8 @@ def work(part_id: int, *, by: str) -> list[int]:
 def in_words(batch: BatchScreening, problem: BadFile) -> str:
     """The reason, with files named as whoever queued the batch knows them."""
     copy = seekable.copy_of(Path(batch.input_name), parts_of(batch))
-    return str(problem).replace(str(copy), batch.input_name).replace(f"{folder().resolve()}/", "")
+    named = str(problem).replace(f"{copy}, line", f"{batch.input_name}, {unit_of(Path(batch.input_name))}")
+    return named.replace(str(copy), batch.input_name).replace(f"{folder().resolve()}/", "")
 
 
 # --- where the files are ----------------------------------------------------------------------------------------------
@@ -130,10 +133,10 @@ def input_of(batch: BatchScreening) -> Path:
     return copy if copy.is_file() else source
 
 
-def sha256_of(path: Path, lease: Lease, piece: int = row_files.PIECE) -> str:
+def sha256_of(path: Path, lease: Lease, piece: int = PIECE) -> str:
     """Of a long file, as long as the lease lasts. Raises Stale."""
     digest = hashlib.sha256()
-    with row_files.opened(path, unpack=False) as file:
+    with opened(path, unpack=False) as file:
         while read := file.read(piece):
             digest.update(read)
             lease.check()
@@ -142,9 +145,10 @@ def sha256_of(path: Path, lease: Lease, piece: int = row_files.PIECE) -> str:
 
 # --- a range ----------------------------------------------------------------------------------------------------------
 def screen_range(part: BatchPart, lease: Lease, by: str) -> list[int]:
-    epoch = opened()
+    epoch = current()
     source = input_of(part.batch)
-    rows = row_files.read_rows(source, Mark(part.first_row, part.first_line, part.first_byte), part.rows)
+    mark = Mark(part.first_row, part.first_line, part.first_byte)
+    rows = row_files.read_rows(source, mark, part.rows, fields_of(part.batch))
     tally, written = Tally(), bytearray()
     for records in batching.screened(rows, epoch):
         tally.add(records)
@@ -159,11 +163,15 @@ def screen_range(part: BatchPart, lease: Lease, by: str) -> list[int]:
     return list(BatchPart.objects.claimable().filter(pk__in=merge).values_list("pk", flat=True))
 
 
-def opened() -> Registry:
+def current() -> Registry:
     epoch = current_epoch.open_registry()
     if epoch is None:
         raise BadFile("No epoch has been published yet: publish a benchmark first.")
     return epoch
+
+
+def fields_of(batch: BatchScreening) -> Fields:
+    return Fields(tuple(batch.columns), tuple(batch.left_out))
 
 
 def verdicts_of(part: BatchPart, sha256: str) -> Path:
@@ -181,14 +189,14 @@ def changed(part: BatchPart, what: str) -> BadFile:
 
 # --- the merge --------------------------------------------------------------------------------------------------------
 def merge(part: BatchPart, lease: Lease, by: str) -> list[int]:
-    epoch, batch = opened(), part.batch
+    epoch, batch = current(), part.batch
     if actions.repeat_ranges(part, epoch.number, by=by):
         return list(BatchPart.objects.claimable().filter(batch=batch).values_list("pk", flat=True))
     source, target = inside(batch.input_name), inside(batch.output_name)
     if sha256_of(source, lease) != batch.input_sha256:
         raise changed(part, "its hash is another")
     tally, distinct = Tally(), Distinct()
-    with report_files.writing(target, batching.metadata_of(epoch)) as report:
+    with report_files.writing(target, batching.metadata_of(epoch, fields_of(batch))) as report:
         for records in verdicts(batch, lease.check):
             report.write(records)
             tally.add(records)
@@ -201,6 +209,7 @@ def merge(part: BatchPart, lease: Lease, by: str) -> list[int]:
         epoch=epoch.number,
         rows=tally.rows,
         blocked=tally.methods,
+        unread=tally.unread,
         report_sha256=sha256_of(target, lease),
         by=by,
     )

@@ -5,7 +5,7 @@ from typing import Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Exists, OuterRef, Q, Sum
+from django.db.models import Exists, OuterRef, Q, Sum, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -53,12 +53,23 @@ class BatchScreening(models.Model):
     id = models.BigAutoField(primary_key=True)
     input_name = models.CharField(max_length=200, help_text="Below CFT_VAR/batches, as the report is.")
     output_name = models.CharField(max_length=200)
+    columns = models.JSONField(
+        default=list, db_default=Value([], models.JSONField()), help_text="Columns to read; none: every text."
+    )
+    left_out = models.JSONField(
+        default=list, db_default=Value([], models.JSONField()), help_text="Columns that need not be read."
+    )
     range_rows = models.PositiveIntegerField(help_text="Rows that one task screens.")
     state = models.CharField(max_length=8, choices=State, default=State.QUEUED)
     input_sha256 = models.CharField(max_length=64, blank=True)
     rows = models.PositiveBigIntegerField(null=True, help_text="Known once the file has been read through.")
     epoch = models.PositiveIntegerField(null=True, help_text="The one epoch of every row of the report.")
     blocked = models.JSONField(default=dict, help_text="Blocked rows by method.")
+    unread = models.JSONField(
+        default=dict,
+        db_default=Value({}, models.JSONField()),
+        help_text="In how many rows each column held a text that was not read.",
+    )
     report_sha256 = models.CharField(max_length=64, blank=True)
     error = models.TextField(blank=True)
     queued_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="batches")

@@ -1,5 +1,8 @@
 """`manage.py screen --items ITEMS.jsonl --input ROWS.jsonl --output REPORT.jsonl`: is this exam in this data?
 
+Every text of a row is read, whatever its column; `--fields` chooses, and a text that was neither read nor left out by
+name ends the command with 1.
+
 With `--items` it needs no database, no Redis and no key: a registry is built, used and thrown away.
 Without, it screens against the current epoch of the stack under CFT_VAR; with `--chord`, the stack's screener processes
 do the work, on files below CFT_VAR/batches, and this command only follows.
@@ -19,8 +22,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from cftapp.base.actors import OWNER, process_name
-from curation.batches import row_files, row_screening
-from curation.batches.row_files import BadFile, Id
+from cftapp.base.record_files import BadFile, format_of
+from curation.batches import report_files, row_files, row_screening
+from curation.batches.row_files import Id
+from curation.batches.row_texts import Fields, split_names
 from curation.decontamination.overlap import Policy
 from curation.models import RANGE_ROWS, BatchScreening
 
@@ -39,9 +44,9 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        files = parser.add_argument_group("files (.jsonl, .jsonl.gz or .parquet, by their names)")
-        files.add_argument("--input", type=Path, required=True, help='{"id", "text"} or {"id", "prompt", "answer"}')
-        files.add_argument("--output", type=Path, required=True, help="the report: one record a row, in order")
+        files = parser.add_argument_group("files (JSON lines, JSON, CSV, also .gz or .zst; Parquet)")
+        files.add_argument("--input", type=Path, required=True, help="rows: every text of each is compared")
+        files.add_argument("--output", type=Path, required=True, help="the report: .jsonl, .jsonl.gz or .parquet")
         files.add_argument(
             "--items", type=Path, help='{"id", "question", "answer"}; default: the current epoch of the running stack'
         )
@@ -49,6 +54,16 @@ class Command(BaseCommand):
             "--background", type=Path, help="clean texts of the same kind: what is common weighs nothing"
         )
         how = parser.add_argument_group("how")
+        how.add_argument(
+            "--fields", type=split_names, default=(), metavar="A,B", help="read only these columns, or paths (a.b)"
+        )
+        how.add_argument(
+            "--leave-out",
+            type=split_names,
+            default=(),
+            metavar="C,D",
+            help=f"do not read these; any other text that is not read ends the command with {FOUND}",
+        )
         how.add_argument("--no-embeddings", action="store_true", help="n-grams only: do not load an embedding model")
         how.add_argument("--chord", action="store_true", help="let the running screener processes share the work")
         how.add_argument("--range-rows", type=int, default=RANGE_ROWS, metavar="N", help="rows of one task of --chord")
@@ -60,18 +75,22 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         from curation.decontamination.registry import BadRegistry
 
+        fields = Fields(options["fields"], options["leave_out"])
         try:
-            tally = self.follow(options) if options["chord"] else self.screen(options)
+            tally = self.follow(options, fields) if options["chord"] else self.screen(options, fields)
         except (BadFile, BadRegistry) as problem:
             raise CommandError(f"{problem} Nothing was written.", returncode=BAD_INPUT) from problem
         except OSError as problem:  # a name that is too long, a folder that may not be looked into
             raise CommandError(f"{problem}. Nothing was written.", returncode=BAD_INPUT) from problem
-        if options["fail_on_blocked"] and tally.blocked:
+        unnamed = fields.unnamed(tally.unread)
+        for line in unread_words(options["input"], tally, unnamed):
+            self.stderr.write(line, self.style.NOTICE)
+        if unnamed or (options["fail_on_blocked"] and tally.blocked):
             sys.exit(FOUND)
 
-    def screen(self, options: dict[str, Any]) -> row_screening.Tally:
+    def screen(self, options: dict[str, Any], fields: Fields) -> row_screening.Tally:
         source, target = options["input"], options["output"]
-        check_paths(source, target, [options[name] for name in ("items", "background") if options[name]])
+        check_paths(source, target, [options[name] for name in ("items", "background") if options[name]], fields)
         began = time.monotonic()
         if options["items"]:
             registry, ids = throw_away_registry(options)
@@ -80,7 +99,7 @@ class Command(BaseCommand):
         else:
             registry, ids = current_registry(options), None
         progress = Progress(self.stderr)
-        tally = row_screening.screen_file(source, target, registry, ids=ids, progress=progress.show)
+        tally = row_screening.screen_file(source, target, registry, ids=ids, fields=fields, progress=progress.show)
         progress.clear()
         if ids is None:
             log_screening(registry, tally, target)
@@ -88,9 +107,9 @@ class Command(BaseCommand):
             self.stderr.write(line, self.style.NOTICE if "Not checked" in line else None)
         return tally
 
-    def follow(self, options: dict[str, Any]) -> row_screening.Tally:
+    def follow(self, options: dict[str, Any], fields: Fields) -> row_screening.Tally:
         """Queue a batch and wait for its end. If this command is interrupted, the batch goes on."""
-        batch = queue(options)
+        batch = queue(options, fields)
         self.stderr.write(f"Batch {batch.pk} is queued; its page is /curation/batches/{batch.pk}/.")
         progress = Progress(self.stderr)
         while not batch.ended:
@@ -101,12 +120,24 @@ class Command(BaseCommand):
         progress.clear()
         if batch.state == batch.State.FAILED:
             raise BadFile(batch.error)
-        tally = row_screening.Tally(batch.rows or 0, Counter(batch.blocked))
+        tally = row_screening.Tally(batch.rows or 0, Counter(batch.blocked), Counter(batch.unread))
         self.stderr.write(f"{tally.rows:,} rows against epoch {batch.epoch}: {tally}.")
         return tally
 
 
-def queue(options: Mapping[str, Any]) -> BatchScreening:
+def unread_words(source: Path, tally: row_screening.Tally, unnamed: Sequence[str]) -> list[str]:
+    """What of a file was not read, and what follows from it."""
+    if not tally.unread:
+        return []
+    columns = ", ".join(f"{name} ({rows:,} rows)" for name, rows in sorted(tally.unread.items()))
+    lines = [f"{source}: not read: {columns}."]
+    if unnamed:
+        names = ", ".join(unnamed)
+        lines.append(f"“Clean” says nothing about {names}: read them (--fields), or name them (--leave-out).")
+    return lines
+
+
+def queue(options: Mapping[str, Any], fields: Fields) -> BatchScreening:
     """The batch that these options ask for. Raises BadFile."""
     from cftapp.base.refusal import Refused
     from curation.batches import actions as batch_actions
@@ -119,7 +150,7 @@ def queue(options: Mapping[str, Any]) -> BatchScreening:
         )
     names = [below_batches(options[name]) for name in ("input", "output")]
     try:
-        return batch_actions.queue_batch(names[0], names[1], range_rows=options["range_rows"], by=OWNER)
+        return batch_actions.queue_batch(names[0], names[1], fields=fields, range_rows=options["range_rows"], by=OWNER)
     except Refused as refused:
         raise BadFile(refused.words) from refused
 
@@ -133,14 +164,14 @@ def below_batches(path: Path) -> str:
         raise BadFile(f"{path}: with --chord it must lie below {root}: the screener reads nothing else.") from problem
 
 
-def check_paths(source: Path, target: Path, also_read: Sequence[Path]) -> None:
+def check_paths(source: Path, target: Path, also_read: Sequence[Path], fields: Fields) -> None:
     """Complain before the work about what can be known before it. `also_read`: files that are read besides."""
-    row_files.format_of(target)
+    format_of(target, report_files.FORMATS)
     if target.exists() and any(path.exists() and target.samefile(path) for path in also_read):
         raise BadFile(f"{target}: it is read, too: name another file for the report.")
     if not target.parent.is_dir():
         raise BadFile(f"{target}: there is no folder {target.parent}: make it, or write elsewhere.")
-    next(row_files.read_rows(source), None)
+    next(row_files.read_rows(source, fields=fields), None)
 
 
 def with_limits(policy: Policy, options: Mapping[str, Any]) -> Policy:
@@ -206,6 +237,7 @@ def log_screening(registry: "Registry", tally: row_screening.Tally, report: Path
         registry.number,
         rows=tally.rows,
         blocked=tally.methods,
+        unread_columns=len(tally.unread),
         report_sha256=sha256,
         by=process_name(settings.CFT_ROLE),
     )

@@ -15,6 +15,7 @@ from cftapp.base.refusal import Refused
 from curation.batches import actions as batch_actions
 from curation.batches import report_files
 from curation.batches import work as batch_work
+from curation.batches.row_texts import Fields
 from curation.models import BatchPart, BatchScreening
 from tests.curation.conftest import EXAM, TEST, publish
 
@@ -176,7 +177,27 @@ def test_a_bad_row_fails_the_batch_by_its_line(folder, events):
     path.write_text(path.read_text() + '{"id": 10}\n')
     queued = finish(batch_actions.queue_batch("rows.jsonl", "report.jsonl", range_rows=3, by=TEST))
     assert queued.state == "failed"
-    assert queued.error.startswith('rows.jsonl, line 11: it has neither "text" nor "prompt"')
+    assert queued.error.startswith("rows.jsonl, line 11: it has no text")
+
+
+def test_a_batch_says_which_texts_it_did_not_read(folder):
+    texts = [{"id": n, "prompt": f"Tea {n}", "notes": LEAK if n == 4 else None} for n in range(6)]
+    (folder / "rows.jsonl").write_text("".join(json.dumps(record) + "\n" for record in texts))
+    whole = finish(batch_actions.queue_batch("rows.jsonl", "whole.jsonl", range_rows=2, by=TEST))
+    assert (whole.blocked, whole.unread) == ({"exact": 1}, {})
+
+    some = Fields(("prompt",))
+    chosen = finish(batch_actions.queue_batch("rows.jsonl", "some.jsonl", fields=some, range_rows=2, by=TEST))
+    assert (chosen.blocked, chosen.unread) == ({}, {"notes": 1})
+    assert [row["unread"] for row in read(folder / "some.jsonl")] == [[], [], [], [], ["notes"], []]
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\0b", "x" * 201])
+def test_names_that_no_column_has_are_refused(db, name):
+    for fields in (Fields((name,)), Fields(left_out=(name,))):
+        with pytest.raises(Refused, match="columns' names"):
+            batch_actions.queue_batch("rows.jsonl", "report.jsonl", fields=fields, by=TEST)
+    assert not BatchScreening.objects.exists()
 
 
 def test_an_id_in_two_ranges_fails_the_batch(folder):
@@ -194,7 +215,7 @@ def test_without_an_epoch_it_fails_and_says_why(vault):
 
 
 @pytest.mark.parametrize(
-    "name", ["", "/etc/rows.jsonl", "../rows.jsonl", "a/../../rows.jsonl", ".parts/1/x.jsonl", "x.csv"]
+    "name", ["", "/etc/rows.jsonl", "../rows.jsonl", "a/../../rows.jsonl", ".parts/1/x.jsonl", "x.xlsx"]
 )
 def test_names_that_lead_elsewhere_are_refused(db, name):
     with pytest.raises(Refused):
@@ -223,7 +244,7 @@ def test_a_part_that_fails_again_and_again_fails_the_batch(batch, monkeypatch):
     def broken():
         raise RuntimeError("no memory")
 
-    monkeypatch.setattr(batch_work, "opened", broken)
+    monkeypatch.setattr(batch_work, "current", broken)
     for _ in range(jobs.MAX_ATTEMPTS):
         with pytest.raises(RuntimeError):
             batch_work.work(part(batch).pk, by=TEST)

@@ -6,8 +6,10 @@ import json
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from django.core.management import call_command
 
-from cftapp.base import jobs
+from cftapp.base import jobs, record_files
+from cftapp.base.record_files import BadFile
 from curation.batches import actions as batch_actions
 from curation.batches import row_files, seekable
 from curation.batches import tasks as batch_tasks
@@ -29,7 +31,7 @@ def packed(folder, name="rows.jsonl.gz"):
 
 def one_group(folder, name="rows.parquet"):
     """The same rows in one row group, beside a column that nobody reads."""
-    records = [record | {"vector": "0" * 100} for record in read(rows(folder / "plain.jsonl"))]
+    records = [record | {"vector": [0.5] * 100} for record in read(rows(folder / "plain.jsonl"))]
     pq.write_table(pa.Table.from_pylist(records), folder / name)
     return folder / name
 
@@ -45,7 +47,7 @@ def planned(name, output="report.jsonl") -> BatchScreening:
 def test_a_packed_file_is_unpacked_once(folder, monkeypatch):
     packed(folder)
     batch = planned("rows.jsonl.gz")
-    monkeypatch.setattr(row_files.gzip, "GzipFile", lambda **_: pytest.fail("unpacked again"))
+    monkeypatch.setattr(record_files.gzip, "GzipFile", lambda **_: pytest.fail("unpacked again"))
     finish(batch)
     assert (batch.state, batch.blocked) == ("finished", {"exact": 2})
     assert [row["id"] for row in read(folder / "report.jsonl")] == list(range(10))
@@ -54,13 +56,47 @@ def test_a_packed_file_is_unpacked_once(folder, monkeypatch):
 
 def test_a_long_row_group_is_cut_once(folder, monkeypatch):
     monkeypatch.setattr(seekable, "GROUP_ROWS", 2)
-    monkeypatch.setattr(row_files, "BATCH", 1)
+    monkeypatch.setattr(record_files, "BATCH", 1)
     batch = planned(one_group(folder).name)
     copy = pq.ParquetFile(batch_work.input_of(batch))
     assert (copy.num_row_groups, copy.schema_arrow.names) == (5, ["id", "text"])
     finish(batch)
     assert (batch.state, batch.blocked) == ("finished", {"exact": 2})
     assert [row["id"] for row in read(folder / "report.jsonl")] == list(range(10))
+
+
+def as_csv(folder):
+    cells = "".join(f'"{record["text"]}"\r\n' for record in read(rows(folder / "plain.jsonl")))
+    return b"text\r\n" + cells.encode()
+
+
+def as_array(folder):
+    return json.dumps([{"text": record["text"]} for record in read(rows(folder / "plain.jsonl"))], indent=1).encode()
+
+
+KINDS = {
+    "rows.csv": as_csv,
+    "rows.json": as_array,
+    "rows.csv.gz": lambda folder: gzip.compress(as_csv(folder)),
+    "rows.ndjson.zst": lambda folder: pa.compress(rows(folder / "plain.jsonl").read_bytes(), "zstd", asbytes=True),
+}
+
+
+@pytest.mark.parametrize("room", [0, 1 << 80], ids=["copied", "where they are"])
+@pytest.mark.parametrize("name", KINDS)
+def test_ranges_of_other_kinds_are_their_rows(folder, tmp_path, monkeypatch, name, room):
+    monkeypatch.setattr(seekable, "ROOM", room)
+    (folder / name).write_bytes(KINDS[name](folder))
+    batch = planned(name)
+    assert batch_work.input_of(batch).is_relative_to(folder / ".parts") is not bool(room)
+    assert (finish(batch).state, batch.blocked) == ("finished", {"exact": 2})
+    call_command("screen", "--input", folder / name, "--output", tmp_path / "alone.jsonl")
+    assert read(folder / "report.jsonl") == read(tmp_path / "alone.jsonl")
+
+
+def test_a_bad_row_of_a_copy_is_named_as_one_of_the_file(folder):
+    (folder / "rows.json").write_text('[{"id": 1, "text": "a"}, {"id": 2}]')
+    assert finish(planned("rows.json")).error.startswith("rows.json, row 2: it has no text")
 
 
 def test_row_groups_that_are_short_are_read_where_they_are(folder):
@@ -89,7 +125,7 @@ def test_without_room_or_with_a_copy_that_is_gone_the_file_itself_is_read(folder
 def test_a_bad_row_is_named_by_the_file_that_was_given(folder):
     plain = rows(folder / "plain.jsonl").read_bytes()
     (folder / "rows.jsonl.gz").write_bytes(gzip.compress(plain + b'{"id": 10}\n'))
-    assert finish(planned("rows.jsonl.gz")).error.startswith('rows.jsonl.gz, line 11: it has neither "text"')
+    assert finish(planned("rows.jsonl.gz")).error.startswith("rows.jsonl.gz, line 11: it has no text")
 
 
 def test_a_damaged_file_is_told_as_before(folder):
@@ -110,7 +146,7 @@ def test_whoever_reads_a_long_file_through_is_heard_of(tmp_path, monkeypatch):
     heard.clear()
     distinct = row_files.Distinct()
     distinct.add([*range(10), 0])
-    with pytest.raises(row_files.BadFile):
+    with pytest.raises(BadFile):
         distinct.check(path, lambda: heard.append(1))
     assert len(heard) == 6
 

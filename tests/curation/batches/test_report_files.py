@@ -4,10 +4,11 @@ import errno
 
 import pytest
 
+from cftapp.base.record_files import BadFile
 from curation.batches import report_files
-from curation.batches.row_files import BadFile
 
 RECORD = {"id": 1, "item_id": None, "method": "", "score": 0.0, "epoch": 1, "verdict": "clean", "limit": 0.25}
+RECORD["unread"] = []
 NAMES = ["report.jsonl", "report.jsonl.gz", "report.parquet"]
 
 

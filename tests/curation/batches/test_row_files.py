@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cftapp.base.record_files import BadFile
 from curation.batches import row_files
-from curation.batches.row_files import BadFile, Distinct
+from curation.batches.row_files import Distinct
 
 TEXTS = st.lists(st.tuples(st.text(max_size=20), st.booleans()), max_size=30)
 
@@ -41,7 +42,7 @@ def test_the_ranges_of_a_file_are_its_rows(tmp_path_factory, name, texts, size):
     assert rows == len(texts)
     assert [len(range) for range in ranges] == [min(size, rows - mark.row) for mark in marks]
     assert [row for range in ranges for row in range] == list(row_files.read_rows(path))
-    assert [row.prompt for range in ranges for row in range] == [text for text, _ in texts]
+    assert [row.pairs[0][0] for range in ranges for row in range] == [text for text, _ in texts]
 
 
 def test_a_row_knows_its_line(tmp_path):

@@ -178,13 +178,11 @@ BAD = {
         "save the file as UTF-8",
     ),
     "no object": (OK + "[1]\n", "line 2: it is a list", "one object a line"),
-    "no id": ('{"text": "a"}\n', 'line 1: "id" is missing', "a number or a string"),
     "a wrong id": ('{"id": [1], "text": "a"}\n', 'line 1: "id" is a list', "a number or a string"),
     "true as id": ('{"id": true, "text": "a"}\n', 'line 1: "id" is true or false', "a number or a string"),
-    "no text": (OK + '{"id": 2, "answer": "a"}\n', 'line 2: it has neither "text" nor "prompt"', "give one"),
-    "two texts": ('{"id": 2, "text": "a", "prompt": "b"}\n', 'line 1: it has both "text" and "prompt"', "keep the one"),
-    "a number as text": ('{"id": 2, "text": 5}\n', 'line 1: "text" is a number', "give a string"),
-    "a list as answer": ('{"id": 2, "prompt": "", "answer": []}\n', 'line 1: "answer" is a list', "give a string"),
+    "no text": (OK + '{"id": 2, "label": true}\n', "line 2: it has no text", "give one"),
+    "a number as text": ('{"id": 2, "text": 5}\n', "line 1: it has no text", "give one"),
+    "an empty list as text": ('{"id": 2, "text": []}\n', "line 1: it has no text", "give one"),
     "the same id": (OK * 2, 'line 2: "id" 1 is also on 1', "give every one its own"),
     "nothing": ("\n\n", "it holds no rows", "give one"),
     "deep JSON": ('{"id": 1, "text": ' + "[" * 100_000 + "\n", "line 1: no JSON that can be read", "one plain object"),
@@ -227,8 +225,8 @@ def test_bad_items_are_refused(screen, items, words):
 def test_a_file_that_is_missing_or_of_no_known_kind_is_named(tmp_path, screen):
     with pytest.raises(CommandError, match="gone.jsonl: there is no such file"):
         screen(tmp_path / "gone.jsonl")
-    with pytest.raises(CommandError, match=r"rows.csv: its name says no known format: end it in .jsonl"):
-        screen(tmp_path / "rows.csv")
+    with pytest.raises(CommandError, match=r"rows.xlsx: its name says no known format: end it in .jsonl"):
+        screen(tmp_path / "rows.xlsx")
     (tmp_path / "no.parquet").write_text("no parquet")
     with pytest.raises(CommandError, match=r"no.parquet: it cannot be read as Parquet"):
         screen(tmp_path / "no.parquet")

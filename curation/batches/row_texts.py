@@ -1,0 +1,125 @@
+"""The texts of a row, whatever its columns are called and however deep they stand, and how they are compared.
+
+A row counts as clean only for what was read of it. So every text is read, unless columns are chosen or left out by
+name; and whatever is not read is said.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+Pair = tuple[str, str]
+"""Two texts that stand beside each other, such as a prompt and its answer; the second may be empty."""
+
+LONGEST_LABEL = 64
+
+
+@dataclass(frozen=True)
+class Fields:
+    """Which texts are read: those below the `chosen` paths (none: every text), without those `left_out`.
+
+    A path is a column's name, or names joined by dots: `messages.content`. Places in lists have none.
+    """
+
+    chosen: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    def read(self, path: str) -> bool:
+        return (not self.chosen or is_below(path, self.chosen)) and not self.leave_out(path)
+
+    def leave_out(self, path: str) -> bool:
+        """Whether somebody said by name that this text need not be read."""
+        return is_below(path, self.left_out)
+
+    def unnamed(self, unread: Iterable[str]) -> list[str]:
+        """Of columns that were not read, those that nobody has named."""
+        return sorted(path for path in unread if not self.leave_out(path))
+
+    @property
+    def take_everything(self) -> bool:
+        return not self.chosen and not self.left_out
+
+
+EVERYTHING = Fields()
+
+
+def split_names(text: str) -> tuple[str, ...]:
+    """Names that are written with commas between."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def is_below(path: str, names: Iterable[str]) -> bool:
+    return any(path == name or path.startswith(f"{name}.") for name in names)
+
+
+def texts_of(record: dict[str, Any], fields: Fields = EVERYTHING) -> tuple[list[str], list[str]]:
+    """The texts that are read, in their order, and the paths at which something stands that is not read."""
+    texts: list[str] = []
+    unread: set[str] = set()
+    for path, value in texts_in(record):
+        text = value if isinstance(value, str) else decoded(value)
+        if text is not None and fields.read(path):
+            texts.append(text)
+        elif text is None or text.strip():
+            unread.add(path)
+    return texts, sorted(unread)
+
+
+def texts_in(record: dict[str, Any]) -> Iterator[tuple[str, str | bytes]]:
+    """Every text and every binary value with its path. Without recursion, whatever the depth.
+
+    A name of several words may be a text, too: of an object whose names are questions. An id is one only then.
+    """
+    waiting: list[tuple[str, Any]] = []
+    for name, value in reversed(record.items()):
+        if name != "id" or may_be_text(value):
+            waiting.append((name, value))
+        if may_be_text(name):
+            waiting.append((name, name))
+    while waiting:
+        path, value = waiting.pop()
+        if isinstance(value, str | bytes):
+            yield path, value
+        elif isinstance(value, dict):
+            for name, inner in reversed(value.items()):
+                waiting.append((f"{path}.{name}", inner))
+                if may_be_text(name):
+                    waiting.append((f"{path}.{name}", name))
+        elif isinstance(value, list | tuple):
+            waiting.extend((path, inner) for inner in reversed(value))
+
+
+def may_be_text(name: object) -> bool:
+    """Whether what should be a name or an id has several words."""
+    return isinstance(name, str) and " " in name
+
+
+def decoded(value: bytes) -> str | None:
+    """Text that is stored as bytes; None for what is none, such as a picture."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def pairs_of(texts: Sequence[str]) -> list[Pair]:
+    """What is compared with the items: each text beside its neighbour, so that a question meets its answer.
+
+    Of more than two texts, those of a single word (roles, labels, links, tokens) are compared together: on their own
+    they are no item, and between the others they would part question and answer.
+    """
+    if len(texts) <= 2:
+        first, second = [*texts, "", ""][:2]
+        return [(first, second)]
+    passages, labels = [], []
+    for text in texts:
+        words = text.split(None, 1)
+        if len(words) > 1 or len(text) > LONGEST_LABEL:
+            passages.append(text)
+        else:
+            labels += words
+    label = " ".join(labels)
+    if len(passages) == 2:
+        return [(passages[0], passages[1]), *([(label, "")] if label else [])]
+    return [*pairwise(passages), (passages[-1], label)] if passages else [(label, "")]
