@@ -14,6 +14,7 @@ from typing import Any
 
 import rfc8785
 
+from cftapp.base import strict_json
 from cftapp.base.refusal import Blocked, Refused
 
 FIELDS = ("id", "question", "answer", "category")
@@ -48,9 +49,10 @@ def read_lines(text: str, scorer: str) -> list[Draft]:
     raws: list[tuple[int, Any]] = []
     for number, line in numbered:
         try:
-            raws.append((number, json.loads(line)))
-        except ValueError:
-            reasons.append(at(number, "", "It is no JSON.", EXAMPLE))
+            raws.append((number, strict_json.read(line, checks_texts=False)))
+        except strict_json.NotJson as problem:
+            is_json = not isinstance(problem.__cause__, json.JSONDecodeError)
+            reasons.append(at(number, problem.path[:40], str(problem) if is_json else "It is no JSON.", EXAMPLE))
     return check(raws, scorer, reasons)
 
 

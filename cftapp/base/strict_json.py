@@ -41,7 +41,7 @@ def read(raw: bytes | str, *, checks_texts: bool = True) -> Any:
     except json.JSONDecodeError as problem:
         raise NotJson(f"This is not JSON: {problem}.") from problem
     if text.count("[") + text.count("{") > DEEPEST or MAY_HOLD_ONE.search(text):
-        _check(value, checks_texts)
+        check(value, checks_texts)
     return value
 
 
@@ -61,7 +61,7 @@ def _int(digits: str) -> int:
     return int(digits)
 
 
-def _check(value: Any, checks_texts: bool) -> None:
+def check(value: Any, checks_texts: bool = True) -> None:
     """Refuse what is nested too deeply, and halves of surrogate pairs. Without recursion, whatever the depth."""
     waiting: list[tuple[Any, Place, int]] = [(value, None, 0)]
     while waiting:
