@@ -16,7 +16,13 @@ from cftapp.base.actors import Actor
 from cftapp.base.refusal import Blocked
 from feedback import mailbox
 from feedback.actions.consent import Acceptance, Agreement, accept_wordings, blocked_time, unknown_wording
-from feedback.actions.interactions import difference, environment_blocked, interaction_content, other_subject
+from feedback.actions.interactions import (
+    difference,
+    environment_blocked,
+    interaction_content,
+    other_subject,
+    time_blocked,
+)
 from feedback.actions.submissions import content_of
 from feedback.keyed_hashes import commitment, subject_hash
 from feedback.lanes import lane_of
@@ -171,7 +177,7 @@ def _add(plan: Plan, row: BatchRow) -> RowResult:
 
 
 def _add_interaction(plan: Plan, row: BatchRow) -> RowResult:
-    if blocked := environment_blocked(plan.source, row.environment):
+    if blocked := environment_blocked(plan.source, row.environment) or time_blocked(row.happened_at):
         return RowResult(row.kind, blocker=blocked)
     recorded = plan.by_external_id.get(row.external_id) if row.external_id else plan.by_id.get(row.object_id)
     if recorded:

@@ -7,7 +7,7 @@ import re
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from django.db import transaction
 from django.utils import timezone
@@ -16,12 +16,11 @@ from audit.actions import record
 from cftapp.base.actors import Actor, actor_name
 from cftapp.base.locks import lock_all_until_commit, lock_until_commit
 from cftapp.base.refusal import Blocked, Conflict, Refused
-from feedback.models import ConsentEntry, ConsentWording, Source, Subject
+from feedback.models import CLOCKS_DIFFER, ConsentEntry, ConsentWording, Source, Subject
 from feedback.models.consent import VERSION
 
 GRANTED, WITHDRAWN = ConsentEntry.Decision.GRANTED, ConsentEntry.Decision.WITHDRAWN
 WHERE_TO_READ = "Read the published wordings at /api/v1/consent-wordings/, and send the version that was shown."
-CLOCKS_DIFFER = timedelta(minutes=1)  # an application's from ours
 
 
 @dataclass(frozen=True, slots=True)

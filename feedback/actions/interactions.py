@@ -13,7 +13,7 @@ from cftapp.base.actors import Actor
 from cftapp.base.refusal import Blocked, Conflict, Refused
 from feedback import mailbox
 from feedback.keyed_hashes import object_id, subject_hash
-from feedback.models import Environment, Interaction, Source, Subject, pseudonym_key
+from feedback.models import CLOCKS_DIFFER, Environment, Interaction, Source, Subject, pseudonym_key
 from feedback.subject_keys import normal_subject
 
 
@@ -38,11 +38,14 @@ def record_interaction(
     Held-out text goes to the vault, the returned row is a stub then. Repeating a call with the same `external_id` (or
     `interaction_id`), subject and words changes nothing and returns the first row, with `already_recorded` set. A
     replay takes the subject of its original, so `subject_key` may be empty then. Refused without a subject, for an
-    unknown original, for a replay with another subject, and for an environment that the source does not have; Conflict
-    for an id that belongs to other words or another subject; MailboxClosed while the vault cannot be reached.
+    unknown original, for a replay with another subject, for an environment that the source does not have, and for a
+    time in the future; Conflict for an id that belongs to other words or another subject; MailboxClosed while the vault
+    cannot be reached.
     """
     subject_key = normal_subject(subject_key) if subject_key or replay_of is None else ""
     require_environment(source, environment)
+    if blocked := time_blocked(happened_at):
+        raise Refused(blocked)
     new_id = interaction_id or _interaction_id(source, external_id)
     is_repeatable = bool(interaction_id or external_id)
     if is_repeatable and (recorded := _recorded_before(source, external_id, new_id)):
@@ -141,6 +144,13 @@ def environment_blocked(source: Source, environment: str | None) -> Blocked | No
         return None
     message = f"{source.name} is a source of the environment {source.environment}: its rows are not from production."
     return Blocked("environment", message, "Leave the environment out, or record it under a source of production.")
+
+
+def time_blocked(happened_at: datetime | None) -> Blocked | None:
+    """Nothing happens after it was recorded; clocks may differ a little. PostgreSQL refuses it, too."""
+    if happened_at is None or happened_at <= timezone.now() + CLOCKS_DIFFER:
+        return None
+    return Blocked("happened_at", "This time is in the future.", "Send when it happened, with its time zone.")
 
 
 def _original(source: Source, subject_key: str, replay_of: Interaction | uuid.UUID | None) -> Interaction | None:

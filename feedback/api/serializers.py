@@ -10,6 +10,7 @@ from cftapp.base.refusal import Refused
 from feedback.actions.consent import WHERE_TO_READ
 from feedback.models import ConsentEntry, ConsentWording, Correction, Environment, Interaction, TasteNote
 from feedback.models.consent import VERSION
+from feedback.ratings import rating_text
 from feedback.subject_keys import LONGEST, normal_subject
 
 NAME_IT = f"Name the wording that was shown, by its version. {WHERE_TO_READ}"
@@ -66,6 +67,17 @@ class WordingVersion(serializers.Field):
 
     def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
         return (True, "") if data is None else super().validate_empty_values(data)
+
+
+@extend_schema_field({"oneOf": [{"type": "string", "maxLength": 40}, {"type": "number"}, {"type": "boolean"}]})
+class Rating(serializers.CharField):
+    """A thumb, a number or a word, kept as text (see `rating_text`)."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=40, allow_blank=True, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        return super().to_internal_value(rating_text(data) if isinstance(data, bool | int | float) else data)
 
 
 class StrictSerializer(serializers.Serializer):
@@ -149,7 +161,7 @@ class CorrectionPost(FeedbackPost):
 
 
 class CommentPost(FeedbackPost):
-    rating = serializers.CharField(max_length=40, required=False, allow_blank=True)
+    rating = Rating(required=False, help_text="A thumb (true, false), a number, or your own word.")
     text = Text(MEDIUM, required=False, allow_blank=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from feedback.models.base import CAP, CountedQuerySet, consent_in_force
 from feedback.models.bugs import Bug, with_words
 from feedback.models.consent import ConsentEntry, ConsentWording
-from feedback.models.interactions import Interaction
+from feedback.models.interactions import CLOCKS_DIFFER, Interaction
 from feedback.models.kinds import KINDS, BugReport, Comment, Correction, Feedback, TasteNote
 from feedback.models.receipts import IdempotentReply, Receipt
 from feedback.models.sources import ApiKey, Environment, Source
@@ -14,6 +14,7 @@ __all__ = [
     "Bug",
     "BugReport",
     "CAP",
+    "CLOCKS_DIFFER",
     "Comment",
     "ConsentEntry",
     "ConsentWording",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from typing import Self
 
 from django.db import models
@@ -12,6 +13,9 @@ from feedback.keyed_hashes import words_commitment
 from feedback.models.base import CountedQuerySet, consent_in_force
 from feedback.models.sources import Environment, Source
 from feedback.models.subjects import Lane, Subject, pseudonym_key
+
+CLOCKS_DIFFER = timedelta(minutes=1)
+"""How far an application's clock may be ahead of ours."""
 
 
 class InteractionQuerySet(CountedQuerySet["Interaction"]):
@@ -80,6 +84,9 @@ class Interaction(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(cut_by__in=["", "client", "model_server"]), name="interaction_cut_by_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(happened_at__lte=F("created_at") + CLOCKS_DIFFER), name="interaction_did_not_happen_later"
             ),
             models.CheckConstraint(condition=~Q(replay_of=F("id")), name="interaction_does_not_replay_itself"),
         ]

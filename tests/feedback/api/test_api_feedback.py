@@ -1,6 +1,11 @@
-import pytest
+import uuid
+from datetime import timedelta
 
-from feedback.models import BugReport, Comment, Correction, Receipt, TasteNote
+import pytest
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from feedback.models import BugReport, Comment, Correction, Interaction, Receipt, TasteNote
 
 POSTS = {
     "bug-reports/": (BugReport, "bug_report", {"what_happened": "It hung."}),
@@ -64,6 +69,38 @@ def test_a_comment_needs_a_rating_or_words(application):
     key = application.interaction()
     assert application.post("comments/", {"interaction": key}).status_code == 422
     assert application.post("comments/", {"interaction": key, "rating": " "}).status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("rating", "kept"), [(False, "down"), (True, "up"), (0, "0"), (0.0, "0"), (1, "1"), (4.5, "4.5"), ("down", "down")]
+)
+def test_a_rating_may_be_a_thumb_a_number_or_a_word(application, rating, kept):
+    key = application.interaction()
+    assert application.post("comments/", {"interaction": key, "rating": rating}).status_code == 201
+    row = {"kind": "comment", "interaction": key, "rating": rating}
+    assert application.post("feedback/batch", [row]).json()["recorded"] == 1
+    assert list(Comment.objects.values_list("rating", flat=True)) == [kept, kept]
+
+
+@pytest.mark.parametrize("rating", [None, {"score": 1}, [1], "x" * 41])
+def test_what_is_no_rating_is_refused_by_name(application, rating):
+    reply = application.post("comments/", {"interaction": application.interaction(), "rating": rating})
+    assert (reply.status_code, reply.json()["errors"][0]["field"]) == (422, "rating")
+
+
+def test_what_has_not_happened_yet_is_refused(application, shop):
+    words = {"subject": "u", "prompt": "p", "answer": "a"}
+    soon, later = (timezone.now() + timedelta(seconds=n) for n in (30, 3600))
+    assert application.post("interactions/", words | {"happened_at": soon.isoformat()}).status_code == 201
+    reply = application.post("interactions/", words | {"happened_at": later.isoformat()})
+    assert (reply.status_code, reply.json()["errors"][0]["field"]) == (422, "happened_at")
+    row = words | {"kind": "interaction", "happened_at": later.isoformat()}
+    (result,) = application.post("feedback/batch", [row]).json()["results"]
+    assert (result["status"], result["errors"][0]["field"]) == ("refused", "happened_at")
+    recorded = Interaction.objects.get()
+    recorded.pk, recorded.happened_at = uuid.uuid4(), later
+    with pytest.raises(IntegrityError, match="interaction_did_not_happen_later"), transaction.atomic():
+        recorded.save(force_insert=True)
 
 
 def test_interactions_are_listed_by_cursor_without_counting(application, django_assert_max_num_queries):

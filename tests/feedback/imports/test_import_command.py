@@ -83,19 +83,24 @@ def test_answers_to_one_question_share_a_lane(run, tmp_path):
 
 def test_a_line_that_cannot_be_read_is_named_and_passed_over(run, tmp_path, capsys):
     path = write(tmp_path / "f.jsonl", [record(0), "{", "[]", record(1, ratings=["x"]), record(2, answer="")])
-    call_command("import_feedback", str(path), "--source", "qa", "--format", "feedbackqa")
+    with pytest.raises(CommandError, match=r"f.jsonl.rejects.jsonl holds the rest") as ended:
+        call_command("import_feedback", str(path), "--source", "qa", "--format", "feedbackqa")
     output = capsys.readouterr()
+    assert ended.value.returncode == 1
     assert "3 rows recorded" in output.out and "4 lines unreadable" in output.out
     assert [line.split(":")[0] for line in output.err.splitlines()] == ["line 2", "line 3", "line 4", "line 5"]
 
 
-def test_plain_records(run, tmp_path):
+def test_plain_records(db, capsys, tmp_path):
     Source.objects.create(name="qa", title="QA", held_out_percent=0)
     records = [
         {"prompt": "p", "answer": "a", "rating": "down", "text": "no", "subject": "u-1", "external_id": "e-1"},
         {"prompt": "p", "answer": "a", "text": "bad \x00"},
     ]
-    out = run(write(tmp_path / "f.jsonl", records), "jsonl")
+    path = write(tmp_path / "f.jsonl", records)
+    with pytest.raises(CommandError, match="Not everything was recorded"):
+        call_command("import_feedback", str(path), "--source", "qa", "--format", "jsonl")
+    out = capsys.readouterr().out
     assert "3 rows recorded" in out and "1 refused" in out
     assert Interaction.objects.get(external_id="e-1").receipts.count() == 1
     assert Comment.objects.get().rating == "down"
