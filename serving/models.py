@@ -11,17 +11,24 @@ from evaluation.models import Gate, Waiver
 from feedback.models import ApiKey, Interaction
 from training.models import Run
 
+MARKED = Q(learnt_from_withdrawn_at__isnull=False) | Q(contamination__isnull=False)
+
 
 class ReleaseQuerySet(models.QuerySet["Release"]):
     def ever_champion(self) -> "ReleaseQuerySet":
         return self.filter(promotions__isnull=False).distinct()
+
+    def answering(self) -> "ReleaseQuerySet":
+        """What people may ask: the champion, and every earlier one that is not marked."""
+        champion = Promotion.objects.newest_first().values("release")[:1]
+        return self.ever_champion().filter(Q(pk=models.Subquery(champion)) | ~MARKED)
 
     def learnt_from_withdrawn(self) -> "ReleaseQuerySet":
         return self.filter(learnt_from_withdrawn_at__isnull=False)
 
     def marked(self) -> "ReleaseQuerySet":
         """Releases that may not be promoted or rolled back to."""
-        return self.filter(Q(learnt_from_withdrawn_at__isnull=False) | Q(contamination__isnull=False))
+        return self.filter(MARKED)
 
     def contaminated(self) -> "ReleaseQuerySet":
         """Releases that learnt rows of an exam."""
@@ -63,6 +70,11 @@ class Release(models.Model):
     def served_name(self) -> str:
         """The name under which the model server knows it: its content, or "base" for the model without adapter."""
         return "base" if self.run_id is None else self.model_name
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether it learnt withdrawn words or an exam, as far as is known: see `marked`."""
+        return self.learnt_from_withdrawn_at is not None or self.contamination is not None
 
     def __str__(self) -> str:
         return f"v{self.number}"

@@ -9,7 +9,7 @@ in parentheses.
 from collections.abc import Mapping
 from hashlib import sha256
 
-from cftapp.access.roles import ROLES, Role
+from cftapp.access.roles import ROLES, Role, redis_password_variable
 
 OWNER = "cft_owner"
 KINDS = "connection transaction pubsub string list hash set sortedset keyspace scripting"
@@ -19,21 +19,12 @@ RING = "(+lpush +llen +exists " + " ".join(f"%W~{queue}*" for queue in QUEUES) +
 
 
 def users() -> list[str]:
-    return [OWNER, *(login(role) for role in ROLES.values() if role.uses_redis)]
-
-
-def login(role: Role) -> str:
-    return f"cft_{role.name}"
-
-
-def password_variable(user: str) -> str:
-    """`CFT_REDIS_PASSWORD_WEB` for `cft_web`."""
-    return "CFT_REDIS_PASSWORD_" + user.removeprefix("cft_").upper()
+    return [OWNER, *(role.redis_user for role in ROLES.values() if role.uses_redis)]
 
 
 def acl_file(passwords: Mapping[str, str]) -> str:
     """Every user's line; `passwords` by variable. Only their hashes are written."""
-    hashes = {user: sha256(passwords[password_variable(user)].encode()).hexdigest() for user in users()}
+    hashes = {user: sha256(passwords[redis_password_variable(user)].encode()).hexdigest() for user in users()}
     return "".join(f"{line}\n" for line in lines({user: f"#{digest}" for user, digest in hashes.items()}))
 
 
@@ -43,7 +34,7 @@ def lines(passwords: Mapping[str, str]) -> list[str]:
     return [
         "user default off",
         f"user {OWNER} on {passwords[OWNER]} ~* &* +@all",
-        *(f"user {login(role)} on {passwords[login(role)]} {rights(role)}" for role in roles),
+        *(f"user {role.redis_user} on {passwords[role.redis_user]} {rights(role)}" for role in roles),
     ]
 
 

@@ -20,6 +20,10 @@ class Role:
     queue: str = ""
     uses_redis: bool = True
 
+    @property
+    def redis_user(self) -> str:
+        return f"cft_{self.name}"
+
 
 ROLES: dict[str, Role] = {
     role.name: role
@@ -107,6 +111,11 @@ def password_variable(login: str) -> str:
     return "CFT_DB_PASSWORD_" + login.removeprefix("cft_").upper()
 
 
+def redis_password_variable(user: str) -> str:
+    """`CFT_REDIS_PASSWORD_WEB` for the Redis user `cft_web`."""
+    return "CFT_REDIS_PASSWORD_" + user.removeprefix("cft_").upper()
+
+
 def url_for(owner_url: str, login: str, password: str) -> str:
     """The owner's URL with another login: same server, same database."""
     parts = urlsplit(owner_url)
@@ -117,7 +126,7 @@ def url_for(owner_url: str, login: str, password: str) -> str:
 def environment_for(name: str, owner: Mapping[str, str]) -> dict[str, str]:
     """What the process `name` gets of the owner's environment: default-deny, by the table above.
 
-    `owner` holds owner URLs, the keys, and a password per login (`password_variable`, `redis_users.password_variable`).
+    `owner` holds owner URLs, the keys, and a password per login (`password_variable`, `redis_password_variable`).
     """
     role = ROLES[name]
     given = {key: owner[key] for key in HARMLESS if key in owner}
@@ -129,6 +138,6 @@ def environment_for(name: str, owner: Mapping[str, str]) -> dict[str, str]:
     if port := given.get("CFT_METRICS_PORT"):
         given["CFT_METRICS_PORT"] = str(int(port) + list(ROLES).index(name))  # on one machine each has its own
     if role.uses_redis:
-        password = owner.get("CFT_REDIS_PASSWORD_" + name.upper())  # none: a Redis of somebody's own, without users
-        given["REDIS_URL"] = url_for(owner["REDIS_URL"], f"cft_{name}", password) if password else owner["REDIS_URL"]
+        password = owner.get(redis_password_variable(role.redis_user))  # none: a Redis of somebody's own, without users
+        given["REDIS_URL"] = url_for(owner["REDIS_URL"], role.redis_user, password) if password else owner["REDIS_URL"]
     return given | {"CFT_ROLE": name, "PYTHONUNBUFFERED": "1"}

@@ -211,8 +211,9 @@ class Lease:
                 try:
                     renewed = self._look(renewed)
                 except Stale as stale:
-                    log.warning("lease lost", job=str(self.job), reason=str(stale))
-                    self._lose()
+                    if self.job.state == Job.State.RUNNING:  # otherwise it was ended by its holder meanwhile
+                        log.warning("lease lost", job=str(self.job), reason=str(stale))
+                        self._lose()
                     return
                 except DatabaseError as problem:
                     log.warning("lease not renewed", job=str(self.job), problem=type(problem).__name__)

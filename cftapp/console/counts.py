@@ -48,6 +48,7 @@ class Counts:
     open_gates: int
     last_gate: int | None
     last_verdict: str | None
+    last_gate_waived: bool | None
     broken_gate: int | None
     waivers: int
     benchmarks: int

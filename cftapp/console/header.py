@@ -332,7 +332,7 @@ def engineer_work(now: Counts) -> list[Todo]:
     if now.live_run:
         why = "It is training now."
         work.append(Todo(f"#{now.live_run}", "run to watch", why, link("training:run", now.live_run)))
-    if now.last_gate and now.last_verdict != "PASS":
+    if now.last_gate and now.last_verdict != "PASS" and not now.last_gate_waived:
         why = f"{now.last_verdict}: read the reasons, then train a better candidate or ask two people for a waiver."
         work.append(
             Todo(f"#{now.last_gate}", "gate to answer", why, link("evaluation:gate", now.last_gate), urgent=True)

@@ -279,7 +279,7 @@ class Redis:
     @property
     def url(self) -> str:
         """As the owner, who may do everything."""
-        password = self.passwords[redis_users.password_variable(redis_users.OWNER)]
+        password = self.passwords[roles.redis_password_variable(redis_users.OWNER)]
         return roles.url_for(f"unix://{self.socket}", redis_users.OWNER, password)
 
     def prepare(self) -> None:

@@ -7,12 +7,12 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from pathlib import Path
 
 from cftapp.access import redis_users
-from cftapp.access.roles import all_logins, password_variable
+from cftapp.access.roles import all_logins, password_variable, redis_password_variable
 from cftapp.base import files
 
 KEYS = ("CFT_SECRET_KEY", "CFT_SUBJECT_KEY", "CFT_REGISTRY_KEY")
 DATABASE_PASSWORDS = ("CFT_DB_PASSWORD_SUPERUSER", "CFT_DB_PASSWORD_OWNER")
-REDIS_PASSWORDS = tuple(redis_users.password_variable(user) for user in redis_users.users())
+REDIS_PASSWORDS = tuple(redis_password_variable(user) for user in redis_users.users())
 LOGIN_PASSWORDS = tuple(password_variable(login) for login in all_logins())
 
 

@@ -1,6 +1,7 @@
 -- A waiver is about a verdict that is not PASS, and begins with one signature; the second is added once, and nothing else
 -- changes.
-CREATE OR REPLACE FUNCTION evaluation_check_waiver() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION evaluation_check_waiver() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, public, pg_temp AS $$
 BEGIN
     IF NOT EXISTS (SELECT 1 FROM evaluation_gate WHERE id = NEW.gate_id AND verdict IN ('FAIL', 'INCONCLUSIVE')) THEN
         RAISE EXCEPTION 'gate % needs no waiver or has no verdict yet', NEW.gate_id

@@ -169,7 +169,7 @@ async def started_stream(chat: ChatRequest, pending: PendingInteraction) -> Comp
 
 @openai_view("GET")
 async def models(request: HttpRequest) -> HttpResponseBase:
-    """`GET /v1/models`: the champion alias, and every release that is or was champion."""
+    """`GET /v1/models`: the champion alias, and every release that may be asked by its name."""
     await run_in_database_thread(authenticate, bearer_token(request))
     return JsonResponse({"object": "list", "data": await run_in_database_thread(listed_models)})
 
@@ -185,7 +185,7 @@ async def model(request: HttpRequest, name: str) -> HttpResponseBase:
 
 
 def listed_models() -> list[dict[str, Any]]:
-    releases = list(Release.objects.ever_champion().order_by("-number"))
+    releases = list(Release.objects.answering().order_by("-number"))
     newest = max((release.created_at for release in releases), default=None)
     entries = [(str(release), release.created_at) for release in releases]
     if newest:

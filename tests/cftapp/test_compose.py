@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from cftapp.access import redis_users
-from cftapp.access.roles import DATABASE_VARIABLE, ROLES, SECRETS, environment_for
+from cftapp.access.roles import DATABASE_VARIABLE, ROLES, SECRETS, environment_for, redis_password_variable
 from tests.support.servers import Process, collect_static_files
 from tests.support.stack import free_ports
 
@@ -37,8 +37,8 @@ def test_a_service_holds_what_its_role_may_hold(name):
     assert set(environment) & SECRETS == role.keys
     assert ("REDIS_URL" in environment) == role.uses_redis
     if role.uses_redis:
-        password = redis_users.password_variable(redis_users.login(role))
-        assert environment["REDIS_URL"] == f"redis://{redis_users.login(role)}:${{{password}:?}}@redis:6379/0"
+        password = redis_password_variable(role.redis_user)
+        assert environment["REDIS_URL"] == f"redis://{role.redis_user}:${{{password}:?}}@redis:6379/0"
 
 
 @pytest.mark.parametrize("name", [role.name for role in ROLES.values() if role.queue])
@@ -49,7 +49,7 @@ def test_a_worker_serves_its_queue(name):
 
 def test_redis_knows_the_users_of_the_table_and_no_other():
     content = COMPOSE["configs"]["redis-users"]["content"]
-    words = {user: f">${{{redis_users.password_variable(user)}:?}}" for user in redis_users.users()}
+    words = {user: f">${{{redis_password_variable(user)}:?}}" for user in redis_users.users()}
     assert content.splitlines() == redis_users.lines(words)
     assert SERVICES["redis"]["configs"] == [{"source": "redis-users", "target": SERVICES["redis"]["command"][-1]}]
 

@@ -147,3 +147,14 @@ def test_leaving_gives_the_job_back_without_counting_the_attempt(queue):
 
     assert (run.state, run.attempt) == (Job.State.QUEUED, 0)
     assert actions.sweep_runs() == [run.pk]
+
+
+def test_a_job_that_its_holder_gave_back_is_no_lost_lease(queue, monkeypatch):
+    """The thread may renew once more after that, and then finds the lease gone."""
+    run = actions.start_run(queue().pk)
+    before = jobs.LEASES_LOST._value.get()
+    with jobs.Lease(run, renew_every=0) as lease:
+        jobs.give_back(run)
+        lease._thread.join(10)
+    assert not lease._thread.is_alive() and not lease.lost.is_set()
+    assert jobs.LEASES_LOST._value.get() == before

@@ -7,7 +7,7 @@ import redis
 from redis.exceptions import AuthenticationError, NoPermissionError
 
 from cftapp.access import redis_users
-from cftapp.access.roles import ROLES, environment_for
+from cftapp.access.roles import ROLES, environment_for, redis_password_variable
 
 WORKERS = [role for role in ROLES.values() if role.queue]
 
@@ -80,9 +80,7 @@ def test_no_role_administers_it(reach, role):
 def test_the_file_of_users_holds_no_password(services):
     text = services.redis.users.read_text()
     assert services.redis.users.stat().st_mode & 0o077 == 0
-    assert not any(
-        services.redis.passwords[redis_users.password_variable(user)] in text for user in redis_users.users()
-    )
+    assert not any(services.redis.passwords[redis_password_variable(user)] in text for user in redis_users.users())
 
 
 def test_a_redis_of_somebody_s_own_is_reached_as_they_say():

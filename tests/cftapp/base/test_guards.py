@@ -137,3 +137,19 @@ def test_a_version_that_creates_something_else_is_refused(folder, before, after)
     (folder / "lesson_is_kept.2.sql").write_text(FIRST.replace(before, after))
     with pytest.raises(ValueError, match=r"lesson_is_kept\.2 creates other things than lesson_is_kept"):
         guards.reverse(folder, "lesson_is_kept.2")
+
+
+@pytest.mark.parametrize("alias", ["default", "vault"])
+def test_a_function_reads_real_tables_before_temporary_ones(alias, django_db_blocker):
+    """Otherwise whoever may make a temporary table says what a guard sees."""
+    with django_db_blocker.unblock(), connections[alias].cursor() as cursor:
+        cursor.execute(
+            r"""
+            SELECT proname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+            JOIN pg_language l ON l.oid = p.prolang
+            WHERE n.nspname = 'public' AND l.lanname IN ('sql', 'plpgsql')
+            AND prosrc ~* '\m(from|into|update|join)\s+(feedback|curation|training|evaluation|serving|audit|vault)_'
+            AND NOT EXISTS (SELECT FROM unnest(proconfig) AS setting WHERE setting ~ '^search_path=.*, *"?pg_temp"?$')
+            """
+        )
+        assert cursor.fetchall() == []

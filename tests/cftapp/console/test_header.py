@@ -24,6 +24,7 @@ EMPTY = Counts(
     open_gates=0,
     last_gate=None,
     last_verdict=None,
+    last_gate_waived=None,
     broken_gate=None,
     waivers=0,
     benchmarks=3,
@@ -107,6 +108,11 @@ def test_each_role_is_told_its_own_work(role: str, figures: dict[str, object], w
     now = replace(EMPTY, **figures)
     assert what in [todo.what for todo in header.todos(now, frozenset({role}))]
     assert all(todo.url.startswith("/") for todo in header.todos(now, frozenset({role})))
+
+
+def test_a_gate_is_answered_once_a_waiver_was_asked_for() -> None:
+    now = replace(EMPTY, last_gate=2, last_verdict="FAIL", last_gate_waived=True)
+    assert header.todos(now, frozenset({"engineer"})) == []
 
 
 def test_nobody_is_told_anything_when_nothing_waits() -> None:
