@@ -52,7 +52,7 @@ GRANTS = {
         "curation_signature": "SELECT, INSERT, UPDATE",
         "curation_duplicate": "SELECT, INSERT, DELETE",
         "curation_pair": "SELECT, UPDATE (state, screened_epoch)",
-        "curation_replayrow": "SELECT, UPDATE (screened_epoch, overlaps, overlaps_with)",
+        "curation_replayrow": "SELECT, UPDATE (screened_epoch, overlaps, overlaps_with, tokens, tokenizer)",
         # Whether a row that became an exam is frozen already, and what new items were compared with.
         "curation_datasetrow": "SELECT (id, dataset_id, pair_id, replay_row_id)",
         "curation_reversecheck": "SELECT, UPDATE (state, last_case, last_replay_row, rows, finished_at, error)",

@@ -21,6 +21,7 @@ from training.engine.digests import adapter_sha256, file_sha256
 from training.engine.errors import EngineError
 from training.engine.manifest import read_recipe
 from training.models import Run
+from training.preparation import fitting
 from training.preparation.base_model import BaseMissing, identify, locate
 
 
@@ -40,11 +41,13 @@ def queue_run(
     checked = checked_recipe(recipe)
     refuse_unfit(dataset)
     name = base_model or settings.CFT_BASE_MODEL
+    base_sha256 = checked_base(name)
+    fitting.refuse_too_long(dataset, checked["max_length"], locate(name))
     run = Run.objects.create(
         dataset=dataset,
         recipe=checked,
         base_model=name,
-        base_sha256=checked_base(name),
+        base_sha256=base_sha256,
         seed=seed,
         created_by=by,
     )

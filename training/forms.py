@@ -6,6 +6,7 @@ from django import forms
 from django.conf import settings
 
 from curation.models import Dataset
+from training import lengths
 from training.engine.manifest import LIMITS
 from training.preparation.recipes import DEFAULT_PRESET, PRESETS
 
@@ -69,6 +70,8 @@ class NewRun(forms.Form):
         self.fields["base_model"].initial = short
         for name in EXPLAINED:
             self.fields[name] = recipe_field(name)
+        if context := lengths.limit():
+            self.fields["max_length"].help_text += f" {short} takes {context}."
 
     def clean_base_model(self) -> str:
         """The whole name of what was chosen: a folder's path stays on this machine."""

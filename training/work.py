@@ -19,7 +19,7 @@ from training import actions
 from training.engine.errors import DISK_FULL
 from training.models import Run
 from training.monitoring import metrics
-from training.preparation import manifest
+from training.preparation import fitting, manifest
 from training.preparation.prepare import MANIFEST_FILE, prepare
 
 PROGRESS_SECONDS, CONSENT_SECONDS = 1.0, 5.0
@@ -159,7 +159,7 @@ def settle(run: Run, ending: engines.Ending, status: int, said: str) -> None:
     ):  # the sweep goes on once there is room
         actions.requeue_run(run)
     else:
-        actions.fail_run(run, reason(status, said))
+        actions.fail_run(run, reason(status, fitting.name_row(run.dataset, said)))
 
 
 def reason(status: int, said: str) -> str:

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from curation.checks import commentary, personal_data, secrets
+from curation.checks import commentary, personal_data, sameness, secrets
 from curation.checks.duplicates import BLOCKING, METHODS, Duplicates
+from curation.checks.lengths import Length
 from curation.decontamination import meaning
 from curation.decontamination.overlap import Overlap
 
@@ -26,6 +27,7 @@ class Facts:
     kind: str
     prompt: str = ""
     answer: str = ""
+    rejected: str = ""
     lane: str = "training"
     environment: str = "production"
     origin_lane: str = "training"
@@ -35,6 +37,7 @@ class Facts:
     duplicates: Duplicates | None = None
     author_pairs: int = 0
     all_pairs: int = 0
+    length: Length | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ def correction_findings(facts: Facts) -> Iterator[Finding]:
     yield other_answer(facts)
     yield author_share(facts)
     yield reads_like_commentary(facts)
+    yield teaches_nothing(facts)
+    yield length(facts)
 
 
 def consent(facts: Facts) -> Finding:
@@ -196,3 +201,27 @@ def reads_like_commentary(facts: Facts) -> Finding:
         "spans": [{"field": "answer", "start": start, "end": end} for start, end in result.spans],
     }
     return Finding("commentary", result.blocked, result.score, commentary.LIMIT, message, evidence)
+
+
+def teaches_nothing(facts: Facts) -> Finding:
+    """Whether the replacement is the answer again: a model that gives it already learns nothing, and is praised."""
+    if not sameness.seen(facts.answer):
+        return Finding("teaches_nothing", True, message="The replacement holds nothing that can be read.")
+    same = sameness.is_same(facts.rejected, facts.answer)
+    return Finding("teaches_nothing", same, message="The replacement is the answer itself: it teaches nothing." * same)
+
+
+def length(facts: Facts) -> Finding:
+    """The row's tokens and how many the base takes. One that is too long is said: a freeze leaves it out."""
+    counted = facts.length
+    if counted is None:
+        return Finding("length", False)
+    evidence = {"base": counted.base, "tokenizer": counted.tokenizer}
+    if counted.tokens is None:
+        return Finding("length", counted.unwritable, message=counted.problem[:300], evidence=evidence)
+    limit = None if counted.limit is None else float(counted.limit)
+    message = (
+        f"It has {counted.tokens} tokens; the base model {counted.base[:100]} takes {counted.limit}."
+        " Accepted or not, datasets leave it out."
+    )
+    return Finding("length", False, float(counted.tokens), limit, message * counted.too_long, evidence)

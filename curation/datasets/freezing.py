@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Value
+from django.db.models import Count, F, Q, Value
 from django.utils import timezone
 
 from audit import merkle
@@ -17,6 +17,7 @@ from curation.datasets.plan import Plan, PlannedRow
 from curation.datasets.recipe import BadRecipe, Recipe, moment, parse
 from curation.datasets.selection import Known, Lesson, Link
 from curation.models import Blocker, Dataset, DatasetRow, Duplicate, Pair, RegistryEpoch, ReplayRow, covered
+from curation.screening import lengths
 from curation.screening.gathering import consented
 
 
@@ -98,7 +99,7 @@ def trainable(pairs: Sequence[Pair], made: Plan) -> list[Lesson]:
     )
     for pk, text_hash, case in columns:
         hashes[pk], cases[pk] = text_hash, case
-    links = links_of(pairs)
+    links, long = links_of(pairs), too_long(pairs)
     lessons = []
     for pair in pairs:
         blocker = blockers.get(pair.correction_id)
@@ -108,6 +109,8 @@ def trainable(pairs: Sequence[Pair], made: Plan) -> list[Lesson]:
             made.dropped[str(pair.pk)] = ("epoch", {"screened": pair.screened_epoch})
         elif blocker is not None:
             made.dropped[str(pair.pk)] = (blocker.check_name, evidence_of(blocker))
+        elif pair.correction_id in long:
+            made.dropped[str(pair.pk)] = (Blocker.Check.LENGTH.value, long[pair.correction_id])
         else:
             lessons.append(
                 Lesson(
@@ -123,6 +126,20 @@ def trainable(pairs: Sequence[Pair], made: Plan) -> list[Lesson]:
                 )
             )
     return lessons
+
+
+def too_long(pairs: Sequence[Pair]) -> dict[Any, dict[str, Any]]:
+    """What screening counted of pairs that the configured base cannot take whole, by correction."""
+    findings = Blocker.objects.filter(case__correction__pair__in=[pair.pk for pair in pairs])
+    counted = findings.filter(
+        check_name=Blocker.Check.LENGTH, score__gt=F("limit"), evidence__tokenizer=lengths.tokenizer()
+    )
+    return {
+        correction: {"tokens": int(tokens or 0), "most": int(limit or 0), "base": base}
+        for correction, tokens, limit, base in counted.values_list(
+            "case__correction", "score", "limit", "evidence__base"
+        )
+    }
 
 
 def links_of(pairs: Sequence[Pair]) -> dict[Any, Link]:
@@ -152,18 +169,26 @@ def evidence_of(blocker: Blocker) -> dict[str, Any]:
 
 def plan_replay(taken: Sequence[Lesson], made: Plan) -> list[Known]:
     """The replay rows that go with the lessons, without those that a lesson supersedes."""
-    rows = ReplayRow.objects.all()
-    unseen = rows.exclude(screened_epoch=made.epoch).count()
-    overlapping = rows.filter(screened_epoch=made.epoch, overlaps=True).count()
-    clean = rows.clean(made.epoch).values_list("id", "skill", "is_refusal", "prompt", "answer", "row_hash")
-    known = [Known(*row) for row in clean]
+    long, today = longer_than(lengths.limit(), lengths.tokenizer()), Q(screened_epoch=made.epoch)
+    unfit = ReplayRow.objects.aggregate(
+        epoch=Count("pk", filter=~today | Q(screened_epoch=None)),
+        overlap=Count("pk", filter=today & Q(overlaps=True)),
+        length=Count("pk", filter=today & Q(overlaps=False) & long),
+    )
+    clean = ReplayRow.objects.clean(made.epoch).exclude(long)
+    known = [Known(*row) for row in clean.values_list("id", "skill", "is_refusal", "prompt", "answer", "row_hash")]
     stale = selection.superseded(known, taken)
-    made.replay_dropped = Counter({"epoch": unseen, "overlap": overlapping, **Counter(stale.values())})
+    made.replay_dropped = Counter({**unfit, **Counter(stale.values())})
     made.replay_wanted = made.recipe.replay_rows(len(taken))
     chosen = selection.select_replay([row for row in known if row.id not in stale], made.replay_wanted, made.recipe)
     made.skills = Counter(row.skill for row in chosen)
     made.refusals = sum(row.is_refusal for row in chosen)
     return chosen
+
+
+def longer_than(limit: int | None, tokenizer: str) -> Q:
+    """Replay rows that have more tokens, by that tokenizer's count; none where there is no limit."""
+    return Q(pk__in=[]) if limit is None else Q(tokenizer=tokenizer, tokens__gt=limit)
 
 
 def store(name: str, made: Plan, by: User) -> Dataset:

@@ -43,6 +43,11 @@ class Plan:
         return dict(Counter(reason for reason, _ in self.dropped.values()).most_common())
 
     @property
+    def too_long(self) -> list[tuple[str, dict[str, Any]]]:
+        """(pair, evidence) of those that the configured base cannot take whole."""
+        return [(pair, evidence) for pair, (reason, evidence) in self.dropped.items() if reason == "length"]
+
+    @property
     def replay_drops(self) -> dict[str, int]:
         """Replay rows that cannot be taken, by reason."""
         return {reason: count for reason, count in sorted(self.replay_dropped.items()) if count}

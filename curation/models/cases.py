@@ -206,6 +206,8 @@ class Blocker(models.Model):
         OTHER_ANSWER = "other_answer", "Another answer"
         AUTHOR_SHARE = "author_share", "Author's share"
         COMMENTARY = "commentary", "Reads like commentary"
+        TEACHES_NOTHING = "teaches_nothing", "Teaches nothing"
+        LENGTH = "length", "Length"
         KIND = "kind", "Kind"
 
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="findings")

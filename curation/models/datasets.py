@@ -54,6 +54,8 @@ class ReplayRow(models.Model):
     overlaps_with = models.CharField(
         max_length=80, blank=True, db_default="", help_text="Name and version of the exam."
     )
+    tokens = models.PositiveIntegerField(null=True, help_text="As the base of that tokenizer reads it.")
+    tokenizer = models.CharField(max_length=12, blank=True, db_default="")
 
     objects = ReplayRowQuerySet.as_manager()
 

@@ -15,9 +15,10 @@ from curation.checks import findings as checks
 from curation.checks.duplicates import Duplicates, Row
 from curation.checks.findings import Facts, Finding
 from curation.checks.identity import text_hash
+from curation.checks.lengths import Length
 from curation.decontamination.overlap import Overlap
 from curation.models import KINDS, Blocker, Case, Pair
-from curation.screening import rescanning, signatures, stored_vectors, turns
+from curation.screening import lengths, rescanning, signatures, stored_vectors, turns
 from feedback.models import BugReport, Comment, Correction, TasteNote
 
 if TYPE_CHECKING:
@@ -189,6 +190,7 @@ def gather(cases: Sequence[Case], registry: "Registry") -> Iterable[tuple[Case, 
     duplicates = duplicates_of(corrections, registry)
     authors, all_pairs = pairs_by_author({case.subject_id for case in corrections})
     overlaps = compared(corrections, registry)
+    counted = lengths_of(corrections)
     for case in cases:
         if case.correction is None:
             yield case, Facts(kind=case.kind)
@@ -202,6 +204,7 @@ def gather(cases: Sequence[Case], registry: "Registry") -> Iterable[tuple[Case, 
                 kind="correction",
                 prompt=interaction.prompt,
                 answer=answer,
+                rejected=interaction.answer,
                 lane=interaction.lane,
                 environment=interaction.environment,
                 origin_lane=lane,
@@ -211,8 +214,15 @@ def gather(cases: Sequence[Case], registry: "Registry") -> Iterable[tuple[Case, 
                 duplicates=duplicates.get(case.pk),
                 author_pairs=authors.get(subject, 0) - (case.verdict == Case.Verdict.ACCEPTED),
                 all_pairs=all_pairs,
+                length=counted.get(case.pk),
             ),
         )
+
+
+def lengths_of(cases: Sequence[Case]) -> dict[int, Length]:
+    """How long each of the corrections is for the base that is to learn it."""
+    rows = [(case.correction.interaction.prompt, case.correction.replacement) for case in cases]  # type: ignore[union-attr]
+    return dict(zip((case.pk for case in cases), lengths.measure(rows), strict=False))
 
 
 def compared(cases: Sequence[Case], registry: "Registry") -> dict[int, Overlap]:

@@ -17,7 +17,7 @@ from curation.checks import findings
 from curation.checks.findings import Facts, Finding
 from curation.decontamination.overlap import Overlap
 from curation.models import Blocker, Case, DatasetRow, Pair, RegistryEpoch, ReplayRow
-from curation.screening import stored_vectors
+from curation.screening import lengths, stored_vectors
 from curation.screening.stored_vectors import Texts
 
 if TYPE_CHECKING:
@@ -143,7 +143,15 @@ def screen_replay(rows: Sequence[ReplayRow], registry: "Registry") -> dict[int, 
         by_benchmark[overlap.benchmark].append(pk)
     for benchmark, replay_rows in by_benchmark.items():
         ReplayRow.objects.filter(pk__in=replay_rows).update(overlaps=True, overlaps_with=benchmark[:80])
+    count_tokens(rows)
     return overlapping
+
+
+def count_tokens(rows: Sequence[ReplayRow]) -> None:
+    """Keep how long replay rows are for the base that is to learn them, where somebody counts."""
+    for row, length in zip(rows, lengths.measure([(row.prompt, row.answer) for row in rows]), strict=False):
+        row.tokens, row.tokenizer = length.tokens, length.tokenizer
+    ReplayRow.objects.bulk_update(rows, ["tokens", "tokenizer"], batch_size=500)
 
 
 def epoch_of(row: ReplayRow, oldest: int) -> int:

@@ -22,6 +22,8 @@ REMEDIES = {
     Blocker.Check.DUPLICATE: "Reject it: the first of its kind is kept.",
     Blocker.Check.AUTHOR_SHARE: "Wait until others have contributed, or reject it.",
     Blocker.Check.COMMENTARY: "Retype it, or ask for the answer itself. If it is one, ask a lead for an override.",
+    Blocker.Check.TEACHES_NOTHING: "Reject it, or ask for the answer that it should have been.",
+    Blocker.Check.LENGTH: "Ask for a correction without the base model's control tokens.",
     Blocker.Check.KIND: "Retype or reject it: only a correction holds a replacement.",
 }
 

@@ -17,6 +17,7 @@ PASSED = {
     "duplicate": "none",
     "author_share": "within its cap",
     "commentary": "no",
+    "length": "not counted",
 }
 
 # How an overlap was found, in the order in which a reader meets them: what each measure says when it is the reason.
@@ -88,10 +89,19 @@ def check(finding: Blocker, limits: Mapping[str, float], override: Override | No
         return Check(finding, words, 1.0, how, tuple(measures(evidence, limits, finding.blocking)), override)
     if finding.check_name == "author_share" and limit:
         return Check(finding, f"{score:.0f} of {limit:.0f} pairs", top=1.25 * limit)
+    if finding.check_name == "length" and finding.score:
+        return length(finding)
     if finding.check_name in ("duplicate", "other_answer") and finding.message:
         return alike(finding, override)
     words = "stopped" if finding.blocking else PASSED[finding.check_name]
     return Check(finding, words, override=override)
+
+
+def length(finding: Blocker) -> Check:
+    """The row's tokens of those that the base takes, where it says how many."""
+    if not finding.limit:
+        return Check(finding, f"{finding.score:,.0f} tokens")
+    return Check(finding, f"{finding.score:,.0f} of {finding.limit:,.0f} tokens", 1.25 * finding.limit, finding.message)
 
 
 def alike(finding: Blocker, override: Override | None) -> Check:

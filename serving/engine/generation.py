@@ -10,9 +10,9 @@ import torch
 from serving.engine.decoding import Sampler, StopFilter, TextStream
 from serving.engine.pool import Adapter, AdapterPool
 from serving.engine.protocol import ApiError, ChatRequest
+from training.engine.context import context_length
 from training.engine.encoding import prompt_ids
 from training.engine.loading import end_tokens
-from training.engine.tokenizer import context_length
 
 DEFAULT_MAX_TOKENS = 512
 UNSTATED_CONTEXT = 2048

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 MODEL_FILES = ("*.safetensors", "*.bin", "*.json", "*.jinja", "*.txt", "*.model")
+TOKENIZER_FILES = ("config.json", "tokenizer*", "chat_template*", "special_tokens_map.json", "vocab*", "merges.txt")
 # They say where the adapter was made, not what it computes.
 INCIDENTAL = ("base_model_name_or_path", "peft_version", "revision", "inference_mode")
 
@@ -29,6 +30,12 @@ def base_sha256(folder: Path) -> str:
     names = {path for pattern in MODEL_FILES for path in folder.glob(pattern) if path.name != "model.json"}
     listing = [[path.name, file_sha256(path)] for path in sorted(names)]
     return hashlib.sha256(canonical(listing)).hexdigest()
+
+
+def tokenizer_sha256(folder: Path) -> str:
+    """The identity of how a base reads text: sha256 over its tokenizer's files and its configuration, no weights."""
+    paths = sorted(path for name in TOKENIZER_FILES for path in folder.glob(name))
+    return hashlib.sha256(canonical([[path.name, file_sha256(path)] for path in paths])).hexdigest()
 
 
 def tensor_digests(path: Path) -> dict[str, list[Any]]:

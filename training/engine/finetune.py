@@ -24,6 +24,7 @@ from peft import PeftModel
 from training.engine.adapters import add_lora, save_adapter
 from training.engine.batching import Plan, make_plan
 from training.engine.checkpoints import CheckpointStore, restore
+from training.engine.context import context_of
 from training.engine.digests import adapter_sha256, base_sha256
 from training.engine.encoding import Encoded, Unencodable, encode
 from training.engine.errors import DIVERGED, STOPPED, EngineError, no_room
@@ -32,7 +33,7 @@ from training.engine.loading import choose_device, load_model, resolve_base
 from training.engine.losses import AnchoredLoss, LossParts
 from training.engine.manifest import Manifest, Recipe, TrainingRow, read_manifest, read_rows
 from training.engine.tensors import collate
-from training.engine.tokenizer import context_of, load_tokenizer
+from training.engine.tokenizer import load_tokenizer
 
 Metrics = dict[str, float | int | None]
 LOWEST_LR = 0.1

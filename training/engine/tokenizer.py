@@ -1,11 +1,10 @@
-"""A base's tokenizer and how much the base takes, from its folder. No torch."""
+"""A base's tokenizer, from its folder. No torch, unless all of a base is loaded anyway."""
 
-import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
+from transformers.tokenization_utils_base import VERY_LARGE_INTEGER
 
 from training.engine.errors import EngineError
 
@@ -19,8 +18,6 @@ FALLBACK_TEMPLATE = (
     "{% endfor %}"
     "{% if add_generation_prompt %}Assistant:{% endif %}"
 )
-# What kinds of models call the most tokens that prompt and answer may have together.
-CONTEXT_NAMES = ("max_position_embeddings", "n_positions", "max_seq_len", "max_sequence_length", "seq_length", "n_ctx")
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
@@ -47,19 +44,5 @@ def prepared(folder: Path, kind: Any) -> PreTrainedTokenizerBase:
     if not tokenizer.chat_template:
         tokenizer.chat_template = FALLBACK_TEMPLATE
     tokenizer.padding_side = "left"
+    tokenizer.model_max_length = VERY_LARGE_INTEGER  # it would only warn, on stderr: whoever asks looks at the length
     return tokenizer
-
-
-def context_length(config: Mapping[str, Any]) -> int | None:
-    """The most tokens that prompt and answer may have together, by the model's configuration; None if it says none."""
-    text_part = config.get("text_config")
-    for part in (config, text_part if isinstance(text_part, Mapping) else {}):
-        for name in CONTEXT_NAMES:
-            if isinstance(part.get(name), int) and part[name] > 0:
-                return int(part[name])
-    return None
-
-
-def context_of(folder: Path) -> int | None:
-    """The context of the base in a folder, from its `config.json`. OSError or ValueError where it cannot be read."""
-    return context_length(json.loads((folder / "config.json").read_text()))

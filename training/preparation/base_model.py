@@ -1,11 +1,13 @@
 """Which base model a name means on this machine, and its content hash."""
 
 import json
+from collections.abc import Iterable
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
 from cftapp.base import files
-from training.engine.digests import MODEL_FILES, base_sha256
+from training.engine.digests import MODEL_FILES, TOKENIZER_FILES, base_sha256, tokenizer_sha256
 
 
 class BaseMissing(Exception):
@@ -40,8 +42,18 @@ def identify(folder: Path, cache: Path) -> str:
     return content_sha256
 
 
-def signature(folder: Path) -> str:
+def tokenizer_of(folder: Path) -> str:
+    """A short name for how the base reads text, the same on every machine: counts under two names do not compare."""
+    return _tokenizer_of(folder, signature(folder, TOKENIZER_FILES))
+
+
+@lru_cache(maxsize=8)
+def _tokenizer_of(folder: Path, signature: str) -> str:
+    return tokenizer_sha256(folder)[:12]
+
+
+def signature(folder: Path, patterns: Iterable[str] = MODEL_FILES) -> str:
     """Changes whenever a file of the model is written: name, size, time and inode of each."""
-    files = sorted({path for pattern in MODEL_FILES for path in folder.glob(pattern)})
+    files = sorted({path for pattern in patterns for path in folder.glob(pattern)})
     facts = [[path.name, (stat := path.stat()).st_size, stat.st_mtime_ns, stat.st_ino] for path in files]
     return sha256(json.dumps([str(folder), facts]).encode()).hexdigest()[:32]

@@ -8,10 +8,11 @@ from transformers import AutoTokenizer
 
 from tests.support.runs import BASE, ROOT
 from training.demo_model.tokenizer import render, render_answer
+from training.engine.context import context_length, context_of
 from training.engine.encoding import encode, rendered
 from training.engine.errors import EngineError
 from training.engine.tensors import IGNORED, collate
-from training.engine.tokenizer import FALLBACK_TEMPLATE, context_length, context_of, load_counter, load_tokenizer
+from training.engine.tokenizer import FALLBACK_TEMPLATE, load_counter, load_tokenizer
 
 
 @pytest.fixture

@@ -6,11 +6,12 @@ from dataclasses import replace
 import pytest
 
 from tests.support.runs import BASE, engine, refusal, small_rows, write_run
+from training.engine.context import context_of
 from training.engine.digests import file_sha256
 from training.engine.errors import EngineError
 from training.engine.finetune import checked_base, encode_rows
 from training.engine.manifest import Recipe, read_manifest, read_recipe, read_rows
-from training.engine.tokenizer import context_of, load_tokenizer
+from training.engine.tokenizer import load_tokenizer
 from training.preparation.recipes import DEFAULT_PRESET, PRESETS
 
 
