@@ -30,4 +30,4 @@ RUN useradd --system --create-home cftapp \
 USER cftapp
 ENV CFT_VAR=/var/lib/cftapp DJANGO_SETTINGS_MODULE=cftapp.settings
 EXPOSE 8000
-CMD ["python", "-m", "uvicorn", "cftapp.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--lifespan", "off", "--no-access-log", "--no-server-header", "--proxy-headers"]
+CMD ["python", "-m", "uvicorn", "cftapp.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--lifespan", "off", "--no-access-log", "--no-server-header", "--no-proxy-headers"]

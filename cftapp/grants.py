@@ -17,9 +17,10 @@ GRANTS = {
     "all": {"django_migrations": READ, "django_content_type": READ},
     "curator": {"django_session": "SELECT(expire_date), DELETE"},  # clears old ones, and sees whose none of them is
     "web": {
-        "auth_user": "SELECT, INSERT, UPDATE",
-        "auth_user_groups": "SELECT, INSERT, DELETE",
-        "auth_user_user_permissions": "SELECT, INSERT, DELETE",
+        # Roles are given by PostgreSQL, when a second admin confirms (cftapp/accounts/guards).
+        "auth_user": "SELECT, INSERT, UPDATE(password, last_login, is_active, is_staff, is_superuser)",
+        "auth_user_groups": "SELECT, DELETE",
+        "auth_user_user_permissions": READ,
         "auth_group": READ,
         "auth_group_permissions": READ,
         "auth_permission": READ,

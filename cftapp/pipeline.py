@@ -113,6 +113,7 @@ SWEEPS: dict[str, dict[str, Any]] = {
     "resume-gates": {"task": "evaluation.tasks.sweep", "schedule": 15.0, "options": {"queue": "evaluation"}},
     "forget-answers": {"task": "serving.tasks.forget_answers", "schedule": 600.0, "options": {"queue": "curation"}},
     "clear-sessions": {"task": "cftapp.tasks.clear_sessions", "schedule": 3600.0, "options": {"queue": "curation"}},
+    "forget-attempts": {"task": "cftapp.tasks.forget_attempts", "schedule": 3600.0, "options": {"queue": "curation"}},
     "settle-releases": {"task": "serving.tasks.sweep", "schedule": 15.0, "options": {"queue": "curation"}},
 }
 for sweep in SWEEPS.values():

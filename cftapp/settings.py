@@ -70,7 +70,7 @@ if not SECRET_KEY:
 
 # --- applications ---------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "cftapp.accounts.apps.BackOfficeConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -88,6 +88,7 @@ INSTALLED_APPS = [
     "evaluation",
     "evaluation.vault",
     "serving",
+    "cftapp.accounts",
     "cftapp",
 ]
 
@@ -178,9 +179,11 @@ CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"  # keeps nothing: every sweep co
 CELERY_TIMEZONE = "UTC"
 
 # --- accounts and HTTP ------------------------------------------------------------------------------------------------
+AUTHENTICATION_BACKENDS = ["cftapp.accounts.backend.PasswordBackend"]
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "home"
+PASSWORD_RESET_TIMEOUT = 86_400  # a link to choose a password: `cftapp.accounts.models.LINK_LASTS`, and a guard
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
@@ -197,7 +200,9 @@ SECURE_SSL_REDIRECT: bool = env.bool("CFT_SSL_REDIRECT", default=SECURE_COOKIES)
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS: int = env.int("CFT_HSTS_SECONDS", default=31_536_000 if SECURE_COOKIES else 0)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE_HSTS_SECONDS > 0
-if env.bool("CFT_BEHIND_PROXY", default=False):
+# Whether a proxy in front says by which scheme and from which address a request came; else nobody's word is taken.
+CFT_BEHIND_PROXY: bool = env.bool("CFT_BEHIND_PROXY", default=False)
+if CFT_BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

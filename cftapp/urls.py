@@ -6,6 +6,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView
 
+from cftapp.accounts import doors
 from cftapp.console import views
 from cftapp.operations import health, metrics
 from serving.urls import playground_urlpatterns
@@ -14,8 +15,6 @@ handler400 = "cftapp.operations.errors.bad_request"
 handler403 = "cftapp.operations.errors.forbidden"
 handler404 = "cftapp.operations.errors.not_found"
 handler500 = "cftapp.operations.errors.broken"
-# The back office's own answer to an unknown address redirects, and so turns a POST into a GET.
-admin.site.final_catch_all_view = False
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -37,10 +36,11 @@ urlpatterns = [
     path("api/v1/", include("evaluation.api_urls")),
     path("api/v1/", include("serving.api_urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("accounts/login/", auth.LoginView.as_view(), name="login"),
+    path("accounts/login/", doors.SignIn.as_view(), name="login"),
     path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
-    path("accounts/password/", auth.PasswordChangeView.as_view(), name="password_change"),
+    path("accounts/password/", doors.ChangePassword.as_view(), name="password_change"),
     path("accounts/password/done/", auth.PasswordChangeDoneView.as_view(), name="password_change_done"),
+    path("accounts/", include("cftapp.accounts.urls")),
     path("admin/", admin.site.urls),
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),

@@ -22,10 +22,12 @@ DECISIONS = (
     *("batch.queued", "replay.imported", "dataset.frozen", "benchmark.proposed", "proposal.decided"),
     *("run.queued", "run.resumed", "run.stop_requested", "run.stopped", "gate.queued"),
     *("waiver.*", "roll_back_waiver.*", "champion.*"),
+    *("account.created", "account.closed", "account.reopened", "account.role_*", "account.link_*"),
+    *("account.request_*", "account.password_*"),
 )
 
 # What the owner alone records, whom nothing binds.
-OWNER_ONLY = ("backup.restored",)
+OWNER_ONLY = ("backup.restored", "account.set_up", "account.changed")
 
 SPEAKERS: dict[str, dict[str, tuple[str, ...]]] = {
     "web": {

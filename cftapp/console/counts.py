@@ -63,6 +63,7 @@ class Counts:
     sources: int
     api_keys: int
     roleless: int
+    account_requests: int
     sealed: int | None
     signed_at: datetime | None
 

@@ -384,10 +384,13 @@ def examiner_work(now: Counts) -> list[Todo]:
 
 def admin_work(now: Counts) -> list[Todo]:
     work = []
+    if now.account_requests:
+        what = "request about an account" if now.account_requests == 1 else "requests about accounts"
+        why = "A role, or a link to choose a password, waits for an admin other than who asked."
+        work.append(Todo(f"{now.account_requests}", what, why, link("accounts:people"), urgent=True))
     if now.roleless:
         what = "account without a role" if now.roleless == 1 else "accounts without a role"
-        url = reverse("admin:index")
-        work.append(Todo(f"{now.roleless}", what, "They can sign in but do nothing.", url))
+        work.append(Todo(f"{now.roleless}", what, "They can sign in but do nothing.", link("accounts:people")))
     if not now.api_keys:
         why = f"{now.sources} sources, and no application can send feedback."
         work.append(Todo("0", "API keys in use", why, link("feedback:sources")))

@@ -162,7 +162,8 @@ class Supervisor:
         self.stages.begin(stages.PROCESSES)
         serve = ["-m", "uvicorn", "cftapp.asgi:application", "--host", "127.0.0.1", "--port", str(self.port)]
         quiet = ["--lifespan", "off", "--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "5"]
-        self.add_role("web", [*serve, *quiet])
+        # What a header says of scheme and address is believed where CFT_BEHIND_PROXY says so, and nowhere else.
+        self.add_role("web", [*serve, *quiet, "--no-proxy-headers"])
         for name, role in roles.ROLES.items():
             if role.queue:
                 worker = ["-m", "celery", "-q", "-A", "cftapp", "worker", "-Q", role.queue, "-n", name]

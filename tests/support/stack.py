@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 import pytest
 
-from cftapp.access.groups import read_accounts
+from cftapp.accounts.demo import read_accounts
 from cftapp.local.embedded import owner_environment
 from tests.support.order import shared
 

@@ -7,9 +7,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import ProgrammingError
 
-from cftapp.access.groups import ensure_demo_accounts, ensure_groups
+from cftapp.access.groups import ensure_groups
 from cftapp.access.provision import BadGrant, provision
-from cftapp.base.accounts import ROLES
+from cftapp.accounts.demo import PEOPLE, ensure_demo_accounts
 from cftapp.local.secrets import login_passwords
 
 
@@ -29,6 +29,6 @@ class Command(BaseCommand):
         ensure_groups()
         if options["demo_accounts"]:
             made = ensure_demo_accounts(Path(settings.CFT_VAR) / "accounts.txt")
-            lines.append(f"demo accounts: {len(made)} made of {len(ROLES)}")
+            lines.append(f"demo accounts: {len(made)} made of {len(PEOPLE)}")
         for line in lines:
             self.stdout.write(line)

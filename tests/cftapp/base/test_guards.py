@@ -40,7 +40,7 @@ def newest(label):
 
 
 def test_every_app_that_writes_has_guards():
-    assert GUARDED == ["audit", "curation", "evaluation", "feedback", "serving", "training", "vault"]
+    assert GUARDED == ["accounts", "audit", "curation", "evaluation", "feedback", "serving", "training", "vault"]
 
 
 @pytest.mark.parametrize("label", GUARDED)
