@@ -9,7 +9,7 @@ from collections.abc import Collection
 from django.contrib.auth.models import Group, User
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -151,6 +151,7 @@ def reopen_account(account: User, *, by: User) -> None:
 @transaction.atomic
 def choose_password(pk: int, password: str, *, by: User) -> User:
     """Use a link, as the holder of its account. It works once: Conflict from then on. All sessions end."""
+    lock_until_commit("accounts")
     asked = Request.objects.usable().select_for_update(of=["self"]).select_related("account").filter(pk=pk).first()
     if asked is None or by.pk != asked.account_id:
         raise Conflict.because("link", "This link was used, or is too old.", "Ask an admin for another one.")
@@ -166,6 +167,8 @@ def change_password(account: User, password: str, *, by: User) -> None:
     """Set another password, as its holder. Every other session ends."""
     if by.pk != account.pk:
         raise Forbidden.because("account", "A password is its holder's.", "Ask for a link instead.")
+    if not User.objects.select_for_update().filter(pk=account.pk, is_active=True).exists():
+        raise Conflict.because("account", f"{account.username} is closed.", "Ask an admin to reopen it.")
     set_password(account, password)
     record("account.password_changed", by=by, used=[("account", account.pk)])
 
@@ -191,7 +194,7 @@ def set_up_account(name: str, roles: Collection[str] = (), password: str | None 
     account.groups.add(*Group.objects.filter(name__in=[must_be_role(role) for role in roles]))
     if password is not None:
         set_password(account, password)
-    detail = {"roles": sorted(roles), "password": password is not None}
+    detail = {"roles": sorted(roles), "password": password is not None, "login": operator()}
     record("account.set_up", by=by, generated=[("account", account.pk)], detail=detail)
     return account
 
@@ -202,8 +205,13 @@ def issue_link(account: User, *, by: Actor) -> Request:
     now = timezone.now()
     asked = Request.objects.create(account=account, wanted=LINK, state=Request.State.CONFIRMED, answered_at=now)
     asked.refresh_from_db()
-    record("account.link_confirmed", by=by, used=about(asked))
+    record("account.link_confirmed", by=by, used=about(asked), detail={"login": operator()})
     return asked
+
+
+def operator() -> str:
+    """The login of PostgreSQL that does it."""
+    return str(connection.settings_dict["USER"])
 
 
 # --- what they share ---

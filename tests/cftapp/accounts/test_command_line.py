@@ -78,6 +78,7 @@ def test_the_first_admin_of_an_installation():
     assert roles_of(account) == {"admin"} and not account.is_superuser and not account.has_usable_password()
     events = list(Event.objects.order_by("id").values_list("name", "actor"))
     assert events == [("account.set_up", "process:owner"), ("account.link_confirmed", "process:owner")]
+    assert {one.detail["login"] for one in Event.objects.all()} == {"cft_owner"}
     browser, link = Client(), re.search(r"http://[^/]+(/\S+)", said.getvalue())
     form = browser.get(link.group(1), follow=True)
     assert b"code" not in form.content.lower().split(b"<form")[1]

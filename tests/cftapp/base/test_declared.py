@@ -11,7 +11,8 @@ from cftapp.base.declared import DeclaredTwice, declarations, declared
 
 def test_modules_come_in_the_order_of_the_pipeline() -> None:
     names = [config.name for config, _ in declarations("grants")]
-    assert names == ["audit", "feedback", "curation", "training", "evaluation", "evaluation.vault", "serving", "cftapp"]
+    pipeline = ["audit", "feedback", "curation", "training", "evaluation", "evaluation.vault", "serving"]
+    assert names == [*pipeline, "cftapp.accounts", "cftapp"]
 
 
 def test_what_nobody_declares_is_empty() -> None:

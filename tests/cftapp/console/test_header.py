@@ -39,6 +39,7 @@ EMPTY = Counts(
     sources=1,
     api_keys=1,
     roleless=0,
+    account_requests=0,
     sealed=7,
     signed_at=None,
 )
