@@ -13,6 +13,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
+from cftapp.accounts.actions import confirm_request, decline_request, request_role
 from cftapp.base.accounts import ROLES
 from cftapp.base.refusal import Forbidden
 from curation.inquiries.actions import settle_alert
@@ -86,6 +87,11 @@ def roll_back_waiver(world, by):  # noqa: F811
     return request_roll_back_waiver(first, "The newest insults people.", by=by)
 
 
+def role(world, by):  # noqa: F811
+    person("other", *ROLES)
+    return request_role(person("newcomer"), "lead", by=by)
+
+
 def inquiry_alert(world, by):  # noqa: F811
     inquiry = Inquiry.objects.create(asked_by=by, text_code="0" * 64, prompt="x", length=1)
     return InquiryAlert.objects.create(asked_by=by, inquiry=inquiry, rule="alike", inquiries=9)
@@ -104,6 +110,12 @@ PAIRS = {
     ),
     "a roll-back waiver is requested, and confirmed": Pair(
         "serving.rollbackwaiver", roll_back_waiver, lambda row, by: confirm_roll_back_waiver(row, by=by), "confirmed_by"
+    ),
+    "a role is asked for, and given": Pair(
+        "accounts.request", role, lambda row, by: confirm_request(row.pk, by=by), "answered_by"
+    ),
+    "a role is asked for, and declined": Pair(
+        "accounts.request", role, lambda row, by: decline_request(row.pk, by=by), "answered_by"
     ),
     "inquiries are suspected, and the alert settled": Pair(
         "curation.inquiryalert", inquiry_alert, lambda row, by: settle_alert(row.pk, by=by), "settled_by"
