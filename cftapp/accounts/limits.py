@@ -4,12 +4,13 @@ Counted in PostgreSQL, where the accounts are: a cache that is flushed or away n
 try is counted before its password is looked at, so tries at the same time cannot share one count, and taken back when
 it succeeds. What is counted ends a quarter of an hour after the first failure, so nobody is locked out for good.
 
-A stranger who fails on purpose locks the account for strangers only: a browser in which its holder has signed in before
-carries a signed cookie, and counts for itself.
+Whoever fails on purpose, or many at once behind one address, shut out strangers only: a browser in which the account's
+holder has signed in before carries a signed cookie, and counts for itself.
 """
 
 import ipaddress
 import math
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -36,6 +37,7 @@ SALT = "cftapp.accounts.limits"
 KNOWN = "known"
 KNOWN_FOR = timedelta(days=180)
 
+PORT = re.compile(r"^(\[.+\]|[\d.]+):\d+$")
 COUNT = """
     INSERT INTO accounts_attempt AS known (key, failures, since) VALUES (%(key)s, 1, now())
     ON CONFLICT (key) DO UPDATE SET
@@ -55,10 +57,10 @@ class TooMany(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """A try that was counted. Counts of the same account may hang on the browser instead."""
+    """A try that was counted, under the keys of what it counts for."""
 
     account: str
-    address: str
+    address: str = ""
 
     def succeeded(self) -> None:
         """Nothing stands against the account any more; the address gets this one try back."""
@@ -69,8 +71,10 @@ class Try:
 def begin(request: HttpRequest, username: str) -> Try:
     """Count a try to sign in. Raises TooMany; the address is asked first, so that it cannot lock more accounts."""
     name = User.normalize_username(username).strip().casefold()
+    if browser := known_browser(request, name):
+        return Try(count("browser", browser, PER_ACCOUNT))
     address = count("address", address_of(request), PER_ADDRESS)
-    return Try(count(*(known_browser(request, name) or ("account", name)), PER_ACCOUNT), address)
+    return Try(count("account", name, PER_ACCOUNT), address)
 
 
 def count(kind: str, what: object, most: int) -> str:
@@ -100,7 +104,7 @@ def address_of(request: HttpRequest) -> str:
     `X-Forwarded-For` is anybody's to write. Its last entry is that of the proxy in front, where there is one.
     """
     here = request.META.get("REMOTE_ADDR", "")
-    forwarded = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    forwarded = PORT.sub(r"\1", request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()).strip("[]")
     try:
         address: Any = ipaddress.ip_address(forwarded if settings.CFT_BEHIND_PROXY and forwarded else here)
     except ValueError:
@@ -110,14 +114,14 @@ def address_of(request: HttpRequest) -> str:
 
 
 # --- browsers that an account has signed in from ---
-def known_browser(request: HttpRequest, name: str) -> tuple[str, str] | None:
-    """Under what this browser counts for itself; None unless the account signed in here before."""
+def known_browser(request: HttpRequest, name: str) -> str:
+    """Under what this browser counts for itself; empty unless the account signed in here before."""
     try:
         account, browser = signing.loads(request.COOKIES.get(KNOWN, ""), salt=SALT, max_age=KNOWN_FOR)
     except (signing.BadSignature, ValueError, TypeError):
-        return None
+        return ""
     signed_in = User.objects.filter(pk=account).values_list("username", flat=True).first()
-    return ("browser", browser) if signed_in is not None and signed_in.casefold() == name else None
+    return str(browser) if signed_in is not None and signed_in.casefold() == name else ""
 
 
 def remember_browser(response: HttpResponse, account: User) -> None:
