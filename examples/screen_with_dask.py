@@ -84,7 +84,9 @@ def screen_all(client: Client, screener: Screener, source: Path, target: Path) -
     for partition, report, tally in zip(partitions, reports, tallies, strict=True):
         reconcile(partition, report, tally)
     return row_screening.Tally(
-        sum(tally.rows for tally in tallies), sum((tally.methods for tally in tallies), Counter())
+        sum(tally.rows for tally in tallies),
+        sum((tally.methods for tally in tallies), Counter()),
+        sum((tally.unread for tally in tallies), Counter()),
     )
 
 
@@ -170,7 +172,7 @@ def arguments() -> argparse.Namespace:
         "--input",
         type=Path,
         required=True,
-        help="folder of *.parquet, also in folders of it: id and text, or prompt, answer",
+        help="folder of *.parquet, also in folders of it: every text of a row is compared",
     )
     parser.add_argument(
         "--output", type=Path, required=True, help="folder of the reports, one a partition, under its name"
@@ -194,7 +196,9 @@ def main() -> int:
         print(problem, file=sys.stderr)
         return 2
     print(f"{total.rows:,} rows: {total}. Every row is in the report once.")
-    return 0
+    for line in row_screening.unread_words(options.input, total, []):
+        print(line, file=sys.stderr)
+    return 1 if total.unread else 0
 
 
 if __name__ == "__main__":

@@ -123,17 +123,29 @@ def numbered_records(
         yield from islice(records, mark.row, None)
 
 
+def once(pairs: list[tuple[str, Any]]) -> Record:
+    """An object whose names differ: of two values under one name, a reader drops the first and another the second."""
+    record = dict(pairs)
+    if len(record) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(json.dumps(name[:60]) for name in names if names.count(name) > 1)} is there twice")
+    return record
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=once)
+
+
 def record_of(line: bytes, first: bool = False) -> Record | BadRecord:
     """The object on a line of JSON. What JSON cannot say but Python writes (NaN) is read, too."""
     try:
-        value = json.loads(line.decode("utf-8-sig" if first else "utf-8"))
+        value = DECODER.decode(line.decode("utf-8-sig" if first else "utf-8"))
     except UnicodeDecodeError as problem:
         return BadRecord(f"byte {problem.start + 1} is not UTF-8: save the file as UTF-8.", line)
     except json.JSONDecodeError as problem:
         return BadRecord(f"no JSON at column {problem.colno} ({problem.msg}): one object a line.", line)
     except RecursionError:
         return BadRecord("no JSON that can be read (nested too deeply): one plain object a line.", line)
-    except ValueError as problem:  # a number of thousands of digits
+    except ValueError as problem:  # a number of thousands of digits, a name that is there twice
         return BadRecord(f"no JSON that can be read ({problem}): one plain object a line.", line)
     return value if isinstance(value, dict) else no_object(value, "one object a line", line)
 
@@ -245,11 +257,11 @@ class Stream:
             if not self.more():
                 return ""
 
-    def value(self, decoder: json.JSONDecoder) -> Any:
+    def value(self) -> Any:
         self.peek()
         while True:
             try:
-                value, self.at = decoder.raw_decode(self.text, self.at)
+                value, self.at = DECODER.raw_decode(self.text, self.at)
                 return value
             except json.JSONDecodeError as problem:
                 if not self.may_go_on(problem) or not self.more():
@@ -265,15 +277,15 @@ class Stream:
 
 
 def json_values(file: IO[str]) -> Iterator[Any]:
-    decoder, stream = json.JSONDecoder(), Stream(file)
+    stream = Stream(file)
     if stream.peek() != "[":
         while stream.peek():
-            yield stream.value(decoder)
+            yield stream.value()
         return
     stream.at += 1
     follows = stream.peek()
     while follows != "]":
-        yield stream.value(decoder)
+        yield stream.value()
         follows = stream.peek()
         if follows not in (",", "]"):
             raise NoValue("a comma or the end of the array is missing")
@@ -293,7 +305,7 @@ def csv_records(path: Path) -> Iterator[tuple[int, Record | BadRecord]]:
         try:
             names = next(rows, [])
             if twice := next((name for name in names if names.count(name) > 1), None):
-                raise BadFile(f'{path}: two columns are called "{twice}": give each its own name.')
+                raise BadFile(f"{path}: two columns are called {json.dumps(twice)}: give each its own name.")
             for number, cells in enumerate(rows, 1):
                 if len(cells) != len(names):
                     message = f"it has {len(cells)} cells, and there are {len(names)} columns"
@@ -340,7 +352,7 @@ def parquet_batches(file: IO[bytes], skipped: int, only_texts: bool = False) -> 
     whole = pq.ParquetFile(file)
     names = whole.schema_arrow.names
     if twice := next((name for name in names if names.count(name) > 1), None):
-        raise BadFile(f'{file.name}: two columns are called "{twice}": give each its own name.')
+        raise BadFile(f"{file.name}: two columns are called {json.dumps(twice)}: give each its own name.")
     sizes = [whole.metadata.row_group(i).num_rows for i in range(whole.num_row_groups)]
     groups = list(range(len(sizes)))
     while groups and skipped >= sizes[groups[0]]:

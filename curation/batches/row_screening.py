@@ -55,6 +55,18 @@ class Tally:
         )
 
 
+def unread_words(source: Path, tally: Tally, unnamed: Sequence[str]) -> list[str]:
+    """What of a file was not read, and what follows from it."""
+    if not tally.unread:
+        return []
+    columns = ", ".join(f"{name} ({rows:,} rows)" for name, rows in sorted(tally.unread.items()))
+    lines = [f"{source}: not read: {columns}."]
+    if unnamed:
+        names = ", ".join(unnamed)
+        lines.append(f"“Clean” says nothing about {names}: read them (--fields), or name them (--leave-out).")
+    return lines
+
+
 def chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
     """Rows in order, in lists that are short and hold few characters."""
     waiting: list[Row] = []

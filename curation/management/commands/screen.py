@@ -83,7 +83,7 @@ class Command(BaseCommand):
         except OSError as problem:  # a name that is too long, a folder that may not be looked into
             raise CommandError(f"{problem}. Nothing was written.", returncode=BAD_INPUT) from problem
         unnamed = fields.unnamed(tally.unread)
-        for line in unread_words(options["input"], tally, unnamed):
+        for line in row_screening.unread_words(options["input"], tally, unnamed):
             self.stderr.write(line, self.style.NOTICE)
         if unnamed or (options["fail_on_blocked"] and tally.blocked):
             sys.exit(FOUND)
@@ -123,18 +123,6 @@ class Command(BaseCommand):
         tally = row_screening.Tally(batch.rows or 0, Counter(batch.blocked), Counter(batch.unread))
         self.stderr.write(f"{tally.rows:,} rows against epoch {batch.epoch}: {tally}.")
         return tally
-
-
-def unread_words(source: Path, tally: row_screening.Tally, unnamed: Sequence[str]) -> list[str]:
-    """What of a file was not read, and what follows from it."""
-    if not tally.unread:
-        return []
-    columns = ", ".join(f"{name} ({rows:,} rows)" for name, rows in sorted(tally.unread.items()))
-    lines = [f"{source}: not read: {columns}."]
-    if unnamed:
-        names = ", ".join(unnamed)
-        lines.append(f"“Clean” says nothing about {names}: read them (--fields), or name them (--leave-out).")
-    return lines
 
 
 def queue(options: Mapping[str, Any], fields: Fields) -> BatchScreening:

@@ -86,6 +86,8 @@ BROKEN = {
     "quote.csv": ('a,b\n1,"2\n', "row 1: no CSV (unexpected end of data)"),
     "latin.csv": (b"a,b\n1,2\n1,\xff\n", "line 3: byte 3 is not UTF-8"),
     "deep.jsonl": ('{"a": ' + "[" * 100_000, "line 1: no JSON that can be read (nested too deeply)"),
+    "names.jsonl": ('{"a": 1}\n{"b": [{"a": 1, "a": 2}]}', 'line 2: no JSON that can be read ("a" is there twice)'),
+    "names.json": ('[{"a": 1, "a": 2}]', 'row 1: no JSON ("a" is there twice)'),
     "cut.jsonl.gz": (gzip.compress(b"{}" * 999)[:-9], "its compression is damaged"),
     "cut.jsonl.zst": (PACKINGS[".zst"](b"{}" * 999)[:-4], "its compression is damaged"),
     "none.csv.zst": (b"none at all", "its compression is damaged"),

@@ -6,6 +6,7 @@ import pytest
 
 from curation.batches import actions as batch_actions
 from curation.batches import work as batch_work
+from curation.models import BatchScreening
 from tests.curation.conftest import EXAM, TEST, publish
 from tests.support.people import signed_in
 
@@ -31,6 +32,28 @@ def test_an_engineer_queues_a_file(erin, events):
     answer = signed_in(erin).post(QUEUE, FILES, follow=True)
     assert "Batch" in answer.content.decode() and "rows.jsonl" in answer.content.decode()
     assert events() == ["batch.queued"]
+
+
+def test_an_engineer_chooses_columns_and_is_told_what_was_not_read(erin, vault):
+    publish(1)
+    batch_work.folder().mkdir()
+    record = {"id": 1, "prompt": "Tea", "notes": EXAM[0][2], "link": "https://example.org/"}
+    (batch_work.folder() / "rows.jsonl").write_text(json.dumps(record))
+    client = signed_in(erin)
+    client.post(QUEUE, FILES | {"columns": " prompt, ", "left_out": "link"})
+    batch = BatchScreening.objects.get()
+    assert (batch.columns, batch.left_out) == (["prompt"], ["link"])
+    while part := batch_work.next_part(batch.pk):
+        batch_work.work(part, by=TEST)
+    page = " ".join(client.get(f"{LIST}{batch.pk}/").content.decode().split())
+    assert "“Clean” says nothing about notes:" in page
+    assert "prompt, without link" in page
+    assert "<code>notes</code> (1 row)" in page and "<code>link</code> (1 row)" in page
+
+
+def test_a_column_that_cannot_be_is_told_beside_its_field(erin):
+    answer = signed_in(erin).post(QUEUE, FILES | {"columns": "x" * 201})
+    assert answer.status_code == 422 and "longer than 200 characters" in answer.content.decode()
 
 
 def test_a_reviewer_sees_batches_and_queues_none(rosa):

@@ -8,7 +8,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from django.core.management import CommandError, call_command
+from hypothesis import given
+from hypothesis import strategies as st
 
+from feedback.imports.formats import FORMATS, InvalidRecord
 from feedback.models import Comment, Interaction, Source
 from tests.feedback.imports.test_import_command import write
 
@@ -226,3 +229,25 @@ def test_more_than_a_batch_keeps_its_numbers(run, tmp_path):
     assert run(path)[0] == 1
     assert [(each["number"], each["row"]["prompt"]) for each in rejected(path)] == [(500, "p499"), (1_100, "p1099")]
     assert Interaction.objects.count() == 1_098
+
+
+# --- whatever a file holds --------------------------------------------------------------------------------------------
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.decimals() | st.datetimes(),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@given(data=st.data(), name=st.sampled_from(sorted(FORMATS)))
+def test_any_record_becomes_rows_or_is_refused_with_a_sentence(data, name):
+    fields = st.sampled_from([*FORMATS[name].fields, "other"])
+    needed = dict.fromkeys(("prompt", "answer", "question"), "words")
+    record = needed | data.draw(st.dictionaries(fields, VALUES))
+    try:
+        interaction, *comments = FORMATS[name].rows(b"key", record)
+    except InvalidRecord as problem:
+        assert str(problem).endswith(".")
+    else:
+        assert all(isinstance(value, str) and value for row in (interaction, *comments) for value in row.values())
+        assert all(row.keys() & {"rating", "text"} for row in comments)
