@@ -1,5 +1,6 @@
 """Parsers of request bodies: JSON, or JSON lines for a batch. Half a surrogate pair in a text is for its field."""
 
+from codecs import BOM_UTF8
 from typing import IO, Any
 
 from rest_framework.parsers import BaseParser
@@ -13,10 +14,10 @@ class JsonParser(parsers.JsonParser):
 
 
 class JsonLinesParser(BaseParser):
-    """One JSON value a line; empty lines are skipped."""
+    """One JSON value a line; empty lines and the byte order mark of a file are skipped."""
 
     media_type = "application/x-ndjson"
 
     def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None) -> Any:
-        lines = enumerate(read_body(stream).split(b"\n"), 1)
+        lines = enumerate(read_body(stream).removeprefix(BOM_UTF8).split(b"\n"), 1)
         return [read_json(line, checks_texts=False, where=f"Line {number}") for number, line in lines if line.strip()]

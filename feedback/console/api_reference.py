@@ -100,7 +100,7 @@ def _resolved(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
 
 def _type(schema: dict[str, Any], field: dict[str, Any]) -> str:
     if alternatives := field.get("allOf") or field.get("oneOf"):
-        field = alternatives[0]
+        return " | ".join(filter(None, (_type(schema, each) for each in alternatives)))
     resolved = _resolved(schema, field)
     if values := resolved.get("enum"):
         return " | ".join(str(value) for value in values)

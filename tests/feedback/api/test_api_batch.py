@@ -64,8 +64,9 @@ def test_more_than_a_thousand_are_refused(application):
 
 def test_json_lines(application):
     raw = b"\n".join(json.dumps(row).encode() for row in rows(3)) + b"\n\n"
-    reply = application.post("feedback/batch", None, raw=raw, **{"Content-Type": "application/x-ndjson"})
-    assert reply.json()["recorded"] == 3
+    for mark, status in (b"", "recorded"), (b"\xef\xbb\xbf", "already_recorded"):
+        reply = application.post("feedback/batch", None, raw=mark + raw, **{"Content-Type": "application/x-ndjson"})
+        assert reply.json()[status] == 3
 
 
 def test_a_repeated_batch_changes_nothing(application, event_names):
