@@ -71,7 +71,7 @@ class NewRun(forms.Form):
         for name in EXPLAINED:
             self.fields[name] = recipe_field(name)
         if context := lengths.limit():
-            self.fields["max_length"].help_text += f" {short} takes {context}."
+            self.fields["max_length"].help_text += f" The base model takes {context}."
 
     def clean_base_model(self) -> str:
         """The whole name of what was chosen: a folder's path stays on this machine."""

@@ -204,7 +204,9 @@ def reads_like_commentary(facts: Facts) -> Finding:
 
 
 def teaches_nothing(facts: Facts) -> Finding:
-    """Whether the replacement is the answer again: a model that gives it already learns nothing, and is praised."""
+    """Whether a question, an answer to it, or the difference to the model's own is missing: the three of a lesson."""
+    if not sameness.seen(facts.prompt):
+        return Finding("teaches_nothing", True, message="The question is empty: there is nothing to answer.")
     if not sameness.seen(facts.answer):
         return Finding("teaches_nothing", True, message="The replacement holds nothing that can be read.")
     same = sameness.is_same(facts.rejected, facts.answer)
@@ -221,7 +223,7 @@ def length(facts: Facts) -> Finding:
         return Finding("length", counted.unwritable, message=counted.problem[:300], evidence=evidence)
     limit = None if counted.limit is None else float(counted.limit)
     message = (
-        f"It has {counted.tokens} tokens; the base model {counted.base[:100]} takes {counted.limit}."
+        f"It has {counted.tokens:,} tokens; the base model {counted.base[:100]} takes {counted.limit:,}."
         " Accepted or not, datasets leave it out."
     )
     return Finding("length", False, float(counted.tokens), limit, message * counted.too_long, evidence)

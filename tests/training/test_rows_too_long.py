@@ -1,6 +1,8 @@
 """What a base or a recipe cannot take whole is said when a run is queued, and never cut."""
 
 import json
+import subprocess
+import sys
 import uuid
 from typing import Any
 
@@ -10,6 +12,7 @@ from django.db import connection, transaction
 from cftapp.base.refusal import Refused
 from curation.models import Blocker, Case, Pair, ReplayRow
 from feedback.models import Correction
+from tests.training.conftest import ROOT, trainer_environment
 from training import lengths
 from training.engine.context import context_of
 from training.models import Run
@@ -57,7 +60,7 @@ def test_max_length_beyond_the_context_is_refused(queue: Any, dataset: Any, clie
 
 def test_the_form_says_what_the_base_takes(client: Any, edda: Any, dataset: Any) -> None:
     client.force_login(edda)
-    assert "tiny base takes 256." in client.get("/training/runs/new/").content.decode()
+    assert "The base model takes 256." in client.get("/training/runs/new/").content.decode()
 
 
 def test_a_pair_longer_than_max_length_is_named(queue: Any, dataset: Any) -> None:
@@ -121,3 +124,17 @@ def test_queueing_reads_no_tokenizer(queue: Any) -> None:
     queue()
     assert lengths.opened.cache_info().currsize == 0
     assert Run.objects.count() == 1
+
+
+def test_counting_loads_no_torch(tiny_base: Any) -> None:
+    """A screener without embeddings has none, and should not get it from a count of tokens."""
+    code = (
+        "import django, sys; django.setup(); from training import lengths;"
+        " assert 'transformers' not in sys.modules;"
+        " assert lengths.tokenizer() and lengths.limit() == 256 and 'transformers' not in sys.modules;"
+        " (length,) = lengths.measure([('What is 1 + 2?', '3')]);"
+        " assert length.tokens and 'torch' not in sys.modules"
+    )
+    environment = trainer_environment() | {"CFT_BASE_MODEL": str(tiny_base)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

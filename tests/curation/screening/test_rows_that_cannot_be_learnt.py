@@ -40,6 +40,12 @@ def test_the_answer_again_is_no_lesson(world: World, rosa: Any, right: str) -> N
     triage_actions.decide_case(case.pk, "rejected", by=rosa)
 
 
+@pytest.mark.parametrize(("prompt", "right"), [("\u200b", "Ten posts."), ("How many?", "\ufeff \u200b")])
+def test_nor_is_an_empty_question_or_answer(world: World, prompt: str, right: str) -> None:
+    """The engine takes no empty text, and one such row would stop the whole run."""
+    assert findings(world.screened(prompt, "Nine posts.", right))["teaches_nothing"].blocking
+
+
 def test_a_case_of_another_sign_is_a_lesson(world: World, rosa: Any) -> None:
     assert world.accepted(rosa, "How many posts?", "ten posts", "Ten posts.").state == "accepted"
 
@@ -82,7 +88,7 @@ def test_a_row_that_is_too_long_is_said_at_triage(world: World, rosa: Any, clien
     found = findings(case)["length"]
     assert not found.blocking and found.score and found.score > CONTEXT
     tokens = f"{found.score:,.0f}"
-    assert f"It has {found.score:.0f} tokens; the base model base takes 256." in found.message
+    assert f"It has {tokens} tokens; the base model base takes 256." in found.message
     triage_actions.claim_case(rosa, case.pk)
     client.force_login(rosa)
     assert f"{tokens} of 256 tokens" in client.get(f"/curation/bench/{case.pk}/").content.decode()
@@ -104,7 +110,7 @@ def test_a_freeze_leaves_it_out_and_names_it(world: World, rosa: Any, erin: Any,
     (row,) = dataset.report["dropped_rows"]
     assert (row["pair"], row["tokens"]) == (str(long.pk), evidence["tokens"])
     page = client.get(f"/curation/datasets/{dataset.pk}/report/").content.decode()
-    assert str(long.pk) in page and "base takes 256" in page
+    assert str(long.pk) in page and f"{evidence['tokens']:,} of 256 tokens" in page
 
 
 def test_a_replay_row_that_is_too_long_stays_out_too(world: World, rosa: Any, erin: Any) -> None:
