@@ -7,10 +7,11 @@ from datetime import timedelta
 from typing import Self
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from feedback.models.interactions import CLOCKS_DIFFER
 from feedback.models.sources import Source
 from feedback.models.subjects import Subject
 
@@ -110,6 +111,9 @@ class ConsentEntry(models.Model):
     class Meta:
         indexes = [models.Index(fields=["subject", "purpose", "-id"], name="consent_newest_first")]
         constraints = [
+            models.CheckConstraint(
+                condition=Q(given_at__lte=F("recorded_at") + CLOCKS_DIFFER), name="consent_was_not_given_later"
+            ),
             models.CheckConstraint(
                 condition=Q(decision="granted") | Q(expires_at__isnull=True), name="withdrawal_does_not_expire"
             ),

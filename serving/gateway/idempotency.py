@@ -9,15 +9,15 @@ import asyncio
 import json
 import uuid
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 
 import structlog
-from django.db import connection
-from django.db.models import Q
+from django.db import DatabaseError, InterfaceError, connection
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from feedback.api.idempotency import KEY_FORMAT
@@ -122,25 +122,22 @@ async def alive(claim: Claim) -> AsyncIterator[None]:
         yield
     finally:
         renewal.cancel()
-        await run_in_database_thread(_release, claim, thread_sensitive=False)
+        await _touch(claim, lambda row: row.delete())
 
 
 async def _renew(claim: Claim) -> None:
-    def renew() -> None:
-        IdempotentAnswer.objects.filter(pk=claim.row, claim=claim.token).update(
-            claimed_until=timezone.now() + CLAIMED_FOR
-        )
-
     while True:
         await asyncio.sleep(RENEWED_EVERY)
-        try:
-            await run_in_database_thread(renew, thread_sensitive=False)
-        except Exception as problem:  # the next try may be in time
-            log.warning("idempotency.not_renewed", problem=type(problem).__name__)
+        await _touch(claim, lambda row: row.update(claimed_until=timezone.now() + CLAIMED_FOR))
 
 
-def _release(claim: Claim) -> None:
-    IdempotentAnswer.objects.filter(pk=claim.row, claim=claim.token).delete()
+async def _touch(claim: Claim, change: Callable[[QuerySet[IdempotentAnswer]], object]) -> None:
+    """Change the row while it is claimed. A database that is away is no harm: the claim then ends by itself."""
+    row = IdempotentAnswer.objects.filter(pk=claim.row, claim=claim.token)
+    try:
+        await run_in_database_thread(change, row, thread_sensitive=False)
+    except (DatabaseError, InterfaceError) as problem:
+        log.warning("idempotency.claim_not_changed", problem=type(problem).__name__)
 
 
 def forget_answers() -> int:

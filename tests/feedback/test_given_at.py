@@ -91,6 +91,11 @@ def test_postgresql_holds_whoever_writes_to_it(lesson: Interaction) -> None:
         cursor.execute(GRANT, [lesson.subject_id, "granted", SHOWN, timezone.now() - HOUR])
 
 
+def test_postgresql_records_nothing_from_the_future(lesson: Interaction) -> None:
+    with pytest.raises(Exception, match="consent_was_not_given_later"), connection.cursor() as cursor:
+        cursor.execute(GRANT, [lesson.subject_id, "granted", SHOWN, timezone.now() + HOUR])
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_late_grant_waits_for_a_withdrawal_that_is_on_its_way(lesson: Interaction, connect_as: Any) -> None:
     withdrawing, granting = connect_as("web"), connect_as("web")

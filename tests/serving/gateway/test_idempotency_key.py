@@ -1,16 +1,19 @@
 """A request with an Idempotency-Key is answered once: whoever repeats it gets the answer that was given."""
 
+import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
+from asgiref.sync import async_to_sync, sync_to_async
 from cryptography.fernet import InvalidToken
 from django.db import connection
 from django.utils import timezone
 
+from feedback.actions import issue_api_key
 from feedback.models import Interaction
 from serving.gateway import idempotency
 from serving.models import IdempotentAnswer
@@ -188,6 +191,26 @@ def test_a_claim_whose_process_died_is_taken_over(caller: Caller) -> None:
     )
     assert caller.post().status_code == 200
     assert len(caller.server.requests) == 2
+
+
+def test_a_claim_is_renewed_while_somebody_works_and_free_afterwards(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idempotency, "RENEWED_EVERY", 0.01)
+    api_key, _ = issue_api_key(serving_rows.source(), "test", by="process:test")
+    held = idempotency.claim(api_key, "k-1", b"a request")
+    IdempotentAnswer.objects.update(claimed_until=timezone.now())
+
+    def is_renewed() -> bool:
+        return IdempotentAnswer.objects.filter(claimed_until__gt=timezone.now()).exists()
+
+    async def work() -> None:
+        async with asyncio.timeout(60), idempotency.alive(cast(idempotency.Claim, held)):
+            while not await sync_to_async(is_renewed)():
+                await asyncio.sleep(0.01)
+
+    async_to_sync(work)()
+    assert not IdempotentAnswer.objects.exists()
 
 
 # --- what is kept, and for how long -----------------------------------------------------------------------------------
