@@ -28,7 +28,7 @@ from cftapp.base.record_files import (
     place,
     read_records,
 )
-from curation.batches.row_texts import EVERYTHING, Fields, Pair, may_be_text, pairs_of, texts_of
+from curation.batches.row_texts import EVERYTHING, Fields, Pair, has_words, pairs_of, texts_of
 
 Id = str | int | float
 
@@ -65,7 +65,7 @@ def read_rows(path: Path, mark: Mark = START, most: int | None = None, fields: F
 
 def row_of(path: Path, number: int, record: Record, fields: Fields) -> Row:
     identity = id_of(path, number, record)
-    if fields.take_everything and not may_be_text(identity) and (pair := only_pair(record)):
+    if fields.take_everything and (pair := only_pair(record)):
         return Row(number, identity, (pair,))
     texts, unread = texts_of(record, fields)
     if not texts:
@@ -76,6 +76,8 @@ def row_of(path: Path, number: int, record: Record, fields: Fields) -> Row:
 
 def only_pair(record: Record) -> Pair | None:
     """The texts of a row that has nothing else: most rows of long files."""
+    if isinstance(record.get("id"), str) and has_words(record["id"]):
+        return None
     if record.keys() <= TEXT:
         text = record.get("text")
         return (text, "") if isinstance(text, str) else None

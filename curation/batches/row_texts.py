@@ -6,13 +6,15 @@ name; and whatever is not read is said.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
 Pair = tuple[str, str]
 """Two texts that stand beside each other, such as a prompt and its answer; the second may be empty."""
 
-LONGEST_LABEL = 64
+LONGEST_LABEL = 64  # characters
+LONGEST_WORD = 16  # characters of what may be a script without spaces
 
 
 @dataclass(frozen=True)
@@ -57,9 +59,10 @@ def texts_of(record: dict[str, Any], fields: Fields = EVERYTHING) -> tuple[list[
     """The texts that are read, in their order, and the paths at which something stands that is not read."""
     texts: list[str] = []
     unread: set[str] = set()
+    everything = fields.take_everything
     for path, value in texts_in(record):
         text = value if isinstance(value, str) else decoded(value)
-        if text is not None and fields.read(path):
+        if text is not None and (everything or fields.read(path)):
             texts.append(text)
         elif text is None or text.strip():
             unread.add(path)
@@ -73,26 +76,31 @@ def texts_in(record: dict[str, Any]) -> Iterator[tuple[str, str | bytes]]:
     """
     waiting: list[tuple[str, Any]] = []
     for name, value in reversed(record.items()):
-        if name != "id" or may_be_text(value):
+        if name != "id" or (isinstance(value, str) and has_words(value)):
             waiting.append((name, value))
-        if may_be_text(name):
+        if is_text(name):
             waiting.append((name, name))
     while waiting:
         path, value = waiting.pop()
-        if isinstance(value, str | bytes):
+        kind = type(value)
+        if kind is str or kind is bytes:
             yield path, value
-        elif isinstance(value, dict):
+        elif kind is dict:
             for name, inner in reversed(value.items()):
                 waiting.append((f"{path}.{name}", inner))
-                if may_be_text(name):
+                if is_text(name):
                     waiting.append((f"{path}.{name}", name))
-        elif isinstance(value, list | tuple):
+        elif kind is list or kind is tuple:
             waiting.extend((path, inner) for inner in reversed(value))
 
 
-def may_be_text(name: object) -> bool:
-    """Whether what should be a name or an id has several words."""
-    return isinstance(name, str) and " " in name
+def has_words(text: str) -> bool:
+    """Whether what should be a name or an id may say more: of several words, long, or not of ASCII."""
+    return " " in text or len(text) > LONGEST_LABEL or not text.isascii()
+
+
+is_text = lru_cache(4_096)(has_words)
+"""The same of a name: there are few, in every row."""
 
 
 def decoded(value: bytes) -> str | None:
@@ -115,7 +123,7 @@ def pairs_of(texts: Sequence[str]) -> list[Pair]:
     passages, labels = [], []
     for text in texts:
         words = text.split(None, 1)
-        if len(words) > 1 or len(text) > LONGEST_LABEL:
+        if len(words) > 1 or len(text) > (LONGEST_LABEL if text.isascii() else LONGEST_WORD):
             passages.append(text)
         else:
             labels += words

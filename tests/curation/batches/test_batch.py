@@ -192,6 +192,12 @@ def test_a_batch_says_which_texts_it_did_not_read(folder):
     assert [row["unread"] for row in read(folder / "some.jsonl")] == [[], [], [], [], ["notes"], []]
 
 
+@pytest.mark.parametrize("name", ["report.csv", "report.json", "report.ndjson", "report.jsonl.zst"])
+def test_a_report_has_a_format_of_reports(db, name):
+    with pytest.raises(Refused, match=r"end it in .jsonl, .jsonl.gz or .parquet"):
+        batch_actions.queue_batch("rows.jsonl", name, by=TEST)
+
+
 @pytest.mark.parametrize("name", ["", " ", "a\0b", "x" * 201])
 def test_names_that_no_column_has_are_refused(db, name):
     for fields in (Fields((name,)), Fields(left_out=(name,))):

@@ -44,6 +44,7 @@ def test_a_text_may_be_a_name_an_id_bytes_or_a_pair_of_a_map():
     }
     assert texts_of(record)[0] == ["who painted it", "Who painted the gallery?", "Tarrant", "ü", "key", "value"]
     assert texts_of({"id": "row-1", "n": 5, "ok": True, "none": None}) == ([], [])
+    assert texts_of({"id": "x" * 65, "faq": {"谁画的": 1}})[0] == ["x" * 65, "谁画的"]
 
 
 def test_what_is_not_read_is_named_by_its_path():
@@ -66,6 +67,8 @@ def test_a_question_meets_its_answer():
     assert pairs_of(["", "y"]) == [("", "y")]
     assert pairs_of(["user", q, "assistant", a]) == [(q, a), ("user assistant", "")]
     assert pairs_of(["user", q, "assistant", a, "user", more]) == [(q, a), (a, more), (more, "user assistant user")]
+    asked, answered = "冬天谁在灯塔的北廊上涂了三种颜料中的哪一种", "守灯人用他姐姐从悬崖上磨来的赭石涂的"
+    assert pairs_of(["user", asked, "assistant", answered]) == [(asked, answered), ("user assistant", "")]
     assert pairs_of(["Who", "painted", "it?"]) == [("Who painted it?", "")]
     assert pairs_of([q, "en", "https://example.org/"]) == [(q, "en https://example.org/")]
 
