@@ -6,6 +6,7 @@ must not hold spaces, so a long or spaced CFT_VAR gets a private folder in the t
 
 import contextlib
 import hashlib
+import json
 import os
 import pwd
 import re
@@ -365,5 +366,8 @@ def adopt_environment(environment: MutableMapping[str, str]) -> None:
     """For `manage.py` typed by hand: be the owner of the stack under CFT_VAR, if there is one."""
     if environment.get("DATABASE_URL") or environment.get("CFT_ROLE", "owner") != "owner":
         return
-    if (default_var(environment) / "secrets.json").exists():
+    var = default_var(environment)
+    if (var / "secrets.json").exists():
         environment.update(owner_environment(environment))
+    if (stack := var / "stack.json").exists():
+        environment.setdefault("CFT_URL", json.loads(stack.read_text())["url"])

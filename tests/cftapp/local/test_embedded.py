@@ -157,3 +157,15 @@ def test_without_python_make_says_which_one_it_needs(tmp_path):
     )
     assert done.returncode != 0
     assert "cftapp needs Python 3.11" in done.stdout
+
+
+def test_the_command_line_knows_the_address_of_the_stack_that_runs(tmp_path: Path) -> None:
+    secrets.load(tmp_path, {})
+    here = {"CFT_VAR": str(tmp_path)}
+    embedded.adopt_environment(here)
+    assert "CFT_URL" not in here and here["CFT_ROLE"] == "owner"
+    (tmp_path / "stack.json").write_text('{"url": "http://127.0.0.1:8391"}')
+    for given, expected in ({}, "http://127.0.0.1:8391"), ({"CFT_URL": "https://cft.example"}, "https://cft.example"):
+        here = {"CFT_VAR": str(tmp_path)} | given
+        embedded.adopt_environment(here)
+        assert here["CFT_URL"] == expected
