@@ -18,6 +18,7 @@ import psutil
 import pytest
 import redis
 
+from cftapp.accounts.demo import PEOPLE
 from cftapp.local import secrets, stages
 from cftapp.local.embedded import Postgres, Redis
 from tests.conftest import Services
@@ -106,7 +107,7 @@ def test_redis_had_to_refuse_no_process_of_ours(stack):
 def test_secrets_and_accounts_are_closed_to_others(stack):
     for name in ("secrets.json", "accounts.txt", "keys/audit-signing.pem"):
         assert stat.S_IMODE((stack.var / name).stat().st_mode) == 0o600, name
-    assert set(stack.accounts) == {"reviewer", "lead", "engineer", "compliance", "examiner", "admin"}
+    assert set(stack.accounts) == set(PEOPLE)
 
 
 def test_a_second_start_in_the_same_folder_says_so(stack):
