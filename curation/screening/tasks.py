@@ -19,8 +19,8 @@ from curation.screening import actions, current_epoch, gathering, rescanning, re
 from curation.screening.batch_loop import batch_or_each, until_done
 
 log = structlog.get_logger(__name__)
-BATCH = 200
-RESCAN_BATCH = 2_000  # of a few columns and a few items each
+BATCH = 200  # of rows that are embedded, in one transaction: a slow machine takes a minute
+RESCAN_BATCH = 2_000  # of a few columns, their stored vectors and a few items each
 JUST_COME = timedelta(minutes=2)
 
 
@@ -139,7 +139,7 @@ def screen_all() -> None:
     for action, following, rows in (
         (actions.screen_freed, gathering.next_freed, BATCH),
         (actions.rescan_cases, rescanning.next_met_before, RESCAN_BATCH),
-        (actions.screen_replay_rows, rescanning.next_replay_rows, RESCAN_BATCH),
+        (actions.screen_replay_rows, rescanning.next_replay_rows, BATCH),
     ):
         until_done(partial(some_or_each, action, following, rows, epoch, set()))
 

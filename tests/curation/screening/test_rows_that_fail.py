@@ -53,7 +53,8 @@ def replay(prompt: str) -> dict[str, str]:
 def test_cases_and_replay_rows_beside_it_meet_the_new_items(
     world: World, fragile: Fragile, monkeypatch: Any, size: int
 ) -> None:
-    monkeypatch.setattr(screening_tasks, "RESCAN_BATCH", size)
+    for most in ("BATCH", "RESCAN_BATCH"):
+        monkeypatch.setattr(screening_tasks, most, size)
     prompts = ["How long?", POISON, "How far is the lake?", LOCK[2], "Who asks?"]
     for number, prompt in enumerate(prompts):
         world.screened(prompt, subject=f"s{number}")
