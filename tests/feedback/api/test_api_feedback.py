@@ -72,7 +72,8 @@ def test_a_comment_needs_a_rating_or_words(application):
 
 
 @pytest.mark.parametrize(
-    ("rating", "kept"), [(False, "down"), (True, "up"), (0, "0"), (0.0, "0"), (1, "1"), (4.5, "4.5"), ("down", "down")]
+    ("rating", "kept"),
+    [(False, "down"), (True, "up"), (0, "down"), (0.0, "down"), (1, "1"), (4.5, "4.5"), ("down", "down")],
 )
 def test_a_rating_may_be_a_thumb_a_number_or_a_word(application, rating, kept):
     key = application.interaction()

@@ -54,11 +54,11 @@ def test_nothing_and_no_are_ratings(run, tmp_path):
     path = write(tmp_path / "f.jsonl", [WORDS | {"prompt": name, "rating": value} for name, value in given.items()])
     assert run(path)[0] == 0
     assert ratings() == {
-        "0": "0",
+        "0": "down",
         "1": "1",
         "false": "down",
         "true": "up",
-        "0.0": "0",
+        "0.0": "down",
         "-1": "-1",
         "4.5": "4.5",
         "word": "down",
@@ -103,7 +103,7 @@ def test_parallel_lists_with_gaps(run, tmp_path):
 def test_what_is_no_value_is_refused_with_its_path(run, tmp_path, fields, reason):
     path = write(tmp_path / "f.jsonl", [WORDS | fields, WORDS | {"prompt": "next", "rating": 0}])
     status, out, err = run(path)
-    assert (status, ratings()) == (1, {"next": "0"})
+    assert (status, ratings()) == (1, {"next": "down"})
     assert "1 lines unreadable" in out and f"line 1: {reason}" in err
     (set_aside,) = rejected(path)
     assert set_aside["number"] == 1 and set_aside["reasons"][0].startswith(reason)
@@ -173,7 +173,7 @@ def test_files_of_every_kind_are_read(run, tmp_path):
     table = {"prompt": ["table.parquet", "gap"], "answer": ["Nine days."] * 2, "rating": [0.0, 1.0], "subject": nobody}
     pq.write_table(pa.table(table), tmp_path / "table.parquet")
     assert [run(path)[0] for path in tmp_path.iterdir()] == [0] * 6
-    assert ratings() == dict.fromkeys([*files, "table.parquet"], "0") | {"gap": "1"}
+    assert ratings() == dict.fromkeys([*files, "table.parquet"], "down") | {"gap": "1"}
 
 
 def test_a_line_that_is_nested_too_deeply_is_named(run, tmp_path):
@@ -181,7 +181,7 @@ def test_a_line_that_is_nested_too_deeply_is_named(run, tmp_path):
         deep = '{"prompt": "deep", "answer": "x", "rating": "1", "m": ' + "[" * depth + "]" * depth + "}"
         path = write(tmp_path / f"{number}.jsonl", [deep, WORDS | {"prompt": "next", "rating": 0}])
         status, _, err = run(path)
-        assert (status, ratings()) == (1, {"next": "0"})
+        assert (status, ratings()) == (1, {"next": "down"})
         assert err.startswith("line 1: ") and "nested" in err
 
 
@@ -214,7 +214,7 @@ def test_a_file_that_breaks_off_is_told_with_its_place(run, tmp_path):
     path = tmp_path / "f.json"
     path.write_text(json.dumps([WORDS | {"rating": 0}])[:-1] + ', {"prompt": ')
     assert run(path)[0] == 1
-    assert ratings() == {WORDS["prompt"]: "0"}
+    assert ratings() == {WORDS["prompt"]: "down"}
     with pytest.raises(CommandError, match="row 2: no JSON"):
         call_command("import_feedback", str(path), "--source", "qa", "--format", "jsonl")
     with pytest.raises(CommandError, match="its name says no known format"):
