@@ -145,7 +145,12 @@ class Row:
 
     @property
     def correction(self) -> dict[str, Any]:
-        return {"external_id": self.name, "replacement": self.replacement, "consent": "2026-11-2"}
+        return {
+            "external_id": self.name,
+            "subject": self.subject,
+            "replacement": self.replacement,
+            "consent": "2026-11-2",
+        }
 
 
 @cache

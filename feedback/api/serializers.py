@@ -122,7 +122,10 @@ class FeedbackPost(StrictSerializer):
     external_id = serializers.CharField(
         max_length=200, required=False, help_text="Or the external id it was recorded under."
     )
-    subject = SubjectKey(required=False, help_text="Whose it is: refused where the interaction is somebody else's.")
+    subject = SubjectKey(
+        required=False,
+        help_text="Whose it is: refused where the interaction is another's. Required with consent on an external_id.",
+    )
     note = Text(MEDIUM, required=False, allow_blank=True, help_text="Never trained on, whatever it contains.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -157,6 +160,9 @@ class CorrectionPost(FeedbackPost):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs.get("consent_given_at") and not attrs.get("consent"):
             raise serializers.ValidationError({"consent": ["Name the wording that was shown then."]}, "required")
+        if attrs.get("consent") and not attrs.get("interaction") and not attrs.get("subject"):
+            message = "Say whose consent it is: an external id may be somebody else's."
+            raise serializers.ValidationError({"subject": [message]}, "required")
         return super().validate(attrs)
 
 

@@ -20,7 +20,7 @@ EXAMPLES: tuple[tuple[str, dict[str, Any]], ...] = (
     ),
     (
         "/api/v1/corrections/",
-        {"external_id": "chat-1", "replacement": "30 days.", "reason": "outdated", "consent": "2026-11-2"},
+        {"subject": "user-17", "external_id": "chat-1", "replacement": "30 days.", "consent": "2026-11-2"},
     ),
 )
 

@@ -71,9 +71,10 @@ class Company:
         batch = []
         for number, row in enumerate(rows):
             name = f"{prefix}-{number}"
-            said = {"prompt": row["prompt"], "answer": row["rejected"], "external_id": name}
-            batch.append({"kind": "interaction", "subject": f"{prefix}-{number % subjects}", **said})
-            batch.append({"kind": "correction", "external_id": name, "replacement": row["chosen"], "consent": SHOWN})
+            said = {"prompt": row["prompt"], "answer": row["rejected"]}
+            whose = {"subject": f"{prefix}-{number % subjects}", "external_id": name}
+            batch.append({"kind": "interaction", **whose, **said})
+            batch.append({"kind": "correction", **whose, "replacement": row["chosen"], "consent": SHOWN})
         for start in range(0, len(batch), 500):
             key = {"Idempotency-Key": f"{prefix}-{start}"}
             reply = self.api.post("feedback/batch", json=batch[start : start + 500], headers=key)

@@ -31,7 +31,8 @@ def test_a_bad_row_is_refused_alone(application):
 
 
 def test_feedback_may_follow_its_interaction_in_the_same_batch(application):
-    correction = {"kind": "correction", "external_id": "x-0", "replacement": "b", "consent": SHOWN}
+    whose = {"external_id": "x-0", "subject": rows(1)[0]["subject"]}
+    correction = {"kind": "correction", **whose, "replacement": "b", "consent": SHOWN}
     reply = application.post("feedback/batch", [*rows(1), correction]).json()
     assert reply["recorded"] == 2
     recorded = Correction.objects.get(pk=reply["results"][1]["id"])

@@ -43,7 +43,7 @@ def test_anything_else_is_a_conflict_that_names_the_field(door: Application, fie
 def test_a_batch_refuses_the_second_person_and_the_feedback_that_came_along(door: Application) -> None:
     door.post("interactions/", FIRST)
     theirs = {"kind": "interaction", **FIRST, "subject": "bob"}
-    correction = {"kind": "correction", "external_id": "x-1", "replacement": "30 days.", "consent": SHOWN}
+    correction = {"kind": "correction", "external_id": "x-1", "replacement": "30 days."}
     results = door.post("feedback/batch", [theirs, correction]).json()["results"]
     assert [(row["status"], row["errors"][0]["field"]) for row in results] == [
         ("refused", "subject"),
@@ -67,6 +67,17 @@ def test_feedback_may_say_whose_it_is(application: Application) -> None:
     assert refused.status_code == 409 and refused.json()["errors"][0]["field"] == "subject"
     assert not ConsentEntry.objects.exists()
     assert application.post("corrections/", body | {"subject": "ana"}).status_code == 201
+
+
+def test_consent_under_an_external_id_says_whose_it_is(door: Application) -> None:
+    door.post("interactions/", FIRST)
+    body = {"external_id": "x-1", "replacement": "30 days.", "consent": SHOWN}
+    refused = door.post("corrections/", body)
+    assert refused.status_code == 422 and refused.json()["errors"][0]["field"] == "subject"
+    rows = door.post("feedback/batch", [{"kind": "correction", **body}]).json()["results"]
+    assert [(row["status"], row["errors"][0]["field"]) for row in rows] == [("refused", "subject")]
+    assert not ConsentEntry.objects.exists()
+    assert door.post("corrections/", body | {"consent": ""}).status_code == 201
 
 
 def test_the_row_of_the_exam_says_nothing_about_its_words(examined: Application) -> None:
@@ -112,7 +123,7 @@ def test_a_correction_that_arrives_after_a_withdrawal_grants_nothing(door: Appli
     door.post("interactions/", FIRST)
     subject = Subject.objects.get()
     withdraw_consent(subject, by="visitor")
-    late = {"external_id": "x-1", "replacement": "30 days.", "consent": SHOWN}
+    late = {"external_id": "x-1", "subject": "ana", "replacement": "30 days.", "consent": SHOWN}
     assert door.post("corrections/", late).status_code == 201
     assert door.post("feedback/batch", [{"kind": "correction", **late}]).json()["recorded"] == 1
     assert not Subject.objects.filter(pk=subject.pk).consented().exists()
@@ -124,7 +135,8 @@ def test_a_correction_that_arrives_after_a_withdrawal_grants_nothing(door: Appli
 def test_a_batch_asks_once_for_all_consents(application: Application) -> None:
     def statements(people: range) -> int:
         rows = [{"kind": "interaction", **WORDS, "subject": f"u-{n}", "external_id": f"c-{n}"} for n in people]
-        rows += [{"kind": "correction", "external_id": f"c-{n}", "replacement": "x", "consent": SHOWN} for n in people]
+        box = {"kind": "correction", "replacement": "x", "consent": SHOWN}
+        rows += [{**box, "subject": f"u-{n}", "external_id": f"c-{n}"} for n in people]
         with CaptureQueriesContext(connection) as queries:
             assert application.post("feedback/batch", rows).json()["recorded"] == len(rows)
         return len(queries)
