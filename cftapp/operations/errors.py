@@ -82,7 +82,7 @@ def no_blank_page(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpR
     def is_blank(response: Any) -> bool:
         return response.status_code == 405 and not response.streaming and not response.content
 
-    def told(request: HttpRequest, response: Any) -> HttpResponse:
+    def explained(request: HttpRequest, response: Any) -> HttpResponse:
         page = answer(request, 405, f"This address answers {response['Allow']}. Nothing was changed.")
         page["Allow"] = response["Allow"]
         return page
@@ -91,12 +91,12 @@ def no_blank_page(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpR
 
         async def later(request: HttpRequest) -> Any:
             response = await get_response(request)
-            return await sync_to_async(told)(request, response) if is_blank(response) else response
+            return await sync_to_async(explained)(request, response) if is_blank(response) else response
 
         return later
 
     def at_once(request: HttpRequest) -> Any:
         response = get_response(request)
-        return told(request, response) if is_blank(response) else response
+        return explained(request, response) if is_blank(response) else response
 
     return at_once
