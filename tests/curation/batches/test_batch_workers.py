@@ -166,6 +166,6 @@ def test_the_command_follows_a_batch_to_its_report(batch, start_worker, capsys):
     assert pq.read_table(folder / "few.parquet").column("row_id").to_pylist() == ["0", "1", "2"]
 
     (folder / "bad.jsonl").write_text('{"id": 1}\n')
-    with pytest.raises(CommandError, match='bad.jsonl, line 1: it has no text') as refused:
+    with pytest.raises(CommandError, match="bad.jsonl, line 1: it has no text") as refused:
         call_command("screen", "--chord", "--input", folder / "bad.jsonl", "--output", folder / "bad.parquet")
     assert refused.value.returncode == 2
