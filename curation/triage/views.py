@@ -196,6 +196,7 @@ def _desk(
     limits = overlap.limits(findings[0].policy_values if findings else None)
     checks = shown_checks(findings, limits, overrides)
     stopped = [check.finding for check in checks if check.finding.blocking and not check.covered]
+    own = reviewing.is_own(current, user)
     return context | {
         "short": SHORT[current.kind],
         "interaction": current.feedback.interaction,
@@ -208,8 +209,8 @@ def _desk(
         ],
         "overrides": [override for override in overrides.values() if override.state == Override.State.REQUESTED],
         "keys": KEYS,
-        "own": reviewing.OWN if reviewing.is_own(current, user) else "",
-        "may_accept": not stopped and current.correction is not None and not reviewing.is_own(current, user),
+        "own": reviewing.OWN if own else "",
+        "may_accept": not (stopped or own) and current.correction is not None,
     }
 
 

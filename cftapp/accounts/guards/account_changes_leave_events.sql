@@ -34,10 +34,12 @@ BEGIN
     PERFORM audit_append(convert_to(jsonb_build_object(
         'name', 'account.changed', 'actor', 'process:owner', 'generated', '[]'::jsonb,
         'used', jsonb_build_array(jsonb_build_array('account', account)),
-        'detail', jsonb_build_object(
-            'login', session_user, 'operation', TG_OP, 'table', TG_TABLE_NAME, 'group', (was || now_is)->'group_id',
-            'columns', (SELECT coalesce(jsonb_agg(key ORDER BY key), '[]') FROM jsonb_each(was || now_is)
-                        WHERE was->key IS DISTINCT FROM now_is->key)))::text, 'UTF8'));
+        'detail', jsonb_strip_nulls(jsonb_build_object(
+            'login', session_user, 'operation', TG_OP, 'table', TG_TABLE_NAME,
+            'superuser', now_is->'is_superuser', 'open', now_is->'is_active',
+            'role', (SELECT name FROM auth_group WHERE id = ((was || now_is)->>'group_id')::integer),
+            'columns', (SELECT jsonb_agg(key ORDER BY key) FROM jsonb_each(was || now_is)
+                        WHERE was->key IS DISTINCT FROM now_is->key))))::text, 'UTF8'));
     RETURN NULL;
 END $$;
 DROP TRIGGER IF EXISTS accounts_leave_event ON auth_user;
