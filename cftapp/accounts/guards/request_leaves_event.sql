@@ -1,5 +1,5 @@
 -- Who asks, answers or uses a link says so in the log, in the same transaction and in their own name.
-CREATE OR REPLACE FUNCTION accounts_request_told() RETURNS trigger
+CREATE OR REPLACE FUNCTION accounts_request_leaves_event() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
     who bigint := CASE
@@ -14,6 +14,6 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
-DROP TRIGGER IF EXISTS accounts_request_told ON accounts_request;
-CREATE CONSTRAINT TRIGGER accounts_request_told AFTER INSERT OR UPDATE ON accounts_request
-    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION accounts_request_told();
+DROP TRIGGER IF EXISTS accounts_request_leaves_event ON accounts_request;
+CREATE CONSTRAINT TRIGGER accounts_request_leaves_event AFTER INSERT OR UPDATE ON accounts_request
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION accounts_request_leaves_event();
