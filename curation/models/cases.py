@@ -7,12 +7,11 @@ from typing import Any, Self
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.contrib.postgres.expressions import ArraySubquery
 from django.db import models
 from django.db.models import F, OuterRef, Q, Value
 
 from curation.models.epochs import RegistryEpoch, current_epoch_number
-from feedback.models import CAP, BugReport, Comment, Correction, CountedQuerySet, Subject, SubjectAccount, TasteNote
+from feedback.models import CAP, BugReport, Comment, Correction, CountedQuerySet, Subject, TasteNote
 
 JOINS = ("correction", "bug_report", "taste_note", "comment")
 
@@ -60,11 +59,6 @@ class CaseQuerySet(CountedQuerySet):
         """Joined with what a page or a check needs of the feedback: no query per case."""
         paths = [f"{join}__interaction__source" for join in JOINS]
         return self.select_related("subject", *paths)
-
-    def with_owners(self) -> Self:
-        """Annotated with `owners`: the accounts that are the subject as well, which `is_own` asks for."""
-        linked = SubjectAccount.objects.filter(subject=OuterRef("subject")).values("account_id")
-        return self.annotate(owners=ArraySubquery(linked))
 
     def decided_by_last(self, user: User, count: int) -> Self:
         """The newest `count` verdicts of an account, newest first."""
@@ -141,7 +135,6 @@ class Case(models.Model):
     lead_seconds = models.FloatField(null=True, help_text="From claim to verdict.")
 
     objects = CaseQuerySet.as_manager()
-    owners: list[int]  # by `with_owners`
 
     class Meta:
         constraints = [

@@ -21,7 +21,7 @@ def claim_next_case(user: User, kind: str | None = None, after: int | None = Non
     same one if there is no other. Cases that the user opened and passed are among the next.
     """
     now = timezone.now()
-    open_cases = Case.objects.with_feedback().with_owners().of_kind(kind).asking(words).order_by("id")
+    open_cases = Case.objects.with_feedback().of_kind(kind).asking(words).order_by("id")
     if after is None:
         held = open_cases.reviewable().held_by(user, now).select_for_update(of=("self",)).first()
         if held is not None:

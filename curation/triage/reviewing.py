@@ -30,7 +30,7 @@ REMEDIES = {
 
 def lock_case(case_id: int) -> Case:
     """The case, locked until the end of the transaction."""
-    case = Case.objects.with_feedback().with_owners().select_for_update(of=("self",)).filter(pk=case_id).first()
+    case = Case.objects.with_feedback().select_for_update(of=("self",)).filter(pk=case_id).first()
     if case is None:
         raise Refused.because("case", f"There is no case {case_id}.", "Take the next one.")
     return case
@@ -98,13 +98,13 @@ def check_owner(case: Case, user: User) -> None:
 def is_own(case: Case, user: User) -> bool:
     """Whether this person filed it, or gave the words: as the account, as a visitor, or by its name at the source.
 
-    The case comes `with_feedback` and `with_owners`.
+    One query, for a case that comes `with_feedback`.
     """
     filed = case.feedback
     return (
         filed.filed_by_id == user.pk
-        or user.pk in case.owners
         or case.subject.is_known_as(filed.interaction.source, user.username, user.email)
+        or case.subject.accounts.filter(account=user).exists()
     )
 
 

@@ -196,7 +196,7 @@ def _desk(
     limits = overlap.limits(findings[0].policy_values if findings else None)
     checks = shown_checks(findings, limits, overrides)
     stopped = [check.finding for check in checks if check.finding.blocking and not check.covered]
-    own = reviewing.is_own(current, user)
+    own = current.correction is not None and reviewing.is_own(current, user)
     return context | {
         "short": SHORT[current.kind],
         "interaction": current.feedback.interaction,
