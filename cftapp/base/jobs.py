@@ -116,10 +116,16 @@ def guard(job: J) -> QuerySet[J]:
 
 
 def write(job: Job, **changes: Any) -> None:
-    """Update the job's row under its lease, and the object with it. Raises Stale when it is no longer ours."""
-    if not guard(job).update(**changes):
+    """Update the job's row under its lease, and the object with it. Raises Stale when it is no longer ours.
+
+    The object knows before anybody else can see the row: its lease's thread must not take an end for a loss.
+    """
+    with transaction.atomic(savepoint=False):
+        held = guard(job).update(**changes)
+        if held:
+            job.refresh_from_db(fields=list(changes))
+    if not held:
         raise stale(job)
-    job.refresh_from_db(fields=list(changes))
 
 
 def end(job: Job, state: Job.State, **changes: Any) -> None:
