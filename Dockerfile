@@ -12,6 +12,7 @@ ARG PIP_EXTRA_INDEX_URL=
 RUN pip install -c constraints.txt ".${EXTRAS}"
 
 COPY manage.py ./
+COPY conversation conversation
 COPY audit audit
 COPY feedback feedback
 COPY curation curation

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cftapp.local.embedded import Unusable
 
-FOLDERS = ("audit", "feedback", "curation", "training", "evaluation", "serving", "cftapp", "templates")
+FOLDERS = ("conversation", "audit", "feedback", "curation", "training", "evaluation", "serving", "cftapp", "templates")
 KEPT = {"postgres", "redis", "modelserver"}  # no Django in them
 
 

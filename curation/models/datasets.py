@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
+from conversation import Conversation, Message, answer_of
 from curation.models.cases import Blocker
 from curation.models.epochs import current_epoch_number
 from curation.models.pairs import Pair
@@ -46,8 +47,14 @@ class ReplayRow(models.Model):
     id = models.BigAutoField(primary_key=True)
     skill = models.CharField(max_length=40)
     is_refusal = models.BooleanField(default=False)
-    prompt = models.TextField()
+    prompt = models.TextField(help_text="As it reads.")
     answer = models.TextField()
+    conversation = models.TextField(
+        blank=True, default="", db_default="", help_text="RFC 8785. Empty: the prompt is all, a question of a user."
+    )
+    answer_message = models.TextField(
+        blank=True, default="", db_default="", help_text="RFC 8785. Empty: the answer is a text."
+    )
     row_hash = models.CharField(max_length=64, unique=True)
     screened_epoch = models.PositiveIntegerField(null=True)
     overlaps = models.BooleanField(default=False)
@@ -64,6 +71,14 @@ class ReplayRow(models.Model):
             models.Index(fields=["screened_epoch", "id"]),
             models.Index(fields=["id"], condition=Q(overlaps=True), name="replayrow_overlapping"),
         ]
+
+    @property
+    def asked(self) -> Conversation:
+        return Conversation.of(self.prompt, self.conversation)
+
+    @property
+    def answered(self) -> Message:
+        return answer_of(self.answer, self.answer_message)
 
 
 class Dataset(models.Model):

@@ -11,6 +11,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from conversation import Conversation, Message, answer_of
 from curation.models.epochs import current_epoch_number
 from feedback.models import ConsentEntry, Correction, CountedQuerySet, Subject, consent_in_force
 
@@ -52,9 +53,14 @@ class Pair(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     correction = models.OneToOneField(Correction, on_delete=models.PROTECT, related_name="pair")
     subject = models.ForeignKey(Subject, on_delete=models.PROTECT, related_name="pairs")
-    prompt = models.TextField()
+    prompt = models.TextField(help_text="As it reads.")
     chosen = models.TextField()
     rejected = models.TextField(blank=True)
+    conversation = models.TextField(blank=True, default="", db_default="", help_text="RFC 8785, as the interaction's.")
+    chosen_message = models.TextField(blank=True, default="", db_default="", help_text="RFC 8785, as the correction's.")
+    rejected_message = models.TextField(
+        blank=True, default="", db_default="", help_text="RFC 8785, as the interaction's answer."
+    )
     row_hash = models.CharField(max_length=64)
     screened_epoch = models.PositiveIntegerField()
     state = models.CharField(max_length=9, choices=State, default=State.ACCEPTED)
@@ -65,3 +71,15 @@ class Pair(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["-accepted_at"], condition=Q(state="accepted"), name="pair_trainable")]
+
+    @property
+    def asked(self) -> Conversation:
+        return Conversation.of(self.prompt, self.conversation)
+
+    @property
+    def chosen_answer(self) -> Message:
+        return answer_of(self.chosen, self.chosen_message)
+
+    @property
+    def rejected_answer(self) -> Message:
+        return answer_of(self.rejected, self.rejected_message)

@@ -9,6 +9,7 @@ from curation.checks.identity import row_hash
 from curation.models import Case, Pair
 from curation.triage import reviewing
 from feedback.actions import list_by_verdict
+from feedback.models import Correction
 
 
 @transaction.atomic
@@ -86,7 +87,6 @@ def _accept(case: Case, by: User) -> Pair:
     """The pair of an accepted correction: new, or the one that was undone before."""
     correction = case.correction
     assert correction is not None and case.screened_epoch is not None  # check_verdict
-    interaction = correction.interaction
     now = {"state": Pair.State.ACCEPTED, "accepted_by": by, "accepted_at": timezone.now()}
     pair, _ = Pair.objects.update_or_create(
         correction=correction,
@@ -95,13 +95,24 @@ def _accept(case: Case, by: User) -> Pair:
             **now,
             "screened_epoch": case.screened_epoch,
             "subject": case.subject,
-            "prompt": interaction.prompt,
-            "chosen": correction.replacement,
-            "rejected": interaction.answer,
-            "row_hash": row_hash(interaction.prompt, correction.replacement, interaction.answer),
+            **words_of(correction),
         },
     )
     return pair
+
+
+def words_of(correction: Correction) -> dict[str, str]:
+    """The words of the pair, word for word those that people wrote, and their hash."""
+    interaction = correction.interaction
+    words = {
+        "prompt": interaction.prompt,
+        "chosen": correction.replacement,
+        "rejected": interaction.answer,
+        "conversation": interaction.conversation,
+        "chosen_message": correction.replacement_message,
+        "rejected_message": interaction.answer_message,
+    }
+    return words | {"row_hash": row_hash(*words.values())}
 
 
 @transaction.atomic

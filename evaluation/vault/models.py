@@ -44,6 +44,12 @@ class Item(models.Model):
     question = models.TextField()
     answer = models.TextField(blank=True)
     category = models.CharField(max_length=60, blank=True)
+    conversation = models.TextField(
+        blank=True, default="", db_default="", help_text="RFC 8785. Empty: the question is all, one of a user."
+    )
+    answer_message = models.TextField(
+        blank=True, default="", db_default="", help_text="RFC 8785. Empty: the answer is a text."
+    )
     sha256 = models.CharField(max_length=64)
 
     class Meta:

@@ -14,6 +14,7 @@ from audit import merkle
 from audit.actions import Ref, record
 from cftapp.base.actors import Actor
 from cftapp.base.refusal import Blocked
+from conversation import Conversation, Message
 from feedback import mailbox
 from feedback.actions.consent import Acceptance, Agreement, accept_wordings, blocked_time, unknown_wording
 from feedback.actions.interactions import (
@@ -21,9 +22,11 @@ from feedback.actions.interactions import (
     environment_blocked,
     interaction_content,
     other_subject,
+    said,
+    tenant_blocked,
     time_blocked,
 )
-from feedback.actions.submissions import content_of
+from feedback.actions.submissions import columns_of, content_of
 from feedback.keyed_hashes import commitment, subject_hash
 from feedback.lanes import lane_of
 from feedback.models import (
@@ -47,7 +50,8 @@ UNIQUE_VIOLATION = "23505"
 class BatchRow:
     """One interaction, or one piece of feedback on an interaction recorded before (perhaps in the same batch).
 
-    `content` holds the fields of the kind. Feedback refers to its interaction by `interaction_id` or by the
+    `content` holds the fields of the kind; of an interaction `prompt` may be a Conversation, `answer` a message, and so
+    may a correction's `replacement`. Feedback refers to its interaction by `interaction_id` or by the
     `external_id` it was recorded under. Equal `object_id`s are the same row: repeating a batch changes nothing.
     `consent` is the version of the wording beside the box that was ticked, `consent_given_at` when.
     """
@@ -58,6 +62,8 @@ class BatchRow:
     external_id: str = ""
     interaction_id: uuid.UUID | None = None
     subject_key: str = ""
+    tenant: str = ""
+    conversation_id: str = ""
     environment: str = ""
     replay_of: uuid.UUID | None = None
     happened_at: datetime | None = None
@@ -177,12 +183,15 @@ def _add(plan: Plan, row: BatchRow) -> RowResult:
 
 
 def _add_interaction(plan: Plan, row: BatchRow) -> RowResult:
-    if blocked := environment_blocked(plan.source, row.environment) or time_blocked(row.happened_at):
+    if blocked := (
+        environment_blocked(plan.source, row.environment)
+        or tenant_blocked(plan.source, row.tenant)
+        or time_blocked(row.happened_at)
+    ):
         return RowResult(row.kind, blocker=blocked)
     recorded = plan.by_external_id.get(row.external_id) if row.external_id else plan.by_id.get(row.object_id)
     if recorded:
-        words = row.content["prompt"], row.content["answer"]
-        if blocked := difference(recorded, plan.source, row.subject_key, *words):
+        if blocked := difference(recorded, plan.source, row.subject_key, *words_of(row)):
             return RowResult(row.kind, blocker=blocked)
         return RowResult(row.kind, recorded.pk, already_recorded=True)
     original = plan.by_id.get(row.replay_of) if row.replay_of else None
@@ -195,7 +204,7 @@ def _add_interaction(plan: Plan, row: BatchRow) -> RowResult:
     if row.external_id:
         plan.by_external_id[row.external_id] = interaction
     if interaction.is_held_out:
-        content = interaction_content(interaction, row.content["prompt"], row.content["answer"])
+        content = interaction_content(interaction, *words_of(row))
         plan.entries.append(mailbox.Entry("interaction", interaction.pk, interaction.pk, subject.pk, content))
     _add_leaf(plan, interaction, row)
     return RowResult(row.kind, interaction.pk)
@@ -216,22 +225,27 @@ def _subject_of(plan: Plan, row: BatchRow, original: Interaction | None) -> Subj
 
 
 def _interaction(source: Source, subject: Subject, original: Interaction | None, row: BatchRow) -> Interaction:
-    stored = row.content if subject.lane == "training" else {}
+    asked, answered = words_of(row)
     interaction = Interaction(
         id=row.object_id,
         source=source,
         subject=subject,
         lane=subject.lane,
+        tenant=row.tenant or source.tenant,
         environment=Environment.REPLAY if original else row.environment or source.environment,
-        prompt=stored.get("prompt", ""),
-        answer=stored.get("answer", ""),
         model_name=row.content.get("model_name", ""),
         external_id=row.external_id,
         replay_of=original,
         happened_at=row.happened_at or timezone.now(),
     )
-    interaction.commit(row.content["prompt"], row.content["answer"])
+    interaction.identify(asked, answered, row.conversation_id)
+    if not interaction.is_held_out:
+        interaction.hold(asked, answered)
     return interaction
+
+
+def words_of(row: BatchRow) -> tuple[Conversation, Message]:
+    return said(row.content["prompt"], row.content["answer"])
 
 
 def _add_feedback(plan: Plan, row: BatchRow) -> RowResult:
@@ -251,7 +265,7 @@ def _add_feedback(plan: Plan, row: BatchRow) -> RowResult:
     if blocked := other_subject(interaction, plan.source, row.subject_key) or _blocked_consent(plan, row):
         return RowResult(row.kind, blocker=blocked)
     plan.receipts.add(row.object_id)
-    feedback = KINDS[row.kind](id=row.object_id, interaction=interaction, **row.content)
+    feedback = KINDS[row.kind](id=row.object_id, interaction=interaction, **columns_of(row.content))
     plan.feedback.append((row.kind, feedback))
     result = RowResult(row.kind, feedback.pk)
     if row.consent:

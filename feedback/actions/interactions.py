@@ -1,4 +1,4 @@
-"""Recording interactions: a prompt and the answer that a model gave."""
+"""Recording interactions: a conversation and the answer that a model gave."""
 
 import uuid
 from contextlib import nullcontext
@@ -11,6 +11,7 @@ from django.utils import timezone
 from audit.actions import Ref, record
 from cftapp.base.actors import Actor
 from cftapp.base.refusal import Blocked, Conflict, Refused
+from conversation import Conversation, Message, answer_of, answer_text, canonical_answer
 from feedback import mailbox
 from feedback.keyed_hashes import object_id, subject_hash
 from feedback.models import CLOCKS_DIFFER, Environment, Interaction, Source, Subject, pseudonym_key
@@ -21,11 +22,13 @@ from feedback.subject_keys import normal_subject
 def record_interaction(
     source: Source,
     subject_key: str,
-    prompt: str,
-    answer: str,
+    prompt: str | Conversation,
+    answer: str | Message,
     *,
     model_name: str = "",
     external_id: str = "",
+    conversation_id: str = "",
+    tenant: str = "",
     environment: str | None = None,
     replay_of: Interaction | uuid.UUID | None = None,
     happened_at: datetime | None = None,
@@ -33,28 +36,31 @@ def record_interaction(
     cut_by: str = "",
     by: Actor,
 ) -> Interaction:
-    """Record a prompt and its answer; the lane is that of its subject.
+    """Record a conversation (or a prompt alone) and the answer to it; the lane is that of its subject.
 
     Held-out text goes to the vault, the returned row is a stub then. Repeating a call with the same `external_id` (or
     `interaction_id`), subject and words changes nothing and returns the first row, with `already_recorded` set. A
-    replay takes the subject of its original, so `subject_key` may be empty then. Refused without a subject, for an
-    unknown original, for a replay with another subject, for an environment that the source does not have, and for a
-    time in the future; Conflict for an id that belongs to other words or another subject; MailboxClosed while the vault
-    cannot be reached.
+    replay takes the subject of its original, so `subject_key` may be empty then. `conversation_id` is the application's
+    own for it; without one a conversation is known by how it began. Refused without a subject, for an unknown original,
+    for a replay with another subject, for an environment or a tenant that the source does not have, and for a time in
+    the future; Conflict for an id that belongs to other words or another subject; MailboxClosed while the vault cannot
+    be reached.
     """
+    asked, answered = said(prompt, answer)
     subject_key = normal_subject(subject_key) if subject_key or replay_of is None else ""
     require_environment(source, environment)
-    if blocked := time_blocked(happened_at):
+    if blocked := time_blocked(happened_at) or tenant_blocked(source, tenant):
         raise Refused(blocked)
     new_id = interaction_id or _interaction_id(source, external_id)
     is_repeatable = bool(interaction_id or external_id)
     if is_repeatable and (recorded := _recorded_before(source, external_id, new_id)):
-        return _same(recorded, source, subject_key, prompt, answer)
+        return _same(recorded, source, subject_key, asked, answered)
     original = _original(source, subject_key, replay_of)
     interaction = Interaction(
         id=new_id,
         source=source,
         subject=original.subject if original else Subject.objects.get_or_open(source, subject_key),
+        tenant=tenant or source.tenant,
         environment=Environment.REPLAY if original else environment or source.environment,
         model_name=model_name,
         cut_by=cut_by,
@@ -63,17 +69,23 @@ def record_interaction(
         happened_at=happened_at or timezone.now(),
     )
     interaction.lane = interaction.subject.lane
-    interaction.commit(prompt, answer)
-    _place_text(interaction, prompt, answer)
+    interaction.identify(asked, answered, conversation_id)
+    _place_text(interaction, asked, answered)
     try:
         with transaction.atomic() if is_repeatable else nullcontext():
             interaction.save(force_insert=True)
     except IntegrityError:
         if is_repeatable and (recorded := _recorded_before(source, external_id, new_id)):  # recorded meanwhile
-            return _same(recorded, source, subject_key, prompt, answer)
+            return _same(recorded, source, subject_key, asked, answered)
         raise
     _record_event(interaction, by=by)
     return interaction
+
+
+def said(prompt: str | Conversation, answer: str | Message) -> tuple[Conversation, Message]:
+    """Both in the one shape: a text is a question of a user, or what the assistant said."""
+    asked = Conversation.of(prompt) if isinstance(prompt, str) else prompt
+    return asked, answer_of(answer) if isinstance(answer, str) else answer
 
 
 def _record_event(interaction: Interaction, *, by: Actor) -> None:
@@ -104,17 +116,21 @@ def _recorded_before(source: Source, external_id: str, interaction_id: uuid.UUID
     return recorded
 
 
-def _same(recorded: Interaction, source: Source, subject_key: str, prompt: str, answer: str) -> Interaction:
+def _same(
+    recorded: Interaction, source: Source, subject_key: str, asked: Conversation, answered: Message
+) -> Interaction:
     """The recorded row, if this is the same interaction once more. Conflict, naming the field, if it is another."""
-    if blocked := difference(recorded, source, subject_key, prompt, answer):
+    if blocked := difference(recorded, source, subject_key, asked, answered):
         raise Conflict(blocked)
     return recorded
 
 
-def difference(recorded: Interaction, source: Source, subject_key: str, prompt: str, answer: str) -> Blocked | None:
+def difference(
+    recorded: Interaction, source: Source, subject_key: str, asked: Conversation, answered: Message
+) -> Blocked | None:
     """Why these words are not the recorded interaction once more; None if they are. A replay may name no subject."""
     named = subject_hash(pseudonym_key(), source.name, subject_key) if subject_key else recorded.subject.key_hash
-    field = recorded.differing_field(named, prompt, answer)
+    field = recorded.differing_field(named, asked, answered)
     if not field:
         return None
     name = f"the external id {recorded.external_id!r}" if recorded.external_id else f"the id {recorded.pk}"
@@ -146,6 +162,13 @@ def environment_blocked(source: Source, environment: str | None) -> Blocked | No
     return Blocked("environment", message, "Leave the environment out, or record it under a source of production.")
 
 
+def tenant_blocked(source: Source, tenant: str) -> Blocked | None:
+    """A source of one brand or customer has no rows of another."""
+    if not tenant or source.tenant in ("", tenant):
+        return None
+    return Blocked("tenant", f"{source.name} is a source of {source.tenant}.", "Leave the tenant out.")
+
+
 def time_blocked(happened_at: datetime | None) -> Blocked | None:
     """Nothing happens after it was recorded; clocks may differ a little. PostgreSQL refuses it, too."""
     if happened_at is None or happened_at <= timezone.now() + CLOCKS_DIFFER:
@@ -168,26 +191,31 @@ def _original(source: Source, subject_key: str, replay_of: Interaction | uuid.UU
     return original
 
 
-def _place_text(interaction: Interaction, prompt: str, answer: str) -> None:
+def _place_text(interaction: Interaction, asked: Conversation, answered: Message) -> None:
     """Put the text of the training lane into the row, and held-out text into the vault and nowhere else."""
     if not interaction.is_held_out:
-        interaction.prompt, interaction.answer = prompt, answer
+        interaction.hold(asked, answered)
         return
     mailbox.post(
         "interaction",
         interaction.pk,
         interaction_id=interaction.pk,
         subject_id=interaction.subject_id,
-        content=interaction_content(interaction, prompt, answer),
+        content=interaction_content(interaction, asked, answered),
     )
 
 
-def interaction_content(interaction: Interaction, prompt: str, answer: str) -> dict[str, Any]:
-    """The fields of a held-out interaction that the vault keeps."""
-    cut = {"cut_by": interaction.cut_by} if interaction.cut_by else {}
-    return cut | {
-        "prompt": prompt,
-        "answer": answer,
+def interaction_content(interaction: Interaction, asked: Conversation, answered: Message) -> dict[str, Any]:
+    """The fields of a held-out interaction that the vault keeps; those that are empty are left out."""
+    more = {
+        "cut_by": interaction.cut_by,
+        "tenant": interaction.tenant,
+        "conversation": asked.canonical,
+        "answer_message": canonical_answer(answered),
+    }
+    return {name: value for name, value in more.items() if value} | {
+        "prompt": asked.text,
+        "answer": answer_text(answered),
         "model_name": interaction.model_name,
         "environment": interaction.environment,
         "happened_at": interaction.happened_at.isoformat(),

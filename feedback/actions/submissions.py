@@ -13,6 +13,7 @@ from django.db import transaction
 from audit.actions import Ref, record
 from cftapp.base.actors import Actor
 from cftapp.base.refusal import Refused
+from conversation import Message, answer_text, canonical_answer
 from feedback import mailbox
 from feedback.actions.consent import Agreement, accept_wordings, blocked_time, blocked_wording
 from feedback.models import (
@@ -62,7 +63,7 @@ def submit_taste_note(
 def submit_correction(
     interaction_id: uuid.UUID,
     *,
-    replacement: str,
+    replacement: str | Message,
     reason: str = Correction.Reason.WRONG_FACT,
     note: str = "",
     consent: str = "",
@@ -70,12 +71,12 @@ def submit_correction(
     feedback_id: uuid.UUID | None = None,
     by: Actor,
 ) -> Correction:
-    """Give the right answer in place of a wrong one.
+    """Give the right answer in place of a wrong one: a text, or a message with calls.
 
     `consent`: the version of the wording beside the box that the person ticked, `consent_given_at`: when. A box from
     before a withdrawal grants nothing, and `consent_note` says so. Refused for a wording that is not published.
     """
-    correction = Correction(replacement=replacement, reason=reason, note=note)
+    correction = Correction(**columns_of({"replacement": replacement, "reason": reason, "note": note}))
     return _submit(correction, interaction_id, feedback_id, consent, consent_given_at, by=by)
 
 
@@ -140,10 +141,20 @@ def _post(kind: str, feedback: Feedback, interaction: Interaction, consent: str)
     )
 
 
+def columns_of(content: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a piece of feedback as its table has them: a replacement that is a message takes two."""
+    replacement = content.get("replacement")
+    if not isinstance(replacement, dict):
+        return content
+    columns = {"replacement": answer_text(replacement), "replacement_message": canonical_answer(replacement)}
+    return content | columns
+
+
 def content_of(feedback: Feedback) -> dict[str, Any]:
     """What the person wrote or chose, by field."""
     names = [field.name for field in feedback._meta.concrete_fields if field.name not in NOT_CONTENT]
-    return {name: getattr(feedback, name) for name in names}
+    content = {name: getattr(feedback, name) for name in names}
+    return {name: value for name, value in content.items() if value or name != "replacement_message"}
 
 
 def _record_submission(

@@ -1,4 +1,4 @@
-"""Interactions: a prompt and the model's answer."""
+"""Interactions: a conversation and the model's answer to it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Self
 from django.db import models
 from django.db.models import F, Q
 
-from feedback.keyed_hashes import words_commitment
+from conversation import Conversation, Message, answer_of, answer_spelling, answer_text, canonical_answer
+from feedback.keyed_hashes import keyed_hash, words_commitment
 from feedback.models.base import CountedQuerySet, consent_in_force
 from feedback.models.sources import Environment, Source
 from feedback.models.subjects import Lane, Subject, pseudonym_key
@@ -31,7 +32,7 @@ class InteractionQuerySet(CountedQuerySet["Interaction"]):
 
 
 class Interaction(models.Model):
-    """A prompt and the model's answer. In the held-out lane this row is a stub: the text is in the vault only."""
+    """A conversation and the model's answer. In the held-out lane this row is a stub: the text is in the vault only."""
 
     class CutBy(models.TextChoices):
         """Who ended a streamed answer before its end: the one who asked, or the server that failed."""
@@ -44,8 +45,26 @@ class Interaction(models.Model):
     subject = models.ForeignKey(Subject, on_delete=models.PROTECT, related_name="interactions")
     lane = models.CharField(max_length=8, choices=Lane)
     environment = models.CharField(max_length=10, choices=Environment)
-    prompt = models.TextField(blank=True)
+    tenant = models.SlugField(
+        max_length=60, blank=True, default="", db_default="", db_index=False, help_text="The brand or customer."
+    )
+    prompt = models.TextField(blank=True, help_text="As it reads: what search looks through.")
     answer = models.TextField(blank=True)
+    conversation = models.TextField(
+        blank=True, default="", db_default="", help_text="RFC 8785. Empty: the prompt is all, a question of a user."
+    )
+    answer_message = models.TextField(
+        blank=True, default="", db_default="", help_text="RFC 8785. Empty: the answer is a text."
+    )
+    conversation_key = models.CharField(
+        max_length=32,
+        blank=True,
+        default="",
+        db_default="",
+        editable=False,
+        help_text="Keyed: of one subject, the turns of one conversation have the same. Empty: from before.",
+    )
+    turn = models.PositiveSmallIntegerField(default=1, db_default=1, help_text="How often the user had spoken.")
     cut_by = models.CharField(
         max_length=12, choices=CutBy, blank=True, default="", db_default="", help_text="Empty: the answer is whole."
     )
@@ -76,7 +95,8 @@ class Interaction(models.Model):
                 fields=["source", "external_id"], condition=~Q(external_id=""), name="interaction_once_per_source"
             ),
             models.CheckConstraint(
-                condition=Q(lane=Lane.TRAINING) | Q(prompt="", answer=""), name="held_out_text_is_in_the_vault_only"
+                condition=Q(lane=Lane.TRAINING) | Q(prompt="", answer="", conversation="", answer_message=""),
+                name="held_out_text_is_in_the_vault_only",
             ),
             models.CheckConstraint(
                 condition=Q(replay_of__isnull=True) | Q(environment=Environment.REPLAY),
@@ -98,17 +118,40 @@ class Interaction(models.Model):
     def is_held_out(self) -> bool:
         return self.lane == Lane.HELD_OUT
 
-    def commit(self, prompt: str, answer: str) -> None:
-        """Remember which words these are, without the words."""
-        self.words_commitment = words_commitment(pseudonym_key(), str(self.subject_id), prompt, answer)
+    @property
+    def asked(self) -> Conversation:
+        """The conversation up to the answer; that of an erased or a held-out row asks nothing."""
+        return Conversation.of(self.prompt, self.conversation)
 
-    def differing_field(self, subject_hash: str, prompt: str, answer: str) -> str:
+    @property
+    def answered(self) -> Message:
+        """The answer as a message."""
+        return answer_of(self.answer, self.answer_message)
+
+    def hold(self, asked: Conversation, answered: Message) -> None:
+        """Take these words into the row."""
+        self.prompt, self.conversation = asked.text, asked.canonical
+        self.answer, self.answer_message = answer_text(answered), canonical_answer(answered)
+
+    def identify(self, asked: Conversation, answered: Message, conversation_id: str = "") -> None:
+        """Remember which words these are, and which turn of which conversation, without the words.
+
+        A conversation is known by the application's id for it, or else by how it began.
+        """
+        key, subject = pseudonym_key(), str(self.subject_id)
+        self.words_commitment = words_commitment(key, subject, asked.spelling, answer_spelling(answered))
+        named = ("id", conversation_id) if conversation_id else ("opening", asked.opening)
+        self.conversation_key = keyed_hash(key, "conversation", subject, *named)[:16].hex()
+        self.turn = asked.turn
+
+    def differing_field(self, subject_hash: str, asked: Conversation, answered: Message) -> str:
         """The first field in which another interaction differs from this one: subject, prompt, answer, or ""."""
         if subject_hash != self.subject.key_hash:
             return "subject"
         if self.words_commitment:
-            other = words_commitment(pseudonym_key(), str(self.subject_id), prompt, answer)
+            words = asked.spelling, answer_spelling(answered)
+            other = words_commitment(pseudonym_key(), str(self.subject_id), *words)
             same = other[:32] == self.words_commitment[:32], other[32:] == self.words_commitment[32:]
         else:  # recorded before there were commitments: what the row does not hold cannot be compared
-            same = self.prompt in ("", prompt), self.answer in ("", answer)
+            same = self.prompt in ("", asked.text), self.answer in ("", answer_text(answered))
         return "" if all(same) else "answer" if same[0] else "prompt"

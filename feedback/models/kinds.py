@@ -10,6 +10,7 @@ from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 
 from cftapp.base.refusal import Blocked
+from conversation import Message, answer_of
 from feedback.models.base import CountedQuerySet, consent_in_force
 from feedback.models.interactions import Interaction
 
@@ -83,8 +84,16 @@ class Correction(Feedback):
         SHOULD_REFUSE = "should_refuse", "Should have refused"
         OTHER = "other", "Other"
 
-    replacement = models.TextField()
+    replacement = models.TextField(help_text="As it reads.")
+    replacement_message = models.TextField(
+        blank=True, default="", db_default="", help_text="RFC 8785. Empty: the replacement is a text."
+    )
     reason = models.CharField(max_length=14, choices=Reason, default=Reason.WRONG_FACT)
+
+    @property
+    def right_answer(self) -> Message:
+        """The replacement as a message."""
+        return answer_of(self.replacement, self.replacement_message)
 
 
 class Comment(Feedback):

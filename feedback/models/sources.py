@@ -38,6 +38,14 @@ class Source(models.Model):
     subject_kind = models.CharField(max_length=12, choices=SubjectKind, default=SubjectKind.USER)
     held_out_percent = models.DecimalField(max_digits=5, decimal_places=2, default=10)
     environment = models.CharField(max_length=10, choices=Environment, default=Environment.PRODUCTION)
+    tenant = models.SlugField(
+        max_length=60,
+        blank=True,
+        default="",
+        db_default="",
+        db_index=False,
+        help_text="The brand or customer that all of its rows are of. Empty: each row may name its own.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     disabled_at = models.DateTimeField(null=True, blank=True)
 
@@ -60,6 +68,14 @@ class ApiKey(models.Model):
     label = models.CharField(max_length=80)
     prefix = models.CharField(max_length=12)
     token_hash = models.CharField(max_length=64, unique=True)
+    tenant = models.SlugField(
+        max_length=60,
+        blank=True,
+        default="",
+        db_default="",
+        db_index=False,
+        help_text="The one brand or customer that it may post for. Empty: any of its source.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT)
     revoked_at = models.DateTimeField(null=True, blank=True)

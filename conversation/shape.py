@@ -1,0 +1,133 @@
+"""A conversation and an answer as values: their short form, their canonical bytes, the text that they read as.
+
+The short form is what most interactions are: one question of a user, answered by a text. It is stored as two texts and
+has no canonical form of its own (""); everything else is stored as RFC 8785 bytes, beside the text that it reads as.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import rfc8785
+
+Message = dict[str, Any]
+REFERENCE = "reference"
+"""The type of a part that stands for an image, a sound or a file: what it is, its size and SHA-256, not the bytes."""
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Messages up to where the model answers, in the spelling of `reading`, and the tools that it could call."""
+
+    messages: list[Message]
+    tools: list[dict[str, Any]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, prompt: str, canonical: str = "") -> Conversation:
+        """The stored conversation: of its canonical form where it has one, else the question `prompt` of a user."""
+        if not canonical:
+            return cls([{"role": "user", "content": prompt}])
+        stored = json.loads(canonical)
+        return cls(stored["messages"], stored.get("tools", []))
+
+    @property
+    def short(self) -> str | None:
+        """The question, where that is all: one text of a user and no tools. None for anything more."""
+        if self.tools or len(self.messages) != 1:
+            return None
+        [message] = self.messages
+        content = message.get("content")
+        return content if message.keys() == {"role", "content"} and is_question(message, content) else None
+
+    @property
+    def canonical(self) -> str:
+        """RFC 8785 text: equal conversations have equal bytes. Empty for the short form, whose text says it all."""
+        return "" if self.short is not None else rfc8785.dumps(self._whole()).decode()
+
+    def _whole(self) -> dict[str, Any]:
+        return {"messages": self.messages} | ({"tools": self.tools} if self.tools else {})
+
+    @property
+    def spelling(self) -> str:
+        """What tells it from every other conversation: the question alone, or, behind a NUL, the canonical form."""
+        short = self.short
+        return short if short is not None else f"\0{self.canonical}"
+
+    @property
+    def text(self) -> str:
+        """As it reads: the question alone, or a line for each message that names its role, and one for each call."""
+        short = self.short
+        return short if short is not None else lines_of(self.messages)
+
+    @property
+    def opening(self) -> str:
+        """As it reads up to its first user message: the same in every later turn."""
+        first = next((i for i, message in enumerate(self.messages) if message["role"] == "user"), len(self.messages))
+        return lines_of(self.messages[: first + 1])
+
+    @property
+    def turn(self) -> int:
+        """Which turn is answered: how often the user has spoken, from 1."""
+        return max(1, sum(message["role"] == "user" for message in self.messages))
+
+    @property
+    def reference_path(self) -> str:
+        """Where the first image, sound or file stands, such as `messages[0].content[1]`; empty where there is none."""
+        for index, message in enumerate(self.messages):
+            content = message.get("content")
+            for number, part in enumerate(content if isinstance(content, list) else ()):
+                if part["type"] == REFERENCE:
+                    return f"messages[{index}].content[{number}]"
+        return ""
+
+
+def is_question(message: Message, content: Any) -> bool:
+    return message["role"] == "user" and isinstance(content, str)
+
+
+def answer_of(text: str, canonical: str = "") -> Message:
+    """The stored answer as a message: of its canonical form where it has one, else a text of the assistant."""
+    message: Message = json.loads(canonical) if canonical else {"role": "assistant", "content": text}
+    return message
+
+
+def canonical_answer(answer: Message) -> str:
+    """RFC 8785 text of an answer. Empty for a text and nothing else."""
+    is_text = answer.keys() == {"role", "content"} and isinstance(answer["content"], str)
+    return "" if is_text else rfc8785.dumps(answer).decode()
+
+
+def answer_spelling(answer: Message) -> str:
+    """What tells an answer from every other: its text alone, or, behind a NUL, its canonical form."""
+    canonical = canonical_answer(answer)
+    return f"\0{canonical}" if canonical else str(answer["content"])
+
+
+def answer_text(answer: Message) -> str:
+    """An answer as it reads: its text, then a line for each call, such as `[calls weather({"city": "Oslo"})]`."""
+    written = [content_text(answer.get("content")), *map(call_text, answer.get("tool_calls", ()))]
+    return "\n".join(text for text in written if text)
+
+
+def lines_of(messages: Sequence[Message]) -> str:
+    return "\n".join(f"{message['role']}: {answer_text(message)}" for message in messages)
+
+
+def content_text(content: Any) -> str:
+    """The text of a message's content; a part that is no text is named in brackets."""
+    if not isinstance(content, list):
+        return content or ""
+    return "".join(part["text"] if part["type"] == "text" else reference_text(part) for part in content)
+
+
+def reference_text(part: dict[str, Any]) -> str:
+    """What a reference stands for, such as `[image image/png, 68 bytes]`."""
+    known = [part.get("name", ""), part.get("media_type", ""), f"{part['bytes']} bytes" if "bytes" in part else ""]
+    return f"[{' '.join([part['kind'], ', '.join(filter(None, known))]).rstrip()}]"
+
+
+def call_text(call: dict[str, Any]) -> str:
+    return f"[calls {call['function']['name']}({call['function']['arguments']})]"
