@@ -12,8 +12,9 @@ from django.db.models import F, OuterRef, Q, Value
 
 from curation.models.epochs import RegistryEpoch, current_epoch_number
 from feedback.models import CAP, BugReport, Comment, Correction, CountedQuerySet, Subject, TasteNote
+from feedback.models import KINDS as TABLES
 
-JOINS = ("correction", "bug_report", "taste_note", "comment")
+KINDS = ("correction", "bug_report", "taste_note", "comment")
 
 
 class CaseQuerySet(CountedQuerySet):
@@ -48,17 +49,20 @@ class CaseQuerySet(CountedQuerySet):
             return self
         first = type(self)(self.model).reviewable().order_by("id").values("pk")[:CAP]
         matches = Q()
-        for join in JOINS:
-            matches |= Q(**{f"{join}__interaction__prompt__icontains": words})
+        for kind in KINDS:
+            matches |= Q(**{f"{kind}__interaction__prompt__icontains": words})
         return self.filter(matches, pk__in=first)
 
     def held_by(self, user: User, now: datetime) -> Self:
         return self.filter(leased_by=user, lease_expires_at__gt=now)
 
     def with_feedback(self) -> Self:
-        """Joined with what a page or a check needs of the feedback: no query per case."""
-        paths = [f"{join}__interaction__source" for join in JOINS]
-        return self.select_related("subject", *paths)
+        """With what a page or a check needs of the feedback: one query for each kind that there is, none per case.
+
+        Not one join of all kinds: PostgreSQL takes ten times as long to plan it as to run it.
+        """
+        rows = {kind: TABLES[kind]._default_manager.select_related("interaction__source") for kind in KINDS}
+        return self.select_related("subject").prefetch_related(*(models.Prefetch(*row) for row in rows.items()))
 
     def decided_by_last(self, user: User, count: int) -> Self:
         """The newest `count` verdicts of an account, newest first."""
@@ -90,9 +94,6 @@ class BlockerQuerySet(models.QuerySet):
     def stopping(self) -> Self:
         """Those that forbid training: no override that a lead confirmed covers them."""
         return self.filter(blocking=True).exclude(covered("case_id", F("check_name")))
-
-
-KINDS = ("correction", "bug_report", "taste_note", "comment")
 
 
 class Case(models.Model):
