@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,20 @@ def append(count: int) -> None:
     for number in range(count):
         with transaction.atomic():
             record("case.decided", by="process:test", generated=[("pair", number)])
+    wait_until_sealable()
     call_command("seal")
+
+
+def wait_until_sealable() -> None:
+    """An event is numbered once no older transaction runs; PostgreSQL's own (autovacuum) may be one."""
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute(
+                "SELECT max(transaction_id) < pg_snapshot_xmin(pg_current_snapshot())::text::bigint FROM audit_event"
+            )
+            if cursor.fetchone() == (True,):
+                return
+            time.sleep(0.02)
 
 
 def owner_changes(*statements: str) -> None:
