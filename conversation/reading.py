@@ -61,10 +61,13 @@ def read(messages: Any, tools: Any = None, *, lenient: bool = False) -> Conversa
     return conversation
 
 
-def read_answer(value: Any, path: str = "answer", tools: Any = None, *, lenient: bool = False) -> Message:
+def read_answer(
+    value: Any, path: str = "answer", tools: Any = None, *, lenient: bool = False, checks_calls: bool = True
+) -> Message:
     """An answer in the kept spelling: one message of the assistant. Raises NotAConversation.
 
-    Unless `lenient`, calls must be right: JSON objects as arguments, and functions of `tools` where that names any.
+    Calls must be right: JSON objects as arguments, and functions of `tools` where that names any. Unless `lenient`, or
+    not `checks_calls`: a model may call what there is not, and that is what it said.
     """
     if isinstance(value, str):
         value = {"role": "assistant", "content": value}
@@ -73,7 +76,7 @@ def read_answer(value: Any, path: str = "answer", tools: Any = None, *, lenient:
     answer = _message(value, path, lenient)
     if answer["role"] != "assistant":
         raise NotAConversation(f"{path}.role", f"It is {answer['role']!r}.", "An answer is the assistant's.")
-    if not lenient:
+    if checks_calls and not lenient:
         for index, call in enumerate(answer.get("tool_calls", ())):
             _check_call(call["function"], f"{path}.tool_calls[{index}].function", tools)
     return answer

@@ -22,8 +22,10 @@ from feedback.actions.interactions import (
     environment_blocked,
     interaction_content,
     other_subject,
+    other_tenant,
     said,
     tenant_blocked,
+    tenant_of,
     time_blocked,
 )
 from feedback.actions.submissions import columns_of, content_of
@@ -53,6 +55,7 @@ class BatchRow:
     `content` holds the fields of the kind; of an interaction `prompt` may be a Conversation, `answer` a message, and so
     may a correction's `replacement`. Feedback refers to its interaction by `interaction_id` or by the
     `external_id` it was recorded under. Equal `object_id`s are the same row: repeating a batch changes nothing.
+    `tenant` is whose an interaction is; feedback that names one is refused where its interaction is another's.
     `consent` is the version of the wording beside the box that was ticked, `consent_given_at` when.
     """
 
@@ -191,7 +194,7 @@ def _add_interaction(plan: Plan, row: BatchRow) -> RowResult:
         return RowResult(row.kind, blocker=blocked)
     recorded = plan.by_external_id.get(row.external_id) if row.external_id else plan.by_id.get(row.object_id)
     if recorded:
-        if blocked := difference(recorded, plan.source, row.subject_key, *words_of(row)):
+        if blocked := difference(recorded, plan.source, row.subject_key, *words_of(row), row.tenant):
             return RowResult(row.kind, blocker=blocked)
         return RowResult(row.kind, recorded.pk, already_recorded=True)
     original = plan.by_id.get(row.replay_of) if row.replay_of else None
@@ -220,7 +223,7 @@ def _subject_of(plan: Plan, row: BatchRow, original: Interaction | None) -> Subj
         message = "A replay has the subject of its original, not another."
         return Blocked("subject", message, "Leave the subject out.")
     if original:
-        return original.subject
+        return other_tenant(original, row.tenant) or original.subject
     return subject or Blocked("subject", "No subject is named.", "Send the user's or conversation's id.")
 
 
@@ -231,7 +234,7 @@ def _interaction(source: Source, subject: Subject, original: Interaction | None,
         source=source,
         subject=subject,
         lane=subject.lane,
-        tenant=row.tenant or source.tenant,
+        tenant=tenant_of(source, original, row.tenant),
         environment=Environment.REPLAY if original else row.environment or source.environment,
         model_name=row.content.get("model_name", ""),
         external_id=row.external_id,
@@ -262,7 +265,11 @@ def _add_feedback(plan: Plan, row: BatchRow) -> RowResult:
         remedy = "Record the interaction first, or earlier in the same batch."
         message = f"{plan.source.name} has no interaction {reference}."
         return RowResult(row.kind, blocker=Blocked("interaction", message, remedy))
-    if blocked := other_subject(interaction, plan.source, row.subject_key) or _blocked_consent(plan, row):
+    if blocked := (
+        other_tenant(interaction, row.tenant)
+        or other_subject(interaction, plan.source, row.subject_key)
+        or _blocked_consent(plan, row)
+    ):
         return RowResult(row.kind, blocker=blocked)
     plan.receipts.add(row.object_id)
     feedback = KINDS[row.kind](id=row.object_id, interaction=interaction, **columns_of(row.content))
@@ -293,9 +300,13 @@ def _interaction_of(plan: Plan, row: BatchRow) -> Interaction | None:
 
 def _add_leaf(plan: Plan, interaction: Interaction, row: BatchRow) -> None:
     """Add the row to the event's Merkle tree: a commitment under the subject's own key, which discloses nothing."""
-    content = json.dumps([row.kind, str(row.object_id), row.content], sort_keys=True, default=str).encode()
+    content = json.dumps([row.kind, str(row.object_id), row.content], sort_keys=True, default=spelt).encode()
     digest = commitment(pseudonym_key(), str(interaction.subject_id), content)
     plan.leaves.append(merkle.leaf_hash(bytes.fromhex(digest)))
+
+
+def spelt(value: Any) -> str:
+    return value.spelling if isinstance(value, Conversation) else str(value)
 
 
 # --- the writes ---

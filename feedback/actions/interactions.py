@@ -15,7 +15,7 @@ from conversation import Conversation, Message, answer_of, answer_text, canonica
 from feedback import mailbox
 from feedback.keyed_hashes import object_id, subject_hash
 from feedback.models import CLOCKS_DIFFER, Environment, Interaction, Source, Subject, pseudonym_key
-from feedback.subject_keys import normal_subject
+from feedback.subject_keys import normal_conversation, normal_subject
 
 
 @transaction.atomic
@@ -48,19 +48,22 @@ def record_interaction(
     """
     asked, answered = said(prompt, answer)
     subject_key = normal_subject(subject_key) if subject_key or replay_of is None else ""
+    conversation_id = normal_conversation(conversation_id) if conversation_id else ""
     require_environment(source, environment)
     if blocked := time_blocked(happened_at) or tenant_blocked(source, tenant):
         raise Refused(blocked)
     new_id = interaction_id or _interaction_id(source, external_id)
     is_repeatable = bool(interaction_id or external_id)
     if is_repeatable and (recorded := _recorded_before(source, external_id, new_id)):
-        return _same(recorded, source, subject_key, asked, answered)
+        return _same(recorded, source, subject_key, asked, answered, tenant)
     original = _original(source, subject_key, replay_of)
+    if original and (blocked := other_tenant(original, tenant)):
+        raise Refused(blocked)
     interaction = Interaction(
         id=new_id,
         source=source,
         subject=original.subject if original else Subject.objects.get_or_open(source, subject_key),
-        tenant=tenant or source.tenant,
+        tenant=tenant_of(source, original, tenant),
         environment=Environment.REPLAY if original else environment or source.environment,
         model_name=model_name,
         cut_by=cut_by,
@@ -76,7 +79,7 @@ def record_interaction(
             interaction.save(force_insert=True)
     except IntegrityError:
         if is_repeatable and (recorded := _recorded_before(source, external_id, new_id)):  # recorded meanwhile
-            return _same(recorded, source, subject_key, asked, answered)
+            return _same(recorded, source, subject_key, asked, answered, tenant)
         raise
     _record_event(interaction, by=by)
     return interaction
@@ -117,20 +120,23 @@ def _recorded_before(source: Source, external_id: str, interaction_id: uuid.UUID
 
 
 def _same(
-    recorded: Interaction, source: Source, subject_key: str, asked: Conversation, answered: Message
+    recorded: Interaction, source: Source, subject_key: str, asked: Conversation, answered: Message, tenant: str
 ) -> Interaction:
     """The recorded row, if this is the same interaction once more. Conflict, naming the field, if it is another."""
-    if blocked := difference(recorded, source, subject_key, asked, answered):
+    if blocked := difference(recorded, source, subject_key, asked, answered, tenant):
         raise Conflict(blocked)
     return recorded
 
 
 def difference(
-    recorded: Interaction, source: Source, subject_key: str, asked: Conversation, answered: Message
+    recorded: Interaction, source: Source, subject_key: str, asked: Conversation, answered: Message, tenant: str
 ) -> Blocked | None:
-    """Why these words are not the recorded interaction once more; None if they are. A replay may name no subject."""
+    """Why these words are not the recorded interaction once more; None if they are.
+
+    A repetition may leave the tenant out, and that of a replay its subject.
+    """
     named = subject_hash(pseudonym_key(), source.name, subject_key) if subject_key else recorded.subject.key_hash
-    field = recorded.differing_field(named, asked, answered)
+    field = "tenant" if other_tenant(recorded, tenant) else recorded.differing_field(named, asked, answered)
     if not field:
         return None
     name = f"the external id {recorded.external_id!r}" if recorded.external_id else f"the id {recorded.pk}"
@@ -167,6 +173,18 @@ def tenant_blocked(source: Source, tenant: str) -> Blocked | None:
     if not tenant or source.tenant in ("", tenant):
         return None
     return Blocked("tenant", f"{source.name} is a source of {source.tenant}.", "Leave the tenant out.")
+
+
+def tenant_of(source: Source, original: Interaction | None, tenant: str) -> str:
+    """Whose a row is: its own word, else its source's, else that of the interaction that it replays."""
+    return tenant or source.tenant or (original.tenant if original else "")
+
+
+def other_tenant(interaction: Interaction, tenant: str) -> Blocked | None:
+    """Whoever speaks for one brand or customer has nothing to do with an interaction of another."""
+    if not tenant or interaction.tenant == tenant:
+        return None
+    return Blocked("tenant", "The interaction is another tenant's.", "Send it for the tenant of the interaction.")
 
 
 def time_blocked(happened_at: datetime | None) -> Blocked | None:

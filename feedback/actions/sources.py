@@ -9,6 +9,7 @@ from django.utils import timezone
 from audit.actions import record
 from cftapp.base.actors import WEB, Actor
 from cftapp.base.refusal import Conflict, Refused
+from feedback.actions.interactions import tenant_blocked
 from feedback.api_tokens import new_token, token_hash
 from feedback.models import ApiKey, Environment, Source
 
@@ -23,9 +24,13 @@ def register_source(
     subject_kind: str = Source.SubjectKind.USER,
     held_out_percent: Decimal | float = 10,
     environment: str = Environment.PRODUCTION,
+    tenant: str = "",
     by: Actor,
 ) -> Source:
-    """Register a source of feedback. Refused while another has its name."""
+    """Register a source of feedback. Refused while another has its name.
+
+    `tenant`: the brand or customer that all of its rows are of; empty, each row may name its own.
+    """
     if Source.objects.filter(name=name).exists():
         raise Refused.because("name", f"There is a source named {name} already.", "Choose another name.")
     source = Source.objects.create(
@@ -34,6 +39,7 @@ def register_source(
         subject_kind=subject_kind,
         held_out_percent=Decimal(str(held_out_percent)),
         environment=environment,
+        tenant=tenant,
     )
     detail = {"held_out_percent": str(source.held_out_percent), "environment": environment}
     record("source.created", by=by, generated=[("source", source.pk)], detail=detail)
@@ -52,17 +58,20 @@ def open_playground() -> Source:
 
 
 @transaction.atomic
-def issue_api_key(source: Source, label: str, *, by: Actor) -> tuple[ApiKey, str]:
-    """Create an API key; returns it with its token. Conflict for a disabled source.
+def issue_api_key(source: Source, label: str, *, tenant: str = "", by: Actor) -> tuple[ApiKey, str]:
+    """Create an API key; returns it with its token. `tenant`: the one brand or customer that it may post for.
 
-    The token is in no database: whoever loses it needs another key.
+    The token is in no database: whoever loses it needs another key. Conflict for a disabled source; Refused for another
+    tenant than the source's.
     """
     if source.disabled_at:
         raise Conflict.because("source", f"{source.title} is disabled.", "Choose a source that is in use.")
+    if blocked := tenant_blocked(source, tenant):
+        raise Refused(blocked)
     token = new_token()
     creator: Any = None if isinstance(by, str) else by
     key = ApiKey.objects.create(
-        source=source, label=label, prefix=token[:12], token_hash=token_hash(token), created_by=creator
+        source=source, label=label, tenant=tenant, prefix=token[:12], token_hash=token_hash(token), created_by=creator
     )
     record("api_key.issued", by=by, used=[("source", source.pk)], generated=[("api_key", key.pk)])
     return key, token

@@ -6,6 +6,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.core.cache import cache
+from django.db.models import Exists, OuterRef, QuerySet
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from redis.exceptions import RedisError
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
@@ -14,7 +15,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-from feedback.models import ApiKey
+from feedback.models import ApiKey, Interaction, Subject
 
 log = structlog.get_logger(__name__)
 MINUTE = 60
@@ -30,6 +31,20 @@ class Application:
     def __init__(self, key: ApiKey) -> None:
         self.key = key
         self.source = key.source
+        self.tenant = key.tenant
+
+    @property
+    def interactions(self) -> QuerySet[Interaction]:
+        """Those that the key may read of: its source's, of its tenant where it has one."""
+        interactions = Interaction.objects.filter(source=self.source)
+        return interactions.filter(tenant=self.tenant) if self.tenant else interactions
+
+    @property
+    def subjects(self) -> QuerySet[Subject]:
+        """Those that the key may withdraw for: of its source and, where it has one, not of other tenants alone."""
+        subjects = Subject.objects.filter(source=self.source)
+        said = Interaction.objects.filter(subject=OuterRef("pk"))
+        return subjects.filter(Exists(said.filter(tenant=self.tenant)) | ~Exists(said)) if self.tenant else subjects
 
     def __str__(self) -> str:
         return f"source:{self.key.source_id}"

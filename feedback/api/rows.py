@@ -9,13 +9,14 @@ from rest_framework.exceptions import ValidationError
 
 from cftapp.base.actors import Actor
 from cftapp.base.problems import errors_in
+from cftapp.base.refusal import Forbidden, Refused
 from feedback.actions import BatchRow, RowResult, record_batch
 from feedback.api.serializers import ROWS
 from feedback.models import Source
 
 ENVELOPE_FIELDS = {
-    "kind", "subject", "external_id", "interaction", "environment", "replay_of", "happened_at", "consent",
-    "consent_given_at",
+    "kind", "subject", "external_id", "interaction", "conversation_id", "tenant", "environment", "replay_of",
+    "happened_at", "consent", "consent_given_at",
 }  # fmt: skip
 Errors = list[dict[str, str]]
 
@@ -42,9 +43,12 @@ class Outcome:
         return reply | {name: found for name in ("errors", "notes") if (found := getattr(self, name))}
 
 
-def record_rows(source: Source, rows: Sequence[Any], ids: NewIds, *, by: Actor) -> list[Outcome]:
-    """Validate raw rows and record the valid rows, in one batch; returns an outcome for each row, in order."""
-    reader = RowReader()
+def record_rows(source: Source, rows: Sequence[Any], ids: NewIds, *, tenant: str = "", by: Actor) -> list[Outcome]:
+    """Validate raw rows and record the valid rows, in one batch; returns an outcome for each row, in order.
+
+    `tenant`: the only one that the rows may be of, where there is one.
+    """
+    reader = RowReader(tenant)
     validated = [reader.read(row, ids.new(str(index))) for index, row in enumerate(rows)]
     results = iter(record_valid_rows(source, rows, validated, by=by))
     return [
@@ -67,9 +71,13 @@ def record_valid_rows(
 
 
 class RowReader:
-    """Validates rows with one serializer a kind: building a serializer costs more than a row."""
+    """Validates rows with one serializer a kind: building a serializer costs more than a row.
 
-    def __init__(self) -> None:
+    `tenant`: whose rows they are, where the one who posts may speak for no other.
+    """
+
+    def __init__(self, tenant: str = "") -> None:
+        self.tenant = tenant
         self.serializers = {kind: serializer() for kind, serializer in ROWS.items()}
 
     def read(self, row: Any, object_id: uuid.UUID) -> BatchRow | Errors:
@@ -80,12 +88,23 @@ class RowReader:
         if serializer is None:
             return [error("kind", "This is no kind of row.", f"Send one of {', '.join(ROWS)}.")]
         try:
-            return batch_row(serializer.run_validation(row), object_id)
+            fields = serializer.run_validation(row)
+            return batch_row(fields, object_id, tenant_named(self.tenant, fields.get("tenant", "")))
         except ValidationError as problem:
             return list(errors_in(problem.detail))
+        except Refused as refused:
+            return [asdict(blocked) for blocked in refused.blockers]
 
 
-def batch_row(fields: dict[str, Any], object_id: uuid.UUID) -> BatchRow:
+def tenant_named(of_key: str, of_row: str) -> str:
+    """The tenant that is posted for, if any. Forbidden where the key is another's."""
+    if of_key and of_row not in ("", of_key):
+        message = f"This key posts for {of_key} only."
+        raise Forbidden.because("tenant", message, "Leave the tenant out, or send it with a key of that tenant.")
+    return of_key or of_row
+
+
+def batch_row(fields: dict[str, Any], object_id: uuid.UUID, tenant: str) -> BatchRow:
     return BatchRow(
         kind=fields["kind"],
         object_id=object_id,
@@ -93,6 +112,8 @@ def batch_row(fields: dict[str, Any], object_id: uuid.UUID) -> BatchRow:
         external_id=fields.get("external_id", ""),
         interaction_id=fields.get("interaction"),
         subject_key=fields.get("subject", ""),
+        tenant=tenant,
+        conversation_id=fields.get("conversation_id", ""),
         environment=fields.get("environment", ""),
         replay_of=fields.get("replay_of"),
         happened_at=fields.get("happened_at"),

@@ -7,29 +7,17 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from cftapp.base.refusal import Refused
+from conversation import LONGEST_TEXT, MOST_BYTES, MOST_MESSAGES, MOST_TOOLS
 from feedback.actions.consent import WHERE_TO_READ
+from feedback.api.messages import Messages, TextOrMessage, Tools, asked_of, said_in
+from feedback.api.texts import MEDIUM, Text
 from feedback.models import ConsentEntry, ConsentWording, Correction, Environment, Interaction, TasteNote
 from feedback.models.consent import VERSION
 from feedback.ratings import rating_text
-from feedback.subject_keys import LONGEST, normal_subject
+from feedback.subject_keys import LONGEST, normal_conversation, normal_subject
 
 NAME_IT = f"Name the wording that was shown, by its version. {WHERE_TO_READ}"
-LONG, MEDIUM = 64_000, 16_000  # characters
-
-
-class Text(serializers.CharField):
-    """A text, stored as it was sent: nothing is trimmed; blank means nothing but white space."""
-
-    default_error_messages = {"blank": "There is nothing but white space."}
-
-    def __init__(self, max_length: int, **kwargs: Any) -> None:
-        super().__init__(max_length=max_length, trim_whitespace=False, **kwargs)
-
-    def run_validation(self, data: Any = serializers.empty) -> Any:
-        value = super().run_validation(data)
-        if isinstance(value, str) and not self.allow_blank and not value.strip():
-            self.fail("blank")
-        return value
+LIMIT_IN_WORDS = f"at most {LONGEST_TEXT:,} characters"
 
 
 class InteractionId(serializers.UUIDField):
@@ -42,14 +30,22 @@ class InteractionId(serializers.UUIDField):
 class SubjectKey(serializers.CharField):
     """The id of a user or a conversation, in its one spelling."""
 
+    normal = staticmethod(normal_subject)
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=LONGEST, trim_whitespace=False, **kwargs)
 
     def to_internal_value(self, data: Any) -> str:
         try:
-            return normal_subject(super().to_internal_value(data))
+            return self.normal(super().to_internal_value(data))
         except Refused as refused:
             raise serializers.ValidationError(refused.words) from refused
+
+
+class ConversationKey(SubjectKey):
+    """The application's own id of a conversation, in its one spelling."""
+
+    normal = staticmethod(normal_conversation)
 
 
 @extend_schema_field({"type": "string", "pattern": VERSION})
@@ -97,8 +93,31 @@ class InteractionPost(StrictSerializer):
         required=False,
         help_text="The user's or conversation's id; stored as a keyed hash. A replay needs none.",
     )
-    prompt = Text(LONG)
-    answer = Text(LONG, allow_blank=True)
+    prompt = Text(
+        LONGEST_TEXT,
+        required=False,
+        help_text=f"What a user asked, where that is all: {LIMIT_IN_WORDS}. Or send `messages`: one of the two.",
+    )
+    messages = Messages(
+        required=False,
+        help_text=f"The conversation up to the answer: 1 to {MOST_MESSAGES:,} messages, each text of {LIMIT_IN_WORDS}, "
+        f"{MOST_BYTES:,} bytes in all as canonical JSON. An image, a sound or a file is kept as its type, size and "
+        "SHA-256.",
+    )
+    tools = Tools(required=False, help_text=f"What the model could call: up to {MOST_TOOLS} functions.")
+    answer = TextOrMessage(
+        allow_blank=True,
+        help_text=f"What the model answered: a text of {LIMIT_IN_WORDS}, or a message, with its calls of tools.",
+    )
+    conversation_id = ConversationKey(
+        required=False,
+        help_text="Your id of the conversation: its turns belong together. Without one, how it began tells them.",
+    )
+    tenant = serializers.SlugField(
+        max_length=60,
+        required=False,
+        help_text="The brand or customer. Left out: that of the key, or of the source. Another than the key's is 403.",
+    )
     model_name = serializers.CharField(max_length=120, required=False, allow_blank=True)
     external_id = serializers.CharField(
         max_length=200,
@@ -112,6 +131,8 @@ class InteractionPost(StrictSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not attrs.get("subject") and not attrs.get("replay_of"):
             raise serializers.ValidationError({"subject": ["Required, unless this is a replay."]}, "required")
+        attrs["prompt"] = asked_of(attrs)
+        attrs["answer"] = said_in(attrs["answer"], "answer")
         return attrs
 
 
@@ -146,7 +167,10 @@ class TasteNotePost(FeedbackPost):
 
 
 class CorrectionPost(FeedbackPost):
-    replacement = Text(LONG)
+    replacement = TextOrMessage(
+        help_text=f"The right answer: a text of {LIMIT_IN_WORDS}, or a message, whose calls have JSON objects as "
+        "arguments.",
+    )
     reason = serializers.ChoiceField(Correction.Reason.choices, required=False)
     consent = WordingVersion(
         required=False,
@@ -163,6 +187,7 @@ class CorrectionPost(FeedbackPost):
         if attrs.get("consent") and not attrs.get("interaction") and not attrs.get("subject"):
             message = "Say whose consent it is: an external id may be somebody else's."
             raise serializers.ValidationError({"subject": [message]}, "required")
+        attrs["replacement"] = said_in(attrs["replacement"], "replacement", is_right=True)
         return super().validate(attrs)
 
 
@@ -219,6 +244,8 @@ class InteractionReply(serializers.ModelSerializer):
         fields = [
             "id",
             "subject",
+            "tenant",
+            "turn",
             "environment",
             "model_name",
             "external_id",

@@ -18,7 +18,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from cftapp.base import problems
-from cftapp.base.refusal import Conflict, Refused
+from cftapp.base.refusal import Conflict, Forbidden, Refused
 from cftapp.base.rest import NewestFirst
 from feedback.actions import (
     grant_consent,
@@ -30,11 +30,11 @@ from feedback.actions import (
     withdraw_consent,
 )
 from feedback.actions.batches import LIMIT
-from feedback.actions.interactions import other_subject
+from feedback.actions.interactions import other_subject, other_tenant
 from feedback.api.authentication import Application, BearerKey, HoldsKey, KeyRate
 from feedback.api.idempotency import Ids, Reply, answer_once
 from feedback.api.parsers import JsonLinesParser, JsonParser
-from feedback.api.rows import record_rows
+from feedback.api.rows import record_rows, tenant_named
 from feedback.api.serializers import (
     ROWS,
     BatchReply,
@@ -60,8 +60,8 @@ IDEMPOTENCY = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="Makes a repetition harmless: the same key and body get the first reply again.",
 )
-REFUSALS = dict.fromkeys((400, 401, 404, 409, 413, 415, 422, 429, 503), ProblemReply)
-READ_REFUSALS = dict.fromkeys((400, 401, 404, 429, 503), ProblemReply)
+REFUSALS = dict.fromkeys((400, 401, 403, 404, 409, 413, 415, 422, 429, 503), ProblemReply)
+READ_REFUSALS = dict.fromkeys((400, 401, 403, 404, 429, 503), ProblemReply)
 
 
 def post_schema(request: Any, reply: Any, *codes: int, summary: str, **options: Any) -> Any:
@@ -141,7 +141,7 @@ class Interactions(ApiKeyView):
     )
     def get(self, request: Request) -> Response:
         paginator = InteractionPagination()
-        query: QuerySet[Interaction] = Interaction.objects.filter(source=self.application.source)
+        query: QuerySet[Interaction] = self.application.interactions
         page = paginator.paginate_queryset(query, request, view=self)
         return paginator.get_paginated_response(InteractionReply(page, many=True).data)
 
@@ -150,8 +150,10 @@ class Interactions(ApiKeyView):
         InteractionReply,
         200,
         201,
-        summary="Record a prompt and its answer",
-        description="First of all: feedback is about a recorded interaction. The reply's id names it from then on.",
+        summary="Record a conversation and its answer",
+        description="First of all: feedback is about a recorded interaction. The reply's id names it from then on. "
+        "What was asked is a `prompt`, which is a text, or `messages` (with `tools`) in OpenAI's chat form, up to the "
+        "answer.",
     )
     def post(self, request: Request) -> HttpResponse:
         return self.idempotent(self.record)
@@ -161,6 +163,7 @@ class Interactions(ApiKeyView):
         interaction = record_interaction(
             self.application.source,
             fields.pop("subject", ""),
+            tenant=tenant_named(self.application.tenant, fields.pop("tenant", "")),
             **fields,
             interaction_id=None if "external_id" in fields else ids.repeatable(),
             by=str(self.application),
@@ -178,6 +181,8 @@ class FeedbackView(ApiKeyView):
     def submit(self, ids: Ids) -> Reply:
         fields = self.validated(self.post_class)
         interaction = self.interaction(fields.pop("interaction", None), fields.pop("external_id", ""))
+        if blocked := other_tenant(interaction, self.application.tenant):
+            raise Forbidden(blocked)
         if blocked := other_subject(interaction, self.application.source, fields.pop("subject", "")):
             raise Conflict(blocked)
         feedback = type(self).submission(
@@ -196,7 +201,7 @@ class FeedbackView(ApiKeyView):
     def interaction(self, key: uuid.UUID | None, external_id: str) -> Interaction:
         """An interaction of this source, by its id or external id. Refused if there is none."""
         interactions = Interaction.objects.filter(source=self.application.source).select_related("subject")
-        interactions = interactions.defer("prompt", "answer")
+        interactions = interactions.defer("prompt", "answer", "conversation", "answer_message")
         query = interactions.filter(pk=key) if key else interactions.filter(external_id=external_id)
         interaction = query.first()
         if interaction is None:
@@ -242,7 +247,7 @@ class Corrections(FeedbackView):
         FeedbackReply,
         summary="It is wrong, and this is right",
         description="The only kind that a model may learn from: with the subject's consent, and once a reviewer "
-        "accepted it.",
+        "accepted it. The right answer is a text, or a message with calls of tools.",
     )
     def post(self, request: Request) -> HttpResponse:
         return self.idempotent(self.submit)
@@ -275,6 +280,9 @@ class Consents(ApiKeyView):
     def grant(self, ids: Ids) -> Reply:
         fields = self.validated(ConsentPost)
         subject = Subject.objects.get_or_open(self.application.source, fields.pop("subject"))
+        if self.application.tenant and subject.interactions.exclude(tenant=self.application.tenant).exists():
+            message = f"The subject has interactions of another tenant than {self.application.tenant}."
+            raise Forbidden.because("subject", message, "Send the consent with a key of the whole source.")
         entry = grant_consent(subject, **fields, by=str(self.application))
         return Reply.of(201, ConsentReply(entry).data)
 
@@ -291,7 +299,8 @@ class Withdrawals(ApiKeyView):
 
     def withdraw(self, ids: Ids) -> Reply:
         external_id = self.validated(WithdrawalPost)["subject"]
-        subject = Subject.objects.known_as(self.application.source, external_id).first()
+        named = Subject.objects.known_as(self.application.source, external_id)
+        subject = (named & self.application.subjects).first()
         if subject is None:
             raise NotFound(
                 "Nothing was ever recorded of this subject. Send the id as it was sent with its interactions."
@@ -317,7 +326,7 @@ class SubjectConsent(ApiKeyView):
 
     def subject(self, subject_id: uuid.UUID) -> Subject:
         """The subject of this source with this id. NotFound (404) if there is none."""
-        subject = Subject.objects.filter(source=self.application.source, pk=subject_id).first()
+        subject = self.application.subjects.filter(pk=subject_id).first()
         if subject is None:
             raise NotFound("This source has no such subject. Send the subject's id that was answered.")
         return subject
@@ -346,7 +355,8 @@ class Batch(ApiKeyView):
             sent = f"{len(rows):,} rows" if isinstance(rows, list) else "no list"
             message = f"A batch is a list of 1 to {LIMIT:,} rows; this is {sent}."
             raise Refused.because("body", message, "Send a list, in several batches if it is longer.")
-        outcomes = record_rows(self.application.source, rows, ids, by=str(self.application))
+        application = self.application
+        outcomes = record_rows(application.source, rows, ids, tenant=application.tenant, by=str(application))
         counts = {
             status: sum(outcome.status == status for outcome in outcomes)
             for status in ("recorded", "already_recorded", "refused")

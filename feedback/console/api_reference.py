@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -21,6 +21,33 @@ EXAMPLES: tuple[tuple[str, dict[str, Any]], ...] = (
     (
         "/api/v1/corrections/",
         {"subject": "user-17", "external_id": "chat-1", "replacement": "30 days.", "consent": "2026-11-2"},
+    ),
+)
+CALL = {"id": "call-1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Oslo"}'}}
+CONVERSATION: tuple[tuple[str, dict[str, Any]], ...] = (
+    (
+        "/api/v1/interactions/",
+        {
+            "subject": "user-17",
+            "external_id": "chat-2",
+            "messages": [
+                {"role": "system", "content": "You plan trips."},
+                {"role": "user", "content": "I am in Oslo on Friday."},
+                {"role": "assistant", "content": "Shall I look at the weather?"},
+                {"role": "user", "content": "Please do."},
+            ],
+            "tools": [{"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}],
+            "answer": "It will be fine.",
+        },
+    ),
+    (
+        "/api/v1/corrections/",
+        {
+            "subject": "user-17",
+            "external_id": "chat-2",
+            "replacement": {"role": "assistant", "tool_calls": [CALL]},
+            "consent": "2026-11-2",
+        },
     ),
 )
 
@@ -44,14 +71,25 @@ class Operation:
     replies: tuple[str, ...]
 
 
-def example(base_url: str) -> str:
-    """The examples as shell commands. `base_url`: this site's address, such as https://cft.example."""
+def example(base_url: str, posts: Iterable[tuple[str, dict[str, Any]]]) -> str:
+    """The posts as shell commands. `base_url`: this site's address, such as https://cft.example."""
     return "\n\n".join(
         f"curl {base_url}{path} \\\n"
         '  -H "Authorization: Bearer $CFT_KEY" -H "Content-Type: application/json" \\\n'
-        f"  -d '{json.dumps(body, indent=4)}'"
-        for path, body in EXAMPLES
+        f"  -d '{written(body)}'"
+        for path, body in posts
     )
+
+
+def written(body: dict[str, Any]) -> str:
+    """JSON with a field a line, and a message a line."""
+    return "{\n" + ",\n".join(f"    {json.dumps(name)}: {lines(value)}" for name, value in body.items()) + "\n}"
+
+
+def lines(value: Any) -> str:
+    if not isinstance(value, list):
+        return json.dumps(value)
+    return "[\n" + ",\n".join(f"        {json.dumps(each)}" for each in value) + "\n    ]"
 
 
 def as_html(text: str) -> SafeString:
@@ -101,6 +139,10 @@ def _resolved(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
 def _type(schema: dict[str, Any], field: dict[str, Any]) -> str:
     if alternatives := field.get("allOf") or field.get("oneOf"):
         return " | ".join(filter(None, (_type(schema, each) for each in alternatives)))
+    if field.get("type") == "array":
+        return f"list of {_type(schema, field['items'])}"
+    if (ref := field.get("$ref", "")) and _resolved(schema, field).get("type") == "object":
+        return str(ref.rsplit("/", 1)[1])
     resolved = _resolved(schema, field)
     if values := resolved.get("enum"):
         return " | ".join(str(value) for value in values)

@@ -16,6 +16,11 @@ class SourceForm(forms.Form):
     title = forms.CharField(max_length=120, help_text="For people.")
     subject_kind = forms.ChoiceField(label="A subject is a", choices=Source.SubjectKind.choices)
     environment = forms.ChoiceField(choices=Environment.choices)
+    tenant = forms.SlugField(
+        max_length=60,
+        required=False,
+        help_text="The one brand or customer that all its rows are of. Empty: each row may name its own.",
+    )
     held_out_percent = forms.DecimalField(
         label="Held out, percent",
         min_value=0,
@@ -34,6 +39,14 @@ class KeyForm(forms.Form):
         error_messages={
             "required": "Say what the key is for.",
             "max_length": "Say what the key is for in at most %(limit_value)d characters: these are %(show_value)d.",
+        },
+    )
+    tenant = forms.SlugField(
+        max_length=60,
+        required=False,
+        error_messages={
+            "invalid": "Name the tenant in letters, digits, hyphens and underscores.",
+            "max_length": "Name the tenant in at most %(limit_value)d characters.",
         },
     )
 

@@ -143,10 +143,10 @@ def issue_key(request: HttpRequest, pk: int) -> HttpResponse:
     source = get_object_or_404(Source, pk=pk)
     form = KeyForm(request.POST)
     if not form.is_valid():
-        messages.error(request, " ".join(map(str, form.errors["label"])))
+        messages.error(request, " ".join(str(problem) for problems in form.errors.values() for problem in problems))
         return redirect("feedback:sources")
     try:
-        api_key, token = issue_api_key(source, form.cleaned_data["label"], by=account(request))
+        api_key, token = issue_api_key(source, **form.cleaned_data, by=account(request))
     except Refused as refused:
         messages.error(request, refused.words)
         return redirect("feedback:sources")
@@ -244,5 +244,9 @@ def api_reference(request: HttpRequest) -> HttpResponse:
         ),
     ]
     base_url = request.build_absolute_uri("/").rstrip("/")
-    context = {"groups": groups, "example": reference.example(base_url)}
+    context = {
+        "groups": groups,
+        "example": reference.example(base_url, reference.EXAMPLES),
+        "conversation": reference.example(base_url, reference.CONVERSATION),
+    }
     return render(request, "feedback/console/api_reference.html", context)

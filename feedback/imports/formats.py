@@ -11,6 +11,15 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from cftapp.base.record_files import kind_of
+from conversation import (
+    Conversation,
+    Message,
+    NotAConversation,
+    answer_of,
+    answer_spelling,
+    read,
+    read_answer,
+)
 from feedback.keyed_hashes import keyed_hash
 from feedback.ratings import rating_text
 
@@ -56,30 +65,54 @@ def feedbackqa(key: bytes, record: Record) -> list[Row]:
 def jsonl(key: bytes, record: Record) -> list[Row]:
     """Rows of a plain record: `prompt`, `answer`, and `rating`, `text`, `correction` or several of them.
 
-    Optionally `subject`, `external_id`, `happened_at`, `model_name`, `environment`. A correction is kept in the
-    comment's text, where a reviewer finds it. InvalidRecord where a field is missing.
+    In place of the prompt it may have `messages` (and `tools`) in OpenAI's chat form. Where there is no `answer` then,
+    the last message is the answer, and has to be the assistant's. Optionally `subject`, `external_id`,
+    `conversation_id`, `tenant`, `happened_at`, `model_name`, `environment`. A correction is kept in the comment's text,
+    where a reviewer finds it. InvalidRecord where a field is missing or wrong.
     """
-    prompt, answer = needed_text(record, "prompt"), needed_text(record, "answer")
-    external_id = identifier(record, "external_id") or derived_id(key, prompt, answer)
-    subject = identifier(record, "subject") or derived_id(key, prompt)
+    asked, answer, words = exchange(record)
+    external_id = identifier(record, "external_id") or derived_id(key, asked.spelling, answer_spelling(answer))
+    # Every turn of a conversation has the subject of its beginning; that of a question alone is the question.
+    subject = identifier(record, "subject") or derived_id(key, asked.opening.removeprefix("user: "))
     rating = rating_of(record.get("rating"), "rating")
     text, correction = text_of(record.get("text"), "text"), text_of(record.get("correction"), "correction")
     if not (rating or text or correction):
         raise InvalidRecord("The record has neither a rating nor a text.")
-    interaction = interaction_row(external_id, subject, prompt, answer)
-    for field in ("happened_at", "model_name", "environment"):
+    interaction = {"kind": "interaction", "external_id": external_id, "subject": subject} | words
+    for field in ("conversation_id", "tenant", "happened_at", "model_name", "environment"):
         if value := text_of(record.get(field), field):
             interaction[field] = value
     corrected = f"Correction: {correction}" if correction else ""
     return [interaction, comment_row(external_id, rating, "\n\n".join(filter(None, (text, corrected))))]
 
 
+def exchange(record: Record) -> tuple[Conversation, Message, Row]:
+    """What was asked, what was answered, and both as fields of a row. InvalidRecord, with the path of what is wrong."""
+    if is_absent(record.get("messages")):
+        prompt, text = needed_text(record, "prompt"), needed_text(record, "answer")
+        return Conversation.of(prompt), answer_of(text), {"prompt": prompt, "answer": text}
+    if not is_absent(record.get("prompt")):
+        raise InvalidRecord("messages: there is a prompt as well: give one of them.")
+    messages, answer, path = list_field(record, "messages"), record.get("answer"), "answer"
+    if is_absent(answer):
+        *messages, answer = messages or [None]
+        path = f"messages[{len(messages)}]"
+        if not isinstance(answer, dict) or answer.get("role") != "assistant":
+            raise InvalidRecord("messages: the last one is no answer of the assistant: end with it, or give answer.")
+    try:
+        asked = read(messages, record.get("tools"))
+        answered = read_answer(answer, path, checks_calls=False)
+    except NotAConversation as problem:
+        raise InvalidRecord(str(problem)) from problem
+    return asked, answered, {"messages": asked.messages, "tools": asked.tools, "answer": answered}
+
+
 FORMATS = {
     "feedbackqa": Format(feedbackqa, frozenset({"question", "answer", "ratings", "explanations"})),
     "jsonl": Format(
         jsonl,
-        frozenset({"prompt", "answer", "rating", "text", "correction", "subject", "external_id"})
-        | {"happened_at", "model_name", "environment"},
+        frozenset({"prompt", "messages", "tools", "answer", "rating", "text", "correction", "subject", "external_id"})
+        | {"conversation_id", "tenant", "happened_at", "model_name", "environment"},
     ),
 }
 

@@ -5,7 +5,8 @@ from typing import Any, ClassVar
 
 from django import forms
 
-from feedback.api.serializers import LONG, MEDIUM
+from conversation import LONGEST_TEXT
+from feedback.api.texts import MEDIUM
 from feedback.models import ConsentWording, Correction, TasteNote
 
 Area = forms.Textarea(attrs={"rows": 3})
@@ -56,7 +57,7 @@ class CorrectionForm(FeedbackForm):
     promise, button = "A reviewer checks it before any model can learn from it.", "Send the correction"
     text_field = "replacement"
 
-    replacement = forms.CharField(label="The right answer", max_length=LONG, strip=False, widget=Area)
+    replacement = forms.CharField(label="The right answer", max_length=LONGEST_TEXT, strip=False, widget=Area)
     reason = forms.ChoiceField(label="What was wrong?", choices=Correction.Reason.choices)
     note = forms.CharField(
         label="How do you know?",

@@ -1,5 +1,7 @@
 """Invariant 1: the exam's words are in the vault and nowhere else, and whoever gave them notices nothing."""
 
+import json
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
@@ -94,3 +96,34 @@ def test_the_list_shows_that_it_was_given_and_nothing_of_it(examined, rosa: User
     client.force_login(rosa)
     page = client.get("/feedback/").content.decode()
     assert "in the vault" in page and "zyzzyva" not in page
+
+
+def test_nothing_of_a_conversation_is_outside_either(examined, mailbox, default_database_text, caplog):
+    caplog.set_level("DEBUG")
+    call = {"id": "c", "type": "function", "function": {"name": "zyzzyva", "arguments": '{"q": "zyzzyva"}'}}
+    tool = {"type": "function", "function": {"name": "zyzzyva", "description": SECRET_WORDS}}
+    messages = [
+        {"role": "system", "content": SECRET_WORDS},
+        {"role": "user", "content": SECRET_WORDS},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c", "content": SECRET_WORDS},
+    ]
+    answer = {"role": "assistant", "content": None, "reasoning": SECRET_WORDS, "tool_calls": [call]}
+    said = {"subject": "u-1", "conversation_id": SECRET_WORDS, "messages": messages, "tools": [tool], "answer": answer}
+    key = examined.post("interactions/", said, idempotency_key="i").json()["id"]
+    assert examined.post("corrections/", {"interaction": key, "replacement": answer}).status_code == 201
+    row = {"kind": "interaction", "external_id": "x-2"} | said
+    correction = {"kind": "correction", "external_id": "x-2", "replacement": answer}
+    assert examined.post("feedback/batch", [row, correction]).json()["recorded"] == 2
+    entries = [content for _, _, content in mailbox()]
+    assert [kind for kind, _, _ in mailbox()] == ["interaction", "correction"] * 2
+    assert all(json.loads(content["conversation"])["messages"] == messages_kept(messages) for content in entries[::2])
+    assert all(json.loads(content["answer_message"])["tool_calls"] == [call] for content in entries[::2])
+    assert all(json.loads(content["replacement_message"])["tool_calls"] == [call] for content in entries[1::2])
+    assert "zyzzyva" not in default_database_text()
+    assert "zyzzyva" not in caplog.text
+
+
+def messages_kept(messages):
+    """As they are kept: what is empty is left out."""
+    return [{name: value for name, value in message.items() if value is not None} for message in messages]

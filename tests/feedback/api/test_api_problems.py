@@ -32,7 +32,7 @@ def problem(response, status):
     [
         ({"prompt": None}, "prompt"),
         ({"prompt": "   "}, "prompt"),
-        ({"prompt": "x" * 64_001}, "prompt"),
+        ({"prompt": "x" * 200_001}, "prompt"),
         ({"prompt": "a\x00b"}, "prompt"),
         ({"answer": "\ud800"}, "answer"),
         ({"subject": "\udfff"}, "subject"),

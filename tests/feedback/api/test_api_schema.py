@@ -95,5 +95,22 @@ def test_the_page_speaks_to_people_and_not_to_programmers_of_it(client, db):
 
 
 def test_the_example_works(application):
-    for path, body in api_reference.EXAMPLES:
+    for path, body in (*api_reference.EXAMPLES, *api_reference.CONVERSATION):
         assert application.post(path.removeprefix("/api/v1/"), body).status_code == 201
+
+
+def test_the_schema_says_what_a_conversation_is(client, db):
+    schemas = client.get("/api/schema/?format=json").json()["components"]["schemas"]
+    fields = schemas["InteractionPost"]["properties"]
+    assert fields["messages"]["items"] == {"$ref": "#/components/schemas/Message"}
+    assert fields["tools"]["items"] == {"$ref": "#/components/schemas/Tool"}
+    assert [kind.get("maxLength", kind.get("$ref")) for kind in fields["answer"]["oneOf"]] == [
+        200_000, "#/components/schemas/Message",
+    ]  # fmt: skip
+    assert schemas["CorrectionPost"]["properties"]["replacement"]["oneOf"] == fields["answer"]["oneOf"]
+    assert schemas["Message"]["required"] == ["role"] and "200,000 characters" in fields["messages"]["description"]
+
+
+def test_the_page_shows_a_conversation(client, db):
+    text = client.get("/feedback/api/").content.decode()
+    assert "list of Message" in text and "string | Message" in text and "tool_calls" in text

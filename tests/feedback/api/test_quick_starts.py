@@ -43,8 +43,9 @@ def test_every_language_has_a_quick_start() -> None:
 def test_curl(company: Company, environment: dict[str, str]) -> None:
     if not shutil.which("curl"):
         pytest.skip("curl is not installed")
-    run(["sh", "-ec", code("sh")[0]], environment)
-    assert ("curl-1",) in company.ask(RECORDED)
+    for number, text in enumerate(code("sh"), 1):
+        run(["sh", "-ec", text], environment)
+        assert (f"curl-{number}",) in company.ask(RECORDED)
 
 
 @pytest.mark.parametrize("text", code("python"))

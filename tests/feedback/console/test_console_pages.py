@@ -7,7 +7,7 @@ from django.utils.timezone import now
 from redis.exceptions import RedisError
 
 from curation.models import Case
-from feedback.actions import grant_consent, record_interaction, submit_bug_report, submit_comment
+from feedback.actions import grant_consent, record_interaction, register_source, submit_bug_report, submit_comment
 from feedback.models import ApiKey, ConsentEntry, Source, Subject
 from tests.support.people import person, signed_in
 from tests.support.wordings import SHOWN
@@ -92,6 +92,30 @@ def test_a_source_is_registered(ada, event_names):
     assert event_names() == ["source.created"]
     again = client.post("/feedback/sources/", form)
     assert again.status_code == 422 and "already" in again.content.decode()
+
+
+def test_a_source_and_a_key_may_be_of_one_tenant(ada, shop, event_names):
+    client = signed_in(ada)
+    form = {"name": "acme-desk", "title": "Acme desk", "subject_kind": "user", "environment": "production"}
+    assert client.post("/feedback/sources/", form | {"held_out_percent": "10", "tenant": "acme"}).status_code == 302
+    client.post(f"/feedback/sources/{shop.pk}/keys/", {"label": "checkout", "tenant": "bolt"})
+    assert event_names()[-2:] == ["source.created", "api_key.issued"]
+    assert ApiKey.objects.get().tenant == "bolt" and Source.objects.get(name="acme-desk").tenant == "acme"
+    page = client.get("/feedback/sources/").content.decode()
+    assert "for bolt only" in page and "all for the tenant <code>acme</code>" in page
+
+
+@pytest.mark.parametrize("tenant", ["not a slug", "x" * 61])
+def test_a_tenant_that_is_no_name_is_refused(ada, shop, tenant):
+    page = signed_in(ada).post(f"/feedback/sources/{shop.pk}/keys/", {"label": "a", "tenant": tenant}, follow=True)
+    assert "Name the tenant" in page.content.decode() and not ApiKey.objects.exists()
+
+
+def test_a_key_for_another_tenant_than_the_sources_is_refused(ada):
+    brand = register_source("brand", "Brand", tenant="acme", by="process:test")
+    form = {"label": "a", "tenant": "bolt"}
+    page = signed_in(ada).post(f"/feedback/sources/{brand.pk}/keys/", form, follow=True)
+    assert "is a source of acme" in page.content.decode() and not ApiKey.objects.exists()
 
 
 def test_a_token_is_shown_once_and_only_its_hash_is_kept(ada, shop, default_database_text, event_names):

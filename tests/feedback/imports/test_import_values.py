@@ -16,6 +16,7 @@ from feedback.models import Comment, Interaction, Source
 from tests.feedback.imports.test_import_command import write
 
 WORDS = {"prompt": "How long may I wait?", "answer": "Nine days."}
+NO_PROMPT = "prompt: it is missing or empty"
 
 
 @pytest.fixture
@@ -186,18 +187,18 @@ def test_a_line_that_is_nested_too_deeply_is_named(run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "content"),
+    ("name", "content", "complaint"),
     [
-        ("argilla.jsonl", '{"id": "r-1", "fields": {"prompt": "p", "response": "r"}, "responses": {}}'),
-        ("messages.jsonl", '{"messages": [{"role": "user", "content": "hi"}], "rating": "down"}'),
-        ("scores.csv", 'traceId,name,value,comment\nt1,user-feedback,0,"It is ten, not nine."\n'),
+        ("argilla.jsonl", '{"id": "r-1", "fields": {"prompt": "p", "response": "r"}, "responses": {}}', NO_PROMPT),
+        ("messages.jsonl", '{"messages": [{"role": "user", "content": "hi"}], "rating": "down"}', "messages: the last"),
+        ("scores.csv", 'traceId,name,value,comment\nt1,user-feedback,0,"It is ten, not nine."\n', NO_PROMPT),
     ],
 )
-def test_a_file_of_another_shape_records_nothing_and_says_so(run, tmp_path, name, content):
+def test_a_file_of_another_shape_records_nothing_and_says_so(run, tmp_path, name, content, complaint):
     path = tmp_path / name
     path.write_text(content)
     status, out, err = run(path)
-    assert status == 1 and "0 rows recorded" in out and "prompt: it is missing or empty" in err
+    assert status == 1 and "0 rows recorded" in out and complaint in err
     assert len(rejected(path)) == 1 and not Interaction.objects.exists()
 
 
