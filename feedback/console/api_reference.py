@@ -11,6 +11,7 @@ from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from drf_spectacular.generators import SchemaGenerator
 
+WIDTH = 78  # characters
 METHODS = ("get", "post", "put", "patch", "delete")
 # The quick start, as the page shows it: a path, and the body that is posted there.
 EXAMPLES: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -71,25 +72,30 @@ class Operation:
     replies: tuple[str, ...]
 
 
-def example(base_url: str, posts: Iterable[tuple[str, dict[str, Any]]]) -> str:
+def examples(base_url: str, posts: Iterable[tuple[str, dict[str, Any]]]) -> list[str]:
     """The posts as shell commands. `base_url`: this site's address, such as https://cft.example."""
-    return "\n\n".join(
+    return [
         f"curl {base_url}{path} \\\n"
         '  -H "Authorization: Bearer $CFT_KEY" -H "Content-Type: application/json" \\\n'
         f"  -d '{written(body)}'"
         for path, body in posts
-    )
+    ]
 
 
-def written(body: dict[str, Any]) -> str:
-    """JSON with a field a line, and a message a line."""
-    return "{\n" + ",\n".join(f"    {json.dumps(name)}: {lines(value)}" for name, value in body.items()) + "\n}"
+def written(value: Any, indent: str = "", before: int = 0) -> str:
+    """JSON whose lines fit a page: what does not fit is broken into its fields. `before`: what its line holds already.
 
-
-def lines(value: Any) -> str:
-    if not isinstance(value, list):
-        return json.dumps(value)
-    return "[\n" + ",\n".join(f"        {json.dumps(each)}" for each in value) + "\n    ]"
+    The post itself is always broken.
+    """
+    line = json.dumps(value)
+    if not isinstance(value, dict | list) or (indent and len(indent) + before + len(line) <= WIDTH):
+        return line
+    inner = indent + "    "
+    names = [f"{json.dumps(name)}: " for name in value] if isinstance(value, dict) else [""] * len(value)
+    values = value.values() if isinstance(value, dict) else value
+    fields = [f"{inner}{name}{written(each, inner, len(name))}" for name, each in zip(names, values, strict=True)]
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    return f"{opening}\n" + ",\n".join(fields) + f"\n{indent}{closing}"
 
 
 def as_html(text: str) -> SafeString:

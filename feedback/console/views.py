@@ -246,7 +246,7 @@ def api_reference(request: HttpRequest) -> HttpResponse:
     base_url = request.build_absolute_uri("/").rstrip("/")
     context = {
         "groups": groups,
-        "example": reference.example(base_url, reference.EXAMPLES),
-        "conversation": reference.example(base_url, reference.CONVERSATION),
+        "examples": reference.examples(base_url, reference.EXAMPLES),
+        "conversation": reference.examples(base_url, reference.CONVERSATION),
     }
     return render(request, "feedback/console/api_reference.html", context)
