@@ -40,10 +40,10 @@ def normal_id(text: str, field: str, whose: str) -> str:
     return normal
 
 
-def of_header(value: str) -> str:
+def of_header(value: str, name: str = "X-Cft-Subject") -> str:
     """What a header's bytes say in UTF-8; HTTP hands them over as Latin-1. Refused where they are no UTF-8."""
     try:
         return value.encode("latin-1").decode()
     except UnicodeError as problem:
         message = "The header is not UTF-8."
-        raise Refused.because("X-Cft-Subject", message, "Encode the subject's id as UTF-8.") from problem
+        raise Refused.because(name, message, "Encode the id as UTF-8.") from problem

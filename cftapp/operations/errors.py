@@ -16,7 +16,7 @@ from django.shortcuts import render
 from django.utils.decorators import sync_and_async_middleware
 
 from cftapp.base import problems, room
-from serving.gateway.openai_format import GatewayError
+from serving.gateway.openai_format import GatewayError, unknown_endpoint
 
 NOT_READABLE = "The request cannot be read. Nothing was changed."
 TOO_LARGE = "The request is too large. Split it into smaller ones."
@@ -67,7 +67,8 @@ def as_json(path: str, status: int, detail: str) -> tuple[str, bytes] | None:
     """Content type and body of an error at an address for programs; None at those for people."""
     body: dict[str, Any]
     if path.startswith("/v1/"):
-        content_type, body = "application/json", GatewayError(status, detail).body()
+        problem = unknown_endpoint(path) if status == 404 else GatewayError(status, detail)
+        content_type, body = "application/json", problem.body()
     elif path.startswith("/api/"):
         content_type, body = problems.CONTENT_TYPE, problems.details(status, detail)
     else:

@@ -78,10 +78,15 @@ class CompletionStream:
         await self.stream.aclose()
 
 
-def headers_of(completion: Completion | CompletionStream, interaction_id: UUID) -> dict[str, str]:
-    """The headers that name the interaction, the release that answered, and the release that should have."""
+def headers_of(completion: Completion | CompletionStream, ids: Sequence[UUID]) -> dict[str, str]:
+    """The headers that name the interaction, the release that answered, and the release that should have.
+
+    Several choices are as many interactions: the first is named as one alone would be, and all in their order.
+    """
     title, fallback_from = completion.target.title, completion.fallback_from
-    headers = {"X-Cft-Interaction": str(interaction_id), "X-Cft-Release": title}
+    headers = {"X-Cft-Interaction": str(ids[0]), "X-Cft-Release": title}
+    if len(ids) > 1:
+        headers["X-Cft-Interactions"] = ", ".join(map(str, ids))
     if fallback_from:
         headers["X-Cft-Fallback"] = f"{fallback_from.title} could not be loaded; {title} answers"
     return headers

@@ -22,10 +22,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 from cftapp.base.actors import VISITOR
 from feedback.actions import open_playground
 from feedback.visitors.sessions import feedback_url, visitor_id
+from serving.gateway.answers import answers_of
 from serving.gateway.completions import Target, complete, start_stream
 from serving.gateway.model_server import Chunk, ModelServer
-from serving.gateway.openai_format import GatewayError, completion_text, server_sent_event
-from serving.gateway.recording import PendingInteraction, record_durably
+from serving.gateway.openai_format import GatewayError, server_sent_event
+from serving.gateway.recording import PendingInteraction, read_as, record_durably
 from serving.gateway.routing import champion_targets
 from serving.gateway.streaming import event_stream
 from serving.gateway.threads import run_in_database_thread
@@ -132,10 +133,12 @@ async def answer(request: HttpRequest) -> Turn:
     """The whole answer, recorded. GatewayError if the form is wrong, or no model answers."""
     pending, targets = await run_in_database_thread(prepare, request)
     completion = await complete(model_server(), targets, options_for(pending))
-    text = completion_text(completion.body)
-    await record_durably(pending, text, completion.target.model_name)
+    answers = answers_of(completion.body)
+    await record_durably(pending, answers, completion.target.model_name)
     fallback_from = completion.fallback_from.title if completion.fallback_from else ""
-    return Turn(pending.prompt, text, pending.id, completion.target.title, fallback_from)
+    return Turn(
+        read_as(pending.prompt), read_as(answers[0].message), pending.id, completion.target.title, fallback_from
+    )
 
 
 def prepare(request: HttpRequest) -> tuple[PendingInteraction, list[Target]]:
@@ -163,7 +166,7 @@ def model_server() -> ModelServer:
 
 
 def options_for(pending: PendingInteraction) -> dict[str, Any]:
-    return {**SAMPLING, "messages": [{"role": "user", "content": pending.prompt}]}
+    return {**SAMPLING, "messages": [{"role": "user", "content": read_as(pending.prompt)}]}
 
 
 def is_demo() -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import structlog
 from django.db import OperationalError, transaction
 
+from conversation import Conversation, Message, answer_text
 from feedback.actions import record_interaction
 from feedback.mailbox import MailboxClosed
 from feedback.models import Interaction, Source
 from feedback.visitors import sessions
+from serving.gateway.answers import Answered, Answers
 from serving.gateway.idempotency import Answer, Claim, keep
 from serving.gateway.threads import run_in_database_thread, shielded
 
@@ -24,60 +27,77 @@ RETRY_SECONDS = (0.2, 1.0, 3.0)
 class PendingInteraction:
     """A request that waits for its answer. `id` is the interaction's, known before the answer is.
 
-    `is_cached`: the visitor's feedback page shows prompt and answer once more, in both lanes alike. `claim`: of a
-    request with an Idempotency-Key.
+    `later_ids`: of the choices after the first, each of which is an interaction of its own. `is_cached`: the visitor's
+    feedback page shows prompt and answer once more, in both lanes alike. `claim`: of a request with an Idempotency-Key.
     """
 
     id: uuid.UUID
     source: Source
     subject_key: str
-    prompt: str
+    prompt: str | Conversation
     asked_at: datetime
     actor: str
+    later_ids: Sequence[uuid.UUID] = ()
+    conversation_id: str = ""
+    tenant: str = ""
     is_cached: bool = False
     claim: Claim | None = None
 
+    @property
+    def ids(self) -> list[uuid.UUID]:
+        """Of the choices, in their order."""
+        return [self.id, *self.later_ids]
+
 
 def record(
-    pending: PendingInteraction, answer: str, model_name: str, cut_by: str = "", reply: Answer | None = None
-) -> Interaction:
-    """Record the interaction. Repeated for the same request, it is the same interaction.
+    pending: PendingInteraction, answers: Answers, model_name: str, reply: Answer | None = None
+) -> list[Interaction]:
+    """Record an interaction for each choice that was asked for. Repeated for the same request, they are the same.
 
-    `reply` is what a repetition of a request with an Idempotency-Key gets: kept if the interaction is recorded.
+    `reply` is what a repetition of a request with an Idempotency-Key gets: kept if the interactions are recorded.
     """
-    text = storable(answer)
+    asked_for = {index: answered for index, answered in answers.items() if index < len(pending.ids)}
     with transaction.atomic():
-        interaction = record_interaction(
-            pending.source,
-            pending.subject_key,
-            pending.prompt,
-            text,
-            model_name=model_name,
-            cut_by=cut_by,
-            interaction_id=pending.id,
-            happened_at=pending.asked_at,
-            by=pending.actor,
-        )
-        if pending.claim and reply:
-            keep(pending.claim, interaction, reply)
+        interactions = [record_choice(pending, index, choice, model_name) for index, choice in asked_for.items()]
+        if pending.claim and reply and interactions:
+            keep(pending.claim, interactions[0], reply)
     if pending.is_cached:
-        sessions.cache_exchange(pending.id, pending.prompt, text)
-    return interaction
+        for index, answered in asked_for.items():
+            sessions.cache_exchange(pending.ids[index], read_as(pending.prompt), read_as(answered.message))
+    return interactions
 
 
-def storable(answer: str) -> str:
-    """The answer as PostgreSQL can hold it: without NUL, and with a mark for half a surrogate pair."""
-    return answer.replace("\0", "").encode("utf-8", "replace").decode()
+def record_choice(pending: PendingInteraction, index: int, answered: Answered, model_name: str) -> Interaction:
+    return record_interaction(
+        pending.source,
+        pending.subject_key,
+        pending.prompt,
+        answered.message,
+        model_name=model_name,
+        conversation_id=pending.conversation_id,
+        tenant=pending.tenant,
+        cut_by=answered.cut_by,
+        interaction_id=pending.ids[index],
+        happened_at=pending.asked_at,
+        by=pending.actor,
+    )
+
+
+def read_as(said: str | Conversation | Message) -> str:
+    """A conversation or an answer as it reads."""
+    if isinstance(said, str):
+        return said
+    return said.text if isinstance(said, Conversation) else answer_text(said)
 
 
 async def record_durably(
-    pending: PendingInteraction, answer: str, model_name: str, cut_by: str = "", reply: Answer | None = None
-) -> Interaction:
+    pending: PendingInteraction, answers: Answers, model_name: str, reply: Answer | None = None
+) -> list[Interaction]:
     """Record even if a database is away for a moment (up to 4.2 s), and whatever becomes of the request."""
-    return await shielded(_record_with_retries(pending, answer, model_name, cut_by, reply))
+    return await shielded(_record_with_retries(pending, answers, model_name, reply))
 
 
-async def _record_with_retries(pending: PendingInteraction, *what: Any) -> Interaction:
+async def _record_with_retries(pending: PendingInteraction, *what: Any) -> list[Interaction]:
     for pause in RETRY_SECONDS:
         try:
             return await run_in_database_thread(record, pending, *what, thread_sensitive=False)

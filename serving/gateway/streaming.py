@@ -8,10 +8,11 @@ import structlog
 from django.http import StreamingHttpResponse
 
 from feedback.models import Interaction
+from serving.gateway.answers import StreamedAnswers
 from serving.gateway.completions import CompletionStream, headers_of
 from serving.gateway.idempotency import Answer
 from serving.gateway.model_server import Chunk, Rejected, Unreachable
-from serving.gateway.openai_format import GatewayError, StreamedText
+from serving.gateway.openai_format import GatewayError
 from serving.gateway.recording import PendingInteraction, record_durably
 
 log = structlog.get_logger(__name__)
@@ -39,7 +40,7 @@ async def forward(
 
     If the client goes away, the model server is let go at once, and what was answered until then is recorded as cut.
     """
-    streamed, sent = StreamedText(), bytearray()
+    streamed, sent = StreamedAnswers(), bytearray()
     all_read, cut_by = False, ""
     try:
         problem = None
@@ -53,7 +54,7 @@ async def forward(
             log.warning("gateway.broken_off", interaction=str(pending.id), problem=str(error))
             problem, cut_by = GatewayError(502, BROKEN_OFF, code="stream_broken_off"), Interaction.CutBy.MODEL_SERVER
         all_read = True
-        reply = None if problem else Answer(headers_of(completion, pending.id), bytes(sent) + encoder.end())
+        reply = None if problem else Answer(headers_of(completion, pending.ids), bytes(sent) + encoder.end())
         await _record(pending, streamed, completion, cut_by, reply)
         yield encoder.error(problem) if problem else encoder.end()
     except asyncio.CancelledError:
@@ -69,15 +70,14 @@ async def forward(
 
 async def _record(
     pending: PendingInteraction,
-    streamed: StreamedText,
+    streamed: StreamedAnswers,
     completion: CompletionStream,
     cut_by: str,
     reply: Answer | None = None,
 ) -> None:
-    """Record what came; an answer whose last chunk came is whole, whoever left after it."""
-    if streamed.text or streamed.finished:
-        cut_by = "" if streamed.finished else cut_by
-        await record_durably(pending, streamed.text, completion.target.model_name, cut_by, reply)
+    """Record what came, if anything did."""
+    if answers := streamed.answers(cut_by):
+        await record_durably(pending, answers, completion.target.model_name, reply)
 
 
 def event_stream(

@@ -1,10 +1,12 @@
 """The OpenAI-compatible gateway: applications ask the champion here, and every answer becomes an interaction.
 
 Answers carry `X-Cft-Interaction`, the id that feedback refers to (the completion's own id is `chatcmpl-` and the same
-id), and `X-Cft-Release`, which release answered. With an `Idempotency-Key` a request may be repeated.
+id), and `X-Cft-Release`, which release answered. Where several choices were asked for each is an interaction, and
+`X-Cft-Interactions` names them in their order. With an `Idempotency-Key` a request may be repeated.
 """
 
 import json
+import re
 import secrets
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -14,18 +16,19 @@ from typing import Any, cast
 
 import structlog
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
 from cftapp.base.refusal import Refused, Unreachable
+from feedback.actions.interactions import tenant_blocked
 from feedback.api.authentication import seconds_to_next_minute, within_rate
 from feedback.lanes import lane_of
 from feedback.models import ApiKey, Source, pseudonym_key
-from feedback.subject_keys import normal_subject, of_header
+from feedback.subject_keys import normal_conversation, normal_subject, of_header
 from serving.gateway import openai_format
+from serving.gateway.answers import answers_of
 from serving.gateway.completions import CompletionStream, Target, complete, headers_of, start_stream
 from serving.gateway.idempotency import Answer, Claim, alive, checked_key, claim
 from serving.gateway.model_server import Chunk, ModelServer
@@ -39,6 +42,8 @@ from serving.models import Release
 log = structlog.get_logger(__name__)
 View = Callable[..., Any]
 MAX_DRAWS = 100_000
+CONVERSATION, TENANT = "X-Cft-Conversation", "X-Cft-Tenant"
+is_tenant = re.compile("[-a-zA-Z0-9_]{1,60}").fullmatch
 
 
 class OpenAIEncoder:
@@ -71,7 +76,7 @@ def openai_view(*methods: str) -> Callable[[View], View]:
                 return refused
             try:
                 return await view(request, *args, **kwargs)
-            except (GatewayError, RequestDataTooBig, Refused, Unreachable, OperationalError, InterfaceError) as problem:
+            except (GatewayError, Refused, Unreachable, OperationalError, InterfaceError) as problem:
                 return error_response(translated(problem))
 
         return guarded
@@ -83,8 +88,6 @@ def translated(problem: Exception) -> GatewayError:
     """Errors of other layers in OpenAI's terms."""
     if isinstance(problem, GatewayError):
         return problem
-    if isinstance(problem, RequestDataTooBig):
-        return GatewayError(413, f"The body is too large; at most {openai_format.MAX_BODY_BYTES} bytes are accepted.")
     if isinstance(problem, Refused):
         return GatewayError(problem.status, problem.words, code="refused", param=problem.blockers[0].field)
     log.warning("gateway.unavailable", problem=type(problem).__name__, cause=type(problem.__cause__).__name__)
@@ -106,17 +109,14 @@ def error_response(error: GatewayError) -> HttpResponse:
 @openai_view("POST")
 async def chat_completions(request: HttpRequest) -> HttpResponseBase:
     """`POST /v1/chat/completions`, streamed or whole."""
-    refuse_large_body(request)
-    token = bearer_token(request)
-    api_key = await run_in_database_thread(authenticate, token)
-    chat = openai_format.parse_chat(request.body)
-    chat = replace(chat, subject_key=named_subject(request, chat))
+    api_key = await run_in_database_thread(authenticate, bearer_token(request))
+    body = read_body(request)
+    chat = named(request, openai_format.parse_chat(body), api_key)
     pending = pending_interaction(api_key.source, chat)
     key = request.headers.get("Idempotency-Key")
     if key is None:
         return await answered(chat, pending)
-    content = f"{chat.subject_key}\n".encode() + request.body
-    found = await run_in_database_thread(claim, api_key, checked_key(key), content)
+    found = await run_in_database_thread(claim, api_key, checked_key(key), names_of(chat) + body)
     if isinstance(found, Answer):
         return response_of(found, chat, **{"Idempotent-Replayed": "true"})
     return await answered_once(chat, replace(pending, claim=found))
@@ -128,7 +128,7 @@ async def answered(chat: ChatRequest, pending: PendingInteraction) -> HttpRespon
         return response_of(await whole_answer(chat, pending), chat)
     stream = await started_stream(chat, pending)
     response = event_stream(stream, pending, OpenAIEncoder(stream.target, pending))
-    return with_headers(response, headers_of(stream, pending.id))
+    return with_headers(response, headers_of(stream, pending.ids))
 
 
 async def answered_once(chat: ChatRequest, pending: PendingInteraction) -> HttpResponseBase:
@@ -146,7 +146,7 @@ async def parts_of_answer(chat: ChatRequest, pending: PendingInteraction) -> Asy
         yield await whole_answer(chat, pending)
         return
     stream = await started_stream(chat, pending)
-    yield Answer(headers_of(stream, pending.id), b"")
+    yield Answer(headers_of(stream, pending.ids), b"")
     async for event in forward(stream, pending, OpenAIEncoder(stream.target, pending)):
         yield event
 
@@ -156,9 +156,9 @@ async def whole_answer(chat: ChatRequest, pending: PendingInteraction) -> Answer
     targets = await run_in_database_thread(targets_for, chat.model, thread_sensitive=False)
     completion = await complete(model_server(), targets, chat.forwarded)
     body = {**completion.body, "id": completion_id(pending), "model": completion.target.title}
-    answer = Answer(headers_of(completion, pending.id), json.dumps(body).encode())
-    text = openai_format.completion_text(completion.body)
-    await record_durably(pending, text, completion.target.model_name, reply=answer)
+    answers = answers_of(completion.body)
+    answer = Answer(headers_of(completion, pending.ids[: len(answers)]), json.dumps(body).encode())
+    await record_durably(pending, answers, completion.target.model_name, reply=answer)
     return answer
 
 
@@ -197,12 +197,15 @@ def listed_models() -> list[dict[str, Any]]:
 
 
 # --- requests ---
-def refuse_large_body(request: HttpRequest) -> None:
-    """GatewayError 413 before the body is read into memory."""
-    length = request.headers.get("Content-Length", "0")
+def read_body(request: HttpRequest) -> bytes:
+    """The body. GatewayError 413 if it is too large, before it is read into memory where its length is announced."""
     limit = openai_format.MAX_BODY_BYTES
-    if length.isdigit() and int(length) > limit:
-        raise GatewayError(413, f"The body holds {length} bytes; at most {limit} are accepted.")
+    announced = request.headers.get("Content-Length", "")
+    is_announced_too_large = announced.isdigit() and int(announced) > limit
+    body = b"" if is_announced_too_large else request.read(limit + 1)
+    if is_announced_too_large or len(body) > limit:
+        raise GatewayError(413, f"The body holds more than {limit} bytes.", code="body_too_large")
+    return body
 
 
 def bearer_token(request: HttpRequest) -> str:
@@ -228,11 +231,25 @@ def pending_interaction(source: Source, chat: ChatRequest) -> PendingInteraction
     return PendingInteraction(
         id=uuid.uuid4(),
         source=source,
-        subject_key=chat.subject_key or anonymous_subject(source, chat.opening),
-        prompt=chat.prompt,
+        subject_key=chat.subject_key or anonymous_subject(source, chat.conversation.opening),
+        prompt=chat.conversation,
         asked_at=timezone.now(),
         actor=f"source:{source.pk}",
+        later_ids=[uuid.uuid4() for _ in range(chat.choices - 1)],
+        conversation_id=chat.conversation_id,
+        tenant=chat.tenant,
     )
+
+
+def named(request: HttpRequest, chat: ChatRequest, api_key: ApiKey) -> ChatRequest:
+    """The request with whom, which conversation and which tenant its headers name. Refused for names that are none."""
+    subject, conversation = named_subject(request, chat), named_conversation(request)
+    return replace(chat, subject_key=subject, conversation_id=conversation, tenant=named_tenant(request, api_key))
+
+
+def named_conversation(request: HttpRequest) -> str:
+    header = request.headers.get(CONVERSATION, "")
+    return normal_conversation(of_header(header, CONVERSATION), CONVERSATION) if header else ""
 
 
 def named_subject(request: HttpRequest, chat: ChatRequest) -> str:
@@ -240,6 +257,25 @@ def named_subject(request: HttpRequest, chat: ChatRequest) -> str:
     if header := request.headers.get("X-Cft-Subject"):
         return normal_subject(of_header(header), "X-Cft-Subject")
     return normal_subject(chat.subject_key, "user") if chat.subject_key else ""
+
+
+def named_tenant(request: HttpRequest, api_key: ApiKey) -> str:
+    """The tenant that the key is for, or the header names. GatewayError 403 where the key is another's; Refused."""
+    tenant = request.headers.get(TENANT, "")
+    if tenant and not is_tenant(tenant):
+        raise Refused.because(TENANT, "This is no tenant's name.", "Send 1 to 60 letters, digits, - or _.")
+    if tenant and api_key.tenant not in ("", tenant):
+        sentence = f"This API key posts for {api_key.tenant} only. Leave {TENANT} out, or use a key of {tenant}."
+        raise GatewayError(403, sentence, code="tenant_forbidden", param=TENANT)
+    if blocked := tenant_blocked(api_key.source, tenant or api_key.tenant):
+        raise Refused(replace(blocked, field=TENANT))
+    return tenant or api_key.tenant
+
+
+def names_of(chat: ChatRequest) -> bytes:
+    """What the headers say, for telling requests apart that have the same body."""
+    more = [chat.conversation_id, chat.tenant]
+    return f"{json.dumps([chat.subject_key, *more]) if any(more) else chat.subject_key}\n".encode()
 
 
 def anonymous_subject(source: Source, opening: str) -> str:

@@ -11,6 +11,7 @@ from django.conf import settings
 from feedback.actions import issue_api_key
 from serving.releases.actions import create_release, promote
 from tests.support import servers, serving_rows
+from tests.support.tool_server import ToolServer
 from training.engine.digests import adapter_sha256
 
 
@@ -40,6 +41,29 @@ def scripted_web(scripted_server, django_db_setup):
     server = servers.web_server(scripted_server.url).start()
     yield server
     server.kill()
+
+
+@pytest.fixture(scope="session")
+def tool_server():
+    server = ToolServer().start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="session")
+def tool_web(tool_server, django_db_setup):
+    server = servers.web_server(tool_server.url).start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+def tool_client(tool_server, tool_web, transactional_db):
+    """An OpenAI client of a gateway before a server with tools; all subjects are of the training lane."""
+    serving_rows.base_release()
+    tool_server.requests.clear()
+    tool_server.message = None
+    return connect(tool_web)
 
 
 @pytest.fixture(scope="session")

@@ -82,16 +82,37 @@ def collect_static_files(environment):
         subprocess.run(collect, cwd=ROOT, env=environment, check=True)
 
 
-class ScriptedModelServer:
-    """A model server that answers what the test tells it to: so a stream can be seen in its middle.
-
-    `script` is a list of words, or "hang" (wait for the client to go), or "break" (end without the end mark), or "wait"
-    (until the test sets `go`).
-    """
+class ServerInThread:
+    """An ASGI application, served by a thread."""
 
     def __init__(self):
         (self.port,) = free_ports(1)
         self.url = f"http://127.0.0.1:{self.port}"
+
+    def start(self):
+        config = uvicorn.Config(self, port=self.port, lifespan="off", log_level="critical")
+        self.server = uvicorn.Server(config)
+        self.thread = threading.Thread(target=self.server.run, daemon=True)
+        self.thread.start()
+        while not self.server.started:
+            time.sleep(0.01)
+        return self
+
+    def kill(self):
+        self.server.should_exit = True
+        self.server.force_exit = True
+        self.thread.join(60)
+
+
+class ScriptedModelServer(ServerInThread):
+    """A model server that answers what the test tells it to: so a stream can be seen in its middle.
+
+    `script` is a list of words (or deltas), or "hang" (wait for the client to go), or "break" (end without the end
+    mark), or "wait" (until the test sets `go`).
+    """
+
+    def __init__(self):
+        super().__init__()
         self.script = ["first ", "second"]
         self.requests = []
         self.client_left, self.go = threading.Event(), threading.Event()
@@ -125,7 +146,8 @@ class ScriptedModelServer:
                     pass
                 self.client_left.set()
                 return
-            await self.send_chunk(send, {"choices": [{"index": 0, "delta": {"content": word}, "finish_reason": None}]})
+            delta = {"content": word} if isinstance(word, str) else word
+            await self.send_chunk(send, {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
         await self.send_chunk(send, {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
         await send({"type": "http.response.body", "body": b"data: [DONE]\n\n"})
 
@@ -137,20 +159,6 @@ class ScriptedModelServer:
         data = json.dumps({"id": "x", "object": "chat.completion.chunk", "created": 0, "model": "base", **chunk})
         await send({"type": "http.response.body", "body": f"data: {data}\n\n".encode(), "more_body": True})
         await asyncio.sleep(0)
-
-    def start(self):
-        config = uvicorn.Config(self, port=self.port, lifespan="off", log_level="critical")
-        self.server = uvicorn.Server(config)
-        self.thread = threading.Thread(target=self.server.run, daemon=True)
-        self.thread.start()
-        while not self.server.started:
-            time.sleep(0.01)
-        return self
-
-    def kill(self):
-        self.server.should_exit = True
-        self.server.force_exit = True
-        self.thread.join(60)
 
 
 def wait_until(condition, timeout=60.0):

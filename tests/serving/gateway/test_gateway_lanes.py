@@ -1,10 +1,13 @@
 """The gateway fixes the lane before anything else sees the words; a held-out client cannot tell."""
 
+import json
+
 import pytest
 from django.db import connections
 
 from feedback.lanes import lane_of
 from feedback.models import Interaction, Subject, pseudonym_key
+from serving.gateway.openai_format import parse_chat
 from serving.gateway.views import anonymous_subject
 from tests.serving.conftest import connect
 from tests.serving.gateway.test_gateway_answers import ASK, ask
@@ -26,7 +29,7 @@ def test_held_out_words_go_to_the_vault_and_nowhere_else(web):
     interaction = Interaction.objects.get()
     assert (interaction.lane, interaction.prompt, interaction.answer) == ("held_out", "", "")
     ((kind, interaction_id, content),) = mailbox()
-    content = content if isinstance(content, dict) else __import__("json").loads(content)
+    content = content if isinstance(content, dict) else json.loads(content)
     assert (kind, interaction_id) == ("interaction", interaction.pk)
     assert content["prompt"] == ASK[0]["content"]
     assert content["answer"] == completion.choices[0].message.content
@@ -50,6 +53,29 @@ def test_a_request_without_a_user_is_a_new_subject_each_time(web):
     ask(client)
     ask(client)
     assert Subject.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("messages", "opening"),
+    [
+        ([{"role": "user", "content": "Hi"}], "user: Hi"),
+        ([{"role": "user", "content": [{"type": "text", "text": "H"}, {"type": "text", "text": "i"}]}], "user: Hi"),
+        (
+            [
+                {"role": "system", "content": "Be short."},
+                {"role": "assistant", "content": ""},
+                {"role": "user", "content": "Hi", "name": "ana"},
+                {"role": "assistant", "content": "Hello.", "reasoning": "A greeting."},
+                {"role": "user", "content": "Bye"},
+            ],
+            "system: Be short.\nassistant: \nuser: Hi",
+        ),
+    ],
+)
+def test_an_opening_is_the_text_that_it_has_always_been_whatever_the_tools(messages, opening):
+    for more in ({}, {"tools": [{"type": "function", "function": {"name": "tide"}}]}):
+        body = json.dumps({"model": "champion", "messages": messages, **more}).encode()
+        assert parse_chat(body).conversation.opening == opening
 
 
 def test_anonymous_subjects_with_the_same_opening_are_in_the_same_lane_and_both_lanes_occur(transactional_db):
