@@ -12,14 +12,15 @@ IGNORED = -100
 def collate(batch: Sequence[Encoded], pad: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Token ids, attention mask and labels, each (batch, length), padded on the right.
 
-    Labels are IGNORED except on answer tokens: questions are never learnt.
+    Labels are IGNORED except on what the rows say is learnt: questions never are.
     """
     width = max(map(len, batch))
     ids = torch.full((len(batch), width), pad, dtype=torch.long)
     attention = torch.zeros_like(ids)
     labels = torch.full_like(ids, IGNORED)
     for i, row in enumerate(batch):
-        ids[i, : len(row)] = torch.tensor(row.prompt + row.answer)
+        ids[i, : len(row)] = torch.tensor(row.ids)
         attention[i, : len(row)] = 1
-        labels[i, len(row.prompt) : len(row)] = torch.tensor(row.answer)
+        for start, end in row.learnt:
+            labels[i, start:end] = ids[i, start:end]
     return ids, attention, labels
