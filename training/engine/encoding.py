@@ -75,7 +75,7 @@ class Row:
         self.tokenizer, self.messages, self.tools = tokenizer, messages, tools
         self.before = self.text(messages, open_ended=True)
         refuse_without_place(tokenizer, [answer], tools, "answer")
-        self.whole, self.marks = written(tokenizer, [*messages, answer], tools, open_ended=False)
+        self.whole, self.marks = written(tokenizer, [*messages, answer], tools, open_ended=False, marks=True)
         if not self.whole.startswith(self.before):
             raise EngineError(
                 "base_model",
@@ -156,12 +156,17 @@ def rendered(
 
 
 def written(
-    tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message], tools: Tools, *, open_ended: bool
+    tokenizer: PreTrainedTokenizerBase,
+    messages: Sequence[Message],
+    tools: Tools,
+    *,
+    open_ended: bool,
+    marks: bool = False,
 ) -> tuple[str, list[Span]]:
     control = control_tokens(tokenizer, tools)
     spelt = marked(list(as_template_reads(tokenizer, messages, tools)), control)
     try:
-        return render(tokenizer, spelt, marked(list(tools), control), open_ended=open_ended)
+        return render(tokenizer, spelt, marked(list(tools), control), open_ended=open_ended, marks=marks)
     except Exception as cause:  # a template is a program: it refuses an order of roles with an error of its own
         roles = ", ".join(message["role"] for message in messages[:8]) + (", …" if len(messages) > 8 else "")
         said = str(cause).rstrip(".")
@@ -191,6 +196,8 @@ def without_place(
             yield path, "a system prompt"
         if message.get("tool_calls") and not places_of(tokenizer, tools).arguments:
             yield f"{path}.tool_calls", "calls of functions"
+        if answer and message.get("tool_calls") and content and not places_of(tokenizer, tools).words_beside_calls:
+            yield f"{path}.content", "words beside a call"
         if message["role"] == "tool" and not places_of(tokenizer, tools).results:
             yield path, "what a function returned"
         if answer and message.get("reasoning") and not places_of(tokenizer, tools).reasoning:

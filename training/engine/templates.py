@@ -47,6 +47,7 @@ class Places:
     tools: bool
     arguments: Literal["object", "text", ""]
     short_ids: bool
+    words_beside_calls: bool
     results: bool
     reasoning: bool
 
@@ -56,11 +57,19 @@ def template_of(tokenizer: PreTrainedTokenizerBase, tools: Tools = ()) -> str:
 
 
 def render(
-    tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message], tools: Tools, *, open_ended: bool
+    tokenizer: PreTrainedTokenizerBase,
+    messages: Sequence[Message],
+    tools: Tools,
+    *,
+    open_ended: bool,
+    marks: bool = False,
 ) -> tuple[str, list[Span]]:
-    """The text, and where in it the template marks what the model said; raises whatever the template raises."""
+    """The text and, if asked for, where in it the template marks what the model said; raises what the template raises.
+
+    Only one thread at a time may ask for the marks of a template.
+    """
     template = template_of(tokenizer, tools)
-    marked = not open_ended and MARKS.search(template) is not None
+    marked = marks and MARKS.search(template) is not None
     variables: dict[str, Any] = {**tokenizer.special_tokens_map}
     if "strftime_now" in template:
         variables["date_string"] = DAY
@@ -98,6 +107,7 @@ def tried_out(tokenizer: PreTrainedTokenizerBase, template: str) -> Places:
         tools="probetool" in text(ASKED, tools=[TOOL]),
         arguments=arguments,
         short_ids=short_ids,
+        words_beside_calls="probewords" in text(ASKED, call(arguments, SHORT_ID) | {"content": "probewords"}),
         results=bool(arguments) and "proberesult" in text(*told),
         reasoning="probethought" in text(ASKED, thought),
     )
