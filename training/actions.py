@@ -42,7 +42,7 @@ def queue_run(
     refuse_unfit(dataset)
     name = base_model or settings.CFT_BASE_MODEL
     base_sha256 = checked_base(name)
-    fitting.refuse_too_long(dataset, checked["max_length"], locate(name))
+    fitting.refuse_too_long(dataset, checked["max_length"], locate(name), checked["too_long"])
     run = Run.objects.create(
         dataset=dataset,
         recipe=checked,

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from cftapp.base.accounts import account
 from curation.models import Dataset
 from training import actions
-from training.engine.manifest import LIMITS
+from training.engine.manifest import CHOICES, LIMITS
 from training.models import Run
 from training.preparation.recipes import DEFAULT_PRESET, PRESETS
 
@@ -50,7 +50,9 @@ class NewRunSerializer(serializers.Serializer):
         default=dict,
         help_text="Values over the preset's. Numbers: "
         + ", ".join(f"{name} {low:g} to {high:g}" for name, (low, high) in LIMITS.items())
-        + "; kl_on: all or replay.",
+        + "; "
+        + "; ".join(f"{name}: {', '.join(values)}" for name, values in CHOICES.items())
+        + ". The result counts rows_cut and rows_left_out: those that were too long.",
     )
     seed = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=0)
 

@@ -24,13 +24,27 @@ EXPLAINED: dict[str, tuple[str, str]] = {
     "warmup_steps": ("Warm-up steps", "Steps over which the learning rate rises to its peak."),
     "rank": ("LoRA rank", "Size of the adapter: how much it can learn at all."),
     "alpha": ("LoRA alpha", "Scale of the adapter's effect; usually twice the rank."),
-    "max_length": ("Longest row", "In tokens. A longer row stops the run; it is never cut."),
+    "max_length": ("Longest row", "In tokens. What becomes of a longer one is the next choice."),
+    "too_long": (
+        "Longer rows",
+        "Nothing is cut in silence: the run’s page counts what was cut or left out. The system prompt and tools stay.",
+    ),
+    "loss": ("Learn", "Of a conversation: the answer that was corrected, or every turn of the assistant."),
     "grad_clip": ("Gradient clip", "Largest gradient norm of a step."),
     "eval_every": (
         "Measure every",
         "Steps between two measurements of the loss on replay kept aside; 0 never measures.",
     ),
     "checkpoint_every": ("Checkpoint every", "Steps between two checkpoints: what a lost worker can cost."),
+}
+CHOSEN: dict[str, list[tuple[str, str]]] = {
+    "kl_on": [("all", "all rows"), ("replay", "replay rows")],
+    "too_long": [
+        ("refuse", "stop the run and name the row"),
+        ("keep", "keep whole, up to what the base takes"),
+        ("cut_left", "cut the oldest turns"),
+    ],
+    "loss": [("answer", "the answer"), ("assistant", "all turns of the assistant")],
 }
 WHOLE = {"rank", "epochs", "min_steps", "batch_size", "warmup_steps", "eval_every", "checkpoint_every", "max_length"}
 
@@ -98,8 +112,8 @@ def short_name(base: str) -> str:
 
 def recipe_field(name: str) -> forms.Field:
     label, explained = EXPLAINED[name]
-    if name == "kl_on":
-        choices = [("", "as preset"), ("all", "all rows"), ("replay", "replay rows")]
+    if name in CHOSEN:
+        choices = [("", "as preset"), *CHOSEN[name]]
         return forms.ChoiceField(label=label, required=False, choices=choices, help_text=explained)
     low, high = LIMITS[name]
     usual = PRESETS[DEFAULT_PRESET]["recipe"].get(name, "")

@@ -12,7 +12,8 @@ GRANTS = {
         "training_run": f"SELECT, UPDATE({TRAINED})",
         "curation_dataset": "SELECT",
         "curation_datasetrow": "SELECT",
-        "curation_pair": "SELECT(id, state, prompt, chosen, rejected, correction_id, screened_epoch)",
+        "curation_pair": "SELECT(id, state, prompt, chosen, rejected, conversation, chosen_message, rejected_message, "
+        "correction_id, screened_epoch)",
         "curation_replayrow": "SELECT",
         # Whether a row became part of an exam since it was frozen: yes or no, never of which item.
         "curation_registryepoch": "SELECT",

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.conf import settings
 
+from conversation import Conversation, Message
 from curation.checks.lengths import Length
 from training.engine.context import context_of
 from training.preparation.base_model import BaseMissing, locate, tokenizer_of
@@ -19,8 +20,12 @@ from training.preparation.base_model import BaseMissing, locate, tokenizer_of
 NOT_COUNTED = "Its length was not counted: {}"
 
 
-def measure(rows: Sequence[tuple[str, str]]) -> list[Length]:
-    """The length of each row of prompt and answer for the configured base; the reason where it cannot be counted."""
+Row = tuple[str | Conversation, str | Message]
+"""What was asked and answered: texts, or a conversation and a message."""
+
+
+def measure(rows: Sequence[Row]) -> list[Length]:
+    """The length of each row for the configured base; the reason where it cannot be counted."""
     name = str(settings.CFT_BASE_MODEL).rstrip("/").rsplit("/", 1)[-1]
     try:
         folder = locate(settings.CFT_BASE_MODEL)
@@ -59,7 +64,7 @@ def opened(folder: Path, tokenizer: str) -> Any:
         raise ValueError(problem.message) from problem
 
 
-def counted(counter: Any, row: tuple[str, str], base: Length) -> Length:
+def counted(counter: Any, row: Row, base: Length) -> Length:
     from training.engine.encoding import Unencodable, encode
     from training.engine.errors import EngineError
 

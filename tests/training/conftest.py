@@ -114,6 +114,11 @@ def freeze(by: User) -> Dataset:
         ReplayRow.objects.create(skill="sum", prompt=p, answer=a, row_hash=row_hash(p, a), screened_epoch=1)
         for p, a in SKILLS
     ]
+    return frozen_of(pairs, replay, by)
+
+
+def frozen_of(pairs: list[Pair], replay: list[ReplayRow], by: User) -> Dataset:
+    """A dataset of these rows, in this order."""
     hashes = [row.row_hash for row in [*pairs, *replay]]
     frozen = Dataset.objects.create(
         name="Lockers",

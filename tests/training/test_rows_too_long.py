@@ -85,6 +85,32 @@ def test_one_longer_than_the_context_has_to_stay_out(queue: Any, dataset: Any) -
     assert str(pair.pk) in blocker.message and blocker.remedy.startswith("The base takes 256: freeze")
 
 
+@pytest.mark.parametrize("policy", ["keep", "cut_left"])
+def test_another_policy_takes_it_and_is_asked_for_on_the_page_and_over_rest(
+    dataset: Any, client: Any, edda: Any, policy: str
+) -> None:
+    count(first_pair(dataset), 300)
+    client.force_login(edda)
+    asked = {"dataset": dataset.pk, "recipe": {"too_long": policy, "loss": "assistant"}}
+    response = client.post("/api/v1/runs/", asked, content_type="application/json")
+    assert response.status_code == 201
+    assert (response.json()["recipe"]["too_long"], response.json()["recipe"]["loss"]) == (policy, "assistant")
+    form = {"dataset": dataset.pk, "preset": "standard", "seed": 0, "too_long": policy, "loss": "assistant"}
+    form["base_model"] = client.get("/training/runs/new/").context["form"].fields["base_model"].initial
+    assert client.post("/training/runs/new/", form).status_code == 302
+    assert [(run.recipe["too_long"], run.recipe["loss"]) for run in Run.objects.all()] == [(policy, "assistant")] * 2
+
+
+def test_no_policy_goes_beyond_what_the_base_takes(queue: Any, dataset: Any) -> None:
+    with pytest.raises(Refused, match="takes 256 tokens, not 257"):
+        queue(max_length=257, too_long="keep")
+    with pytest.raises(Refused) as refused:
+        queue(too_long="cut")
+    assert refused.value.blockers[0].field == "too_long"
+    assert refused.value.blockers[0].remedy == "Give refuse, keep or cut_left."
+    assert not Run.objects.exists()
+
+
 def test_a_replay_row_counts_and_another_bases_count_does_not(queue: Any, dataset: Any) -> None:
     count(first_pair(dataset), 300, tokenizer="another")
     assert queue().state == "queued"

@@ -26,9 +26,9 @@ from training.engine.batching import Plan, make_plan
 from training.engine.checkpoints import CheckpointStore, restore
 from training.engine.context import context_of
 from training.engine.digests import adapter_sha256, base_sha256
-from training.engine.encoding import Encoded, Unencodable, encode
 from training.engine.errors import DIVERGED, STOPPED, EngineError, no_room
 from training.engine.files import write_json
+from training.engine.fitting import fit
 from training.engine.loading import choose_device, load_model, resolve_base
 from training.engine.losses import AnchoredLoss, LossParts
 from training.engine.manifest import Manifest, Recipe, TrainingRow, read_manifest, read_rows
@@ -96,11 +96,12 @@ class Trainer:
     """A model, its rows and an optimizer; `step` does one step, `run` all that remain."""
 
     def __init__(self, manifest: Manifest, rows: list[TrainingRow], base: Path):
-        self.manifest, self.recipe, self.rows = manifest, manifest.recipe, rows
+        self.manifest, self.recipe = manifest, manifest.recipe
         self.device = choose_device(manifest.device)
         self.tokenizer = load_tokenizer(base)
-        self.encoded = encode_rows(rows, self.tokenizer, self.recipe.max_length, context_of(base))
-        self.plan: Plan = make_plan(rows, self.recipe, manifest.seed)
+        self.fitted = fit(rows, self.tokenizer, self.recipe, context_of(base))
+        self.rows, self.encoded = self.fitted.rows, self.fitted.encoded
+        self.plan: Plan = make_plan(self.rows, self.recipe, manifest.seed)
         self.model: PeftModel = add_lora(load_model(base, self.device, manifest.dtype), self.recipe, manifest.seed)
         self.loss = AnchoredLoss(self.recipe.kl_weight)
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
@@ -156,6 +157,7 @@ class Trainer:
             "replay_loss": round(parts.ce[pairs:].mean().item(), 6) if self.plan.replay_per_batch else None,
             "kept_aside_loss": self.kept_aside_loss() if self.evaluates_at(step + 1) else None,
             "lr": rate,
+            **(self.fitted.counts if self.recipe.too_long != "refuse" else {}),
         }
 
     def evaluates_at(self, done: int) -> bool:
@@ -192,33 +194,6 @@ class Trainer:
 
 def chunks(numbers: tuple[int, ...], size: int) -> list[list[int]]:
     return [list(numbers[i : i + size]) for i in range(0, len(numbers), size)]
-
-
-def encode_rows(
-    rows: list[TrainingRow], tokenizer: transformers.PreTrainedTokenizerBase, max_length: int, context: int | None
-) -> list[Encoded]:
-    """The rows' tokens. EngineError for a row that is too long: cut, it would end before its answer does."""
-    return [encode_row(number, row, tokenizer, max_length, context) for number, row in enumerate(rows, 1)]
-
-
-def encode_row(
-    number: int,
-    row: TrainingRow,
-    tokenizer: transformers.PreTrainedTokenizerBase,
-    max_length: int,
-    context: int | None,
-) -> Encoded:
-    try:
-        encoded = encode(tokenizer, row.prompt, row.answer)
-    except Unencodable as cause:
-        raise EngineError(f"rows[{number}]", cause.message, cause.remedy) from cause
-    if context is not None and len(encoded) > context:
-        message = f"It is {len(encoded)} tokens long, the base model takes {context}."
-        raise EngineError(f"rows[{number}]", message, "Leave the row out, or train a base with a longer context.")
-    if len(encoded) > max_length:
-        message = f"It is {len(encoded)} tokens long, recipe.max_length is {max_length}."
-        raise EngineError(f"rows[{number}]", message, "Raise max_length, or leave the row out.")
-    return encoded
 
 
 def prepare_torch(manifest: Manifest) -> None:
@@ -271,6 +246,9 @@ def finetune(path: Path) -> dict[str, object]:
             f"Run {manifest.run}: {len(plan.pairs)} pairs, {len(plan.replay)} replay rows, "
             f"{len(plan.kept_aside)} kept aside, {plan.steps} steps from step {first} on {trainer.device}."
         )
+        for what, numbers in (("cut at a turn's border", trainer.fitted.cut), ("left out", trainer.fitted.left_out)):
+            if numbers:
+                journal.say(f"Too long and {what}: {len(numbers)} rows, numbers {', '.join(map(str, numbers[:50]))}.")
         last, seconds = trainer.run(first, spent, journal, stop)
         digest = save_adapter(trainer.model, manifest.folder / "adapter", base.name)
         result = summary(manifest, trainer, base_digest, digest, last, seconds)
@@ -291,6 +269,7 @@ def summary(
         "pairs": len(trainer.plan.pairs),
         "replay": len(trainer.plan.replay),
         "kept_aside": len(trainer.plan.kept_aside),
+        **trainer.fitted.counts,
         "seconds": round(seconds, 3),
         "final": {key: last.get(key) for key in ("loss", "ce", "kl", "replay_loss", "kept_aside_loss")},
         "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,

@@ -7,7 +7,8 @@ The manifest is JSON in the run's folder; relative paths in it are relative to t
      "device": "auto|cpu|cuda", "dtype": "auto|float32|bfloat16", "recipe": {…}}
 
 Other keys are allowed and ignored. Each line of the rows file is
-`{"kind": "pair" | "replay", "skill": "…", "prompt": "…", "answer": "…", "row_hash": "…"}`.
+`{"kind": "pair" | "replay", "skill": "…", "prompt": "…", "answer": "…", "row_hash": "…"}` for a question answered by a
+text, and `{…, "messages": […], "tools": […], "answer": {"role": "assistant", …}, …}` for any other conversation.
 """
 
 import json
@@ -15,6 +16,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from conversation import Conversation, Message, NotAConversation, read, read_answer
 from training.engine.digests import file_sha256
 from training.engine.errors import EngineError
 
@@ -22,6 +24,11 @@ SCHEMA = 1
 DEVICES = ("auto", "cpu", "cuda")
 DTYPES = ("auto", "float32", "bfloat16")
 
+CHOICES: dict[str, tuple[str, ...]] = {
+    "kl_on": ("all", "replay"),
+    "loss": ("answer", "assistant"),
+    "too_long": ("refuse", "keep", "cut_left"),
+}
 LIMITS: dict[str, tuple[float, float]] = {
     "rank": (1, 256),
     "alpha": (0.1, 1024),
@@ -45,7 +52,8 @@ class Recipe:
 
     epochs counts passes over the pairs; min_steps stretches a run with few pairs. replay_share is the part of
     every batch that is replay. kl_weight weighs KL(base ‖ model), on `kl_on` rows ("all" or "replay").
-    eval_every 0 turns the loss on replay kept aside off. max_length is in tokens.
+    eval_every 0 turns the loss on replay kept aside off. max_length is in tokens; `too_long` says what becomes of a
+    longer row (see `fitting.py`). `loss` is on the answer, or on every turn of the assistant.
     """
 
     rank: int = 8
@@ -62,14 +70,16 @@ class Recipe:
     checkpoint_every: int = 50
     max_length: int = 256
     grad_clip: float = 1.0
+    loss: Literal["answer", "assistant"] = "answer"
+    too_long: Literal["refuse", "keep", "cut_left"] = "refuse"
 
 
 @dataclass(frozen=True)
 class TrainingRow:
     kind: Literal["pair", "replay"]
     skill: str
-    prompt: str
-    answer: str
+    asked: str | Conversation
+    answered: str | Message
     row_hash: str
 
 
@@ -163,9 +173,10 @@ def read_recipe(raw: object) -> Recipe:
 
 
 def check_recipe_value(key: str, value: object, kind: type) -> None:
-    if key == "kl_on":
-        if value not in ("all", "replay"):
-            raise EngineError("recipe.kl_on", f"{value!r} is not accepted.", "Give all or replay.")
+    if key in CHOICES:
+        if value not in CHOICES[key]:
+            accepted = " or ".join([", ".join(CHOICES[key][:-1]), CHOICES[key][-1]])
+            raise EngineError(f"recipe.{key}", f"{value!r} is not accepted.", f"Give {accepted}.")
         return
     low, high = LIMITS[key]
     wanted = "a whole number" if kind is int and key != "alpha" else "a number"
@@ -192,16 +203,19 @@ def read_rows(manifest: Manifest) -> list[TrainingRow]:
 def read_row(number: int, line: bytes) -> TrainingRow:
     try:
         raw = json.loads(line)
+        answer = raw["answer"]
         row = TrainingRow(
             kind=raw["kind"],
             skill=raw.get("skill", ""),
-            prompt=raw["prompt"],
-            answer=raw["answer"],
+            asked=read(raw["messages"], raw.get("tools"), lenient=True) if "messages" in raw else raw["prompt"],
+            answered=answer if isinstance(answer, str) else read_answer(answer, lenient=True),
             row_hash=raw.get("row_hash", ""),
         )
+    except NotAConversation as cause:
+        raise EngineError(f"rows[{number}].{cause.path}", cause.message, cause.remedy) from None
     except (ValueError, KeyError, TypeError, AttributeError) as cause:
         raise EngineError(f"rows[{number}]", f"Not a row: {cause!r}.", "Give kind, prompt and answer.") from None
-    if row.kind not in ("pair", "replay") or not row.prompt or not row.answer:
+    if row.kind not in ("pair", "replay") or not row.asked or not row.answered:
         raise EngineError(
             f"rows[{number}]", "Kind, prompt or answer is wrong.", "Kind is pair or replay, texts not empty."
         )

@@ -53,6 +53,8 @@ class Progress:
     seconds: float | None
     left: float | None
     phase: str
+    cut: int
+    left_out: int
     series: list[Series]
 
     @classmethod
@@ -71,6 +73,8 @@ class Progress:
             seconds=now.get("seconds"),
             left=seconds_left(lines, total),
             phase=phase_of(run, step, total),
+            cut=now.get("rows_cut", 0),
+            left_out=now.get("rows_left_out", 0),
             series=loss_series(lines, points),
         )
 

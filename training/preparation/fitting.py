@@ -1,6 +1,7 @@
 """Whether a recipe and a base can take a dataset's rows whole: said before the run, with the row and the number.
 
-What screening counted with this very tokenizer is compared; the engine counts every row once more and never cuts one.
+What screening counted with this very tokenizer is compared; the engine counts every row once more, and cuts one or
+leaves it out only where the recipe says so.
 """
 
 import re
@@ -12,12 +13,16 @@ from training.engine.context import context_of
 from training.preparation.base_model import tokenizer_of
 
 
-def refuse_too_long(dataset: Dataset, max_length: int, base: Path) -> None:
-    """Raise Refused where `max_length` is beyond the base's context, or a row of the dataset beyond `max_length`."""
+def refuse_too_long(dataset: Dataset, max_length: int, base: Path, policy: str = "refuse") -> None:
+    """Raise Refused where `max_length` is beyond the base's context, or, if the policy is to refuse it, a row beyond
+    `max_length`.
+    """
     context = stated_context(base)
     if context is not None and max_length > context:
         message = f"The base model {base.name} takes {context} tokens, not {max_length}."
         raise Refused.because("max_length", message, f"Give at most {context}.")
+    if policy != "refuse":
+        return
     longest = sorted(longer(dataset, max_length, tokenizer_of(base)), reverse=True)
     if longest:
         tokens, named = longest[0]
@@ -65,4 +70,4 @@ def remedy(tokens: int, context: int | None) -> str:
     without = "freeze a dataset without them (a recipe's `exclude` names pairs)"
     if context is not None and tokens > context:
         return f"The base takes {context}: {without}."
-    return f"Raise max_length to {tokens}, or {without}."
+    return f"Raise max_length to {tokens}, choose another too_long, or {without}."

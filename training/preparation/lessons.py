@@ -15,6 +15,11 @@ COLUMNS = (
     "replay_row__skill",
     "replay_row__prompt",
     "replay_row__answer",
+    "pair__conversation",
+    "pair__chosen_message",
+    "pair__rejected_message",
+    "replay_row__conversation",
+    "replay_row__answer_message",
 )
 
 
@@ -37,7 +42,14 @@ def lesson(
     skill: str,
     replay_prompt: str,
     replay_answer: str,
+    conversation: str,
+    chosen_message: str,
+    rejected_message: str,
+    replay_conversation: str,
+    replay_message: str,
 ) -> Row:
     if pair is not None:
-        return Row(position, "pair", "", prompt, chosen, rejected, frozen_hash)
-    return Row(position, "replay", skill, replay_prompt, replay_answer, "", frozen_hash)
+        canonical = conversation, chosen_message, rejected_message
+        return Row(position, "pair", "", prompt, chosen, rejected, frozen_hash, *canonical)
+    said = skill, replay_prompt, replay_answer
+    return Row(position, "replay", *said, "", frozen_hash, replay_conversation, replay_message)

@@ -30,6 +30,8 @@ COMMON: dict[str, Any] = {
     "checkpoint_every": 50,
     "max_length": 256,
     "grad_clip": 1.0,
+    "loss": "answer",
+    "too_long": "refuse",
 }
 
 PRESETS: dict[str, Preset] = {

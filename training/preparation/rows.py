@@ -5,9 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from audit.merkle import leaf_hash, root_of
 from cftapp.base import files
+from conversation import Conversation, answer_of
 from curation.checks.identity import row_hash
 
 
@@ -17,7 +19,10 @@ class Tampered(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of a dataset; `row_hash` is the hash that was frozen. `rejected` is hashed, not trained on."""
+    """A row of a dataset; `row_hash` is the hash that was frozen. `rejected` is hashed, not trained on.
+
+    `conversation` and the messages are canonical forms: empty where the texts say it all.
+    """
 
     position: int
     kind: str
@@ -26,6 +31,9 @@ class Row:
     answer: str
     rejected: str
     row_hash: str
+    conversation: str = ""
+    answer_message: str = ""
+    rejected_message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +62,8 @@ def write(rows: Iterable[Row], merkle_root: str, path: Path) -> Written:
 
 def checked_leaf(row: Row) -> bytes:
     """The row's Merkle leaf, after hashing its words again. Raises Tampered."""
-    if (actual := row_hash(row.prompt, row.answer, row.rejected)) != row.row_hash:
+    canonical = row.conversation, row.answer_message, row.rejected_message
+    if (actual := row_hash(row.prompt, row.answer, row.rejected, *canonical)) != row.row_hash:
         raise Tampered(
             f"Row {row.position} ({row.kind}) hashes to {actual}, but {row.row_hash} was frozen: its words were "
             "changed afterwards."
@@ -63,12 +72,14 @@ def checked_leaf(row: Row) -> bytes:
 
 
 def encode(row: Row) -> bytes:
-    """One line of rows.jsonl, the same bytes for the same row."""
-    line = {
-        "kind": row.kind,
-        "skill": row.skill,
-        "prompt": row.prompt,
-        "answer": row.answer,
-        "row_hash": row.row_hash,
-    }
+    """One line of rows.jsonl, the same bytes for the same row: two texts for the short form, else messages."""
+    line = {"kind": row.kind, "skill": row.skill, **words_of(row), "row_hash": row.row_hash}
     return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def words_of(row: Row) -> dict[str, Any]:
+    if not row.conversation and not row.answer_message:
+        return {"prompt": row.prompt, "answer": row.answer}
+    asked = Conversation.of(row.prompt, row.conversation)
+    tools = {"tools": asked.tools} if asked.tools else {}
+    return {"messages": asked.messages, **tools, "answer": answer_of(row.answer, row.answer_message)}

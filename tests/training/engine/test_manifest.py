@@ -9,7 +9,8 @@ from tests.support.runs import BASE, engine, refusal, small_rows, write_run
 from training.engine.context import context_of
 from training.engine.digests import file_sha256
 from training.engine.errors import EngineError
-from training.engine.finetune import checked_base, encode_rows
+from training.engine.finetune import checked_base
+from training.engine.fitting import fit
 from training.engine.manifest import Recipe, read_manifest, read_recipe, read_rows
 from training.engine.tokenizer import load_tokenizer
 from training.preparation.recipes import DEFAULT_PRESET, PRESETS
@@ -27,6 +28,8 @@ from training.preparation.recipes import DEFAULT_PRESET, PRESETS
         ("batch_size", 10_000),
         ("kl_weight", -1),
         ("kl_on", "pairs"),
+        ("loss", "question"),
+        ("too_long", "cut"),
         ("learning_rate", 0.1),
     ],
 )
@@ -97,6 +100,22 @@ def test_it_names_the_bad_row(tmp_path, row):
     assert refused.value.field == "rows[5]"
 
 
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"messages": []}, "messages"),
+        ({"messages": [{"role": "guest", "content": "Hi"}]}, "messages[0].role"),
+        ({"answer": {"role": "user", "content": "Hi"}}, "answer.role"),
+    ],
+)
+def test_it_names_what_is_wrong_in_a_conversation(tmp_path, change, field):
+    row = {"kind": "pair", "messages": [{"role": "user", "content": "Hi"}], "answer": "Hello.", **change}
+    with pytest.raises(EngineError) as refused:
+        read_rows(read_manifest(write_run(tmp_path, rows=[row])))
+    assert refused.value.field == f"rows[1].{field}"
+    assert refused.value.remedy
+
+
 def test_it_refuses_another_base_model(tmp_path):
     with pytest.raises(EngineError) as refused:
         checked_base(read_manifest(write_run(tmp_path, base_sha256="0" * 64)))
@@ -106,7 +125,7 @@ def test_it_refuses_another_base_model(tmp_path):
 def test_it_names_the_row_that_is_too_long(tmp_path):
     rows = read_rows(read_manifest(write_run(tmp_path, rows=[*small_rows(1, 0), long_row()])))
     with pytest.raises(EngineError) as refused:
-        encode_rows(rows, load_tokenizer(BASE), 64, context_of(BASE))
+        fit(rows, load_tokenizer(BASE), Recipe(max_length=64), context_of(BASE))
     assert refused.value.field == "rows[2]"
     assert "recipe.max_length is 64" in refused.value.message
 
@@ -116,7 +135,7 @@ def test_a_row_longer_than_the_context_is_refused_whatever_max_length_allows(tmp
     row = {"kind": "pair", "prompt": "List:", "answer": "box " * 300}
     rows = read_rows(read_manifest(write_run(tmp_path, rows=[row])))
     with pytest.raises(EngineError) as refused:
-        encode_rows(rows, load_tokenizer(BASE), 4096, context_of(BASE))
+        fit(rows, load_tokenizer(BASE), Recipe(max_length=4096), context_of(BASE))
     assert refused.value.field == "rows[1]"
     assert "the base model takes 256" in refused.value.message
 
@@ -127,7 +146,7 @@ def test_a_line_end_inside_a_text_ends_no_row(tmp_path, end):
     manifest = read_manifest(write_run(tmp_path))
     manifest.rows.write_bytes(json.dumps(row, ensure_ascii=False).encode() + b"\n")
     (read,) = read_rows(replace(manifest, rows_sha256=file_sha256(manifest.rows)))
-    assert (read.prompt, read.answer) == (row["prompt"], row["answer"])
+    assert (read.asked, read.answered) == (row["prompt"], row["answer"])
 
 
 def long_row():
