@@ -1,7 +1,8 @@
 """What can happen to a dataset: replay rows are imported, a recipe is frozen. One event each."""
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from itertools import count
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
@@ -9,22 +10,20 @@ from django.db import IntegrityError, transaction
 from audit.actions import record
 from cftapp.base.actors import Actor
 from cftapp.base.refusal import Conflict, Refused
+from conversation import NotAConversation
 from curation.datasets import freezing
 from curation.models import Dataset, ReplayRow
 from curation.triage import reviewing
-
-if TYPE_CHECKING:
-    pass
 
 
 @transaction.atomic
 def import_replay_rows(rows: Iterable[Mapping[str, Any]], *, by: Actor) -> int:
     """Add rows of what the base model already knows; rows that are there already are left alone. Returns how many.
 
-    Each row has `skill`, `prompt`, `answer` and perhaps `is_refusal` (by default: whether the skill is "refusal").
-    They wait for the screener before they train.
+    Each row has `skill`, `prompt` or `messages` (and `tools`), `answer` and perhaps `is_refusal` (by default: whether
+    the skill is "refusal"). They wait for the screener before they train. Raises Refused, naming row and field.
     """
-    by_hash = {row.row_hash: row for row in map(freezing.replay_row, rows)}
+    by_hash = {row.row_hash: row for row in map(replay_row, count(), rows)}
     known = set(ReplayRow.objects.filter(row_hash__in=list(by_hash)).values_list("row_hash", flat=True))
     fresh = [row for row_hash, row in by_hash.items() if row_hash not in known]
     if fresh:
@@ -32,6 +31,13 @@ def import_replay_rows(rows: Iterable[Mapping[str, Any]], *, by: Actor) -> int:
         root = freezing.root_of_hashes([row.row_hash for row in fresh])
         record("replay.imported", by=by, detail={"rows": len(fresh), "root": root})
     return len(fresh)
+
+
+def replay_row(number: int, row: Mapping[str, Any]) -> ReplayRow:
+    try:
+        return freezing.replay_row(row)
+    except NotAConversation as problem:
+        raise Refused.because(f"rows[{number}].{problem.path}", problem.message, problem.remedy) from problem
 
 
 def freeze_dataset(name: str, recipe: Mapping[str, Any], *, by: User) -> Dataset:

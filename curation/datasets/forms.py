@@ -42,6 +42,16 @@ class FreezeForm(forms.Form):
             ("semantic", "Also the same in other words"),
         ],
     )
+    longer = forms.ChoiceField(
+        required=False,
+        label="Longer rows",
+        help_text="Of more tokens than the base takes. Only a conversation can be cut, by the recipe of its run.",
+        choices=[
+            ("", "As the preset"),
+            ("leave_out", "Leave them out"),
+            ("take", "Take conversations, for a run that cuts them"),
+        ],
+    )
     exclude = forms.CharField(
         required=False,
         label="Leave out",
@@ -82,7 +92,7 @@ class FreezeForm(forms.Form):
         return ids
 
     def advanced(self) -> list[forms.BoundField]:
-        return [*(self[name] for name in EXPLAINED), self["duplicates"], self["exclude"]]
+        return [*(self[name] for name in EXPLAINED), self["duplicates"], self["longer"], self["exclude"]]
 
     def weights(self) -> list[forms.BoundField]:
         return [self[name] for name in self.fields if name.startswith("weight_")]
@@ -103,8 +113,9 @@ class FreezeForm(forms.Form):
             for name, value in self.cleaned_data.items()
             if name.startswith("weight_") and value is not None
         }
-        if self.cleaned_data.get("duplicates"):
-            given["duplicates"] = self.cleaned_data["duplicates"]
+        for name in ("duplicates", "longer"):
+            if self.cleaned_data.get(name):
+                given[name] = self.cleaned_data[name]
         excluded = self.cleaned_data.get("exclude", [])
         return given | ({"weights": weights} if weights else {}) | ({"exclude": excluded} if excluded else {})
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,15 @@ from django.utils import timezone
 
 from audit import merkle
 from cftapp.base.refusal import Blocked, Conflict, Refused
+from conversation import (
+    Conversation,
+    Message,
+    NotAConversation,
+    answer_text,
+    canonical_answer,
+    read,
+    read_answer,
+)
 from curation.checks.identity import as_uuid, row_hash
 from curation.datasets import decontamination_report, report_facts, selection
 from curation.datasets.plan import Plan, PlannedRow
@@ -109,7 +119,7 @@ def trainable(pairs: Sequence[Pair], made: Plan) -> list[Lesson]:
             made.dropped[str(pair.pk)] = ("epoch", {"screened": pair.screened_epoch})
         elif blocker is not None:
             made.dropped[str(pair.pk)] = (blocker.check_name, evidence_of(blocker))
-        elif pair.correction_id in long:
+        elif pair.correction_id in long and not (made.recipe.longer == "take" and pair.conversation):
             made.dropped[str(pair.pk)] = (Blocker.Check.LENGTH.value, long[pair.correction_id])
         else:
             lessons.append(
@@ -123,6 +133,8 @@ def trainable(pairs: Sequence[Pair], made: Plan) -> list[Lesson]:
                     row_hash=pair.row_hash,
                     case=cases[pair.pk],
                     link=links.get(pair.correction_id),
+                    conversation=pair.conversation,
+                    rejected_message=pair.rejected_message,
                 )
             )
     return lessons
@@ -170,13 +182,15 @@ def evidence_of(blocker: Blocker) -> dict[str, Any]:
 def plan_replay(taken: Sequence[Lesson], made: Plan) -> list[Known]:
     """The replay rows that go with the lessons, without those that a lesson supersedes."""
     long, today = longer_than(lengths.limit(), lengths.tokenizer()), Q(screened_epoch=made.epoch)
+    if made.recipe.longer == "take":
+        long &= Q(conversation="")
     unfit = ReplayRow.objects.aggregate(
         epoch=Count("pk", filter=~today | Q(screened_epoch=None)),
         overlap=Count("pk", filter=today & Q(overlaps=True)),
         length=Count("pk", filter=today & Q(overlaps=False) & long),
     )
     clean = ReplayRow.objects.clean(made.epoch).exclude(long)
-    known = [Known(*row) for row in clean.values_list("id", "skill", "is_refusal", "prompt", "answer", "row_hash")]
+    known = [Known(*row) for row in clean.values_list(*(column.name for column in fields(Known)))]
     stale = selection.superseded(known, taken)
     made.replay_dropped = Counter({**unfit, **Counter(stale.values())})
     made.replay_wanted = made.recipe.replay_rows(len(taken))
@@ -268,11 +282,31 @@ def root_of_hashes(hashes: Sequence[str]) -> str:
 
 
 def replay_row(row: Mapping[str, Any]) -> ReplayRow:
-    """An unsaved replay row of a mapping with skill, prompt, answer and perhaps is_refusal."""
+    """An unsaved replay row of a mapping with skill and perhaps is_refusal, with `prompt` or `messages` (and `tools`),
+    and with `answer`: a text or a message. Messages without an answer end with it. Raises NotAConversation.
+    """
+    asked, answer = asked_and_answered(row)
+    if path := asked.reference_path:
+        raise NotAConversation(path, "An image, a sound or a file cannot be trained on.", "Leave the row out.")
+    short = asked.text, answer_text(answer)
+    canonical = asked.canonical, canonical_answer(answer)
     return ReplayRow(
         skill=row["skill"],
         is_refusal=bool(row.get("is_refusal", row["skill"] == "refusal")),
-        prompt=row["prompt"],
-        answer=row["answer"],
-        row_hash=row_hash(row["prompt"], row["answer"]),
+        prompt=short[0],
+        answer=short[1],
+        conversation=canonical[0],
+        answer_message=canonical[1],
+        row_hash=row_hash(*short, "", *canonical, ""),
     )
+
+
+def asked_and_answered(row: Mapping[str, Any]) -> tuple[Conversation, Message]:
+    if "messages" not in row:
+        return Conversation.of(row["prompt"]), read_answer(row["answer"])
+    messages, tools = row["messages"], row.get("tools")
+    if "answer" in row or not isinstance(messages, list):
+        asked = read(messages, tools)
+        return asked, read_answer(row.get("answer"), tools=asked.tools)
+    asked = read(messages[:-1], tools)
+    return asked, read_answer(messages[-1], f"messages[{len(messages) - 1}]", asked.tools)

@@ -28,6 +28,8 @@ class Recipe:
       every skill has at least `skill_floor` of them (as far as there are any).
     - duplicates: of rows that teach the same, one is kept: of those in the same words ("exact"), also of those in
       nearly the same ("near"), also of those that say it in other words ("semantic").
+    - longer: rows longer than the base takes stay out ("leave_out"); of conversations they may be taken ("take"), for a
+      run whose recipe cuts their oldest turns.
     - seed: decides every draw and the order. exclude: ids of pairs to leave out.
     """
 
@@ -45,6 +47,7 @@ class Recipe:
     refusal_share: float = 0.1
     skill_floor: float = 0.02
     duplicates: str = "near"
+    longer: str = "leave_out"
     seed: int = 0
     exclude: list[str] = field(default_factory=list)
 
@@ -77,6 +80,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "skill_floor": (0, 1),
     "seed": (0, 2**31 - 1),
 }
+LONGER = ("leave_out", "take")
 REACH = {"exact": {"exact"}, "near": {"exact", "near"}, "semantic": {"exact", "near", "semantic"}}
 WHOLE = {"window_days", "max_pairs", "per_subject", "subject_free", "replay_count", "replay_floor", "seed"}
 
@@ -112,6 +116,8 @@ def check(name: str, value: Any) -> str:
         )
     if name == "duplicates":
         return "" if value in REACH else f"{value!r} is none of {', '.join(REACH)}"
+    if name == "longer":
+        return "" if value in LONGER else f"{value!r} is none of {', '.join(LONGER)}"
     if name == "weights":
         good = isinstance(value, Mapping) and all(
             isinstance(w, int | float) and not isinstance(w, bool) and w >= 0 for w in value.values()

@@ -1,11 +1,13 @@
 """Which rows of those that may train go into a dataset: caps, weights, quotas, order. Pure, and decided by the seed."""
 
+import json
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from conversation import Conversation, answer_of
 from curation.datasets.recipe import REACH, Recipe
 from curation.decontamination.normalise import words
 
@@ -41,6 +43,8 @@ class Lesson:
     row_hash: str
     case: int = 0
     link: Link | None = None
+    conversation: str = ""
+    rejected_message: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class Known:
     prompt: str
     answer: str
     row_hash: str
+    conversation: str = ""
+    answer_message: str = ""
 
 
 def select_pairs(lessons: Sequence[Lesson], recipe: Recipe) -> tuple[list[Lesson], dict[str, str]]:
@@ -141,19 +147,34 @@ def superseded(known: Iterable[Known], lessons: Iterable[Lesson]) -> dict[int, s
     """Replay rows that would teach what a lesson corrects (id → reason): the same prompt, or the rejected answer.
 
     A refusal is never removed for its answer: all refusals share it, and one correction of one of them would take
-    every refusal out of the replay, and with them what keeps the model safe.
+    every refusal out of the replay, and with them what keeps the model safe. Nor is a call of a function: it is right
+    or wrong for what was asked, not in itself.
     """
     lessons = list(lessons)
-    prompts = {tuple(words(lesson.prompt)) for lesson in lessons}
-    answers = {tuple(words(lesson.rejected)) for lesson in lessons}
+    prompts = {asked_of(lesson) for lesson in lessons}
+    answers = {tuple(words(lesson.rejected)) for lesson in lessons if not calls(lesson.rejected_message)}
     reasons: dict[int, str] = {}
     for row in known:
         answer = tuple(words(row.answer))
-        if tuple(words(row.prompt)) in prompts:
+        if asked_of(row) in prompts:
             reasons[row.id] = "superseded_prompt"
-        elif answer in answers and len(answer) >= LEAST_ANSWER_WORDS and not row.is_refusal:
+        elif (
+            answer in answers
+            and len(answer) >= LEAST_ANSWER_WORDS
+            and not (row.is_refusal or calls(row.answer_message))
+        ):
             reasons[row.id] = "superseded_answer"
     return reasons
+
+
+def asked_of(row: Lesson | Known) -> tuple[tuple[str, ...], str]:
+    """What is asked, in words: of a conversation every message and who said it, and the tools that there were."""
+    tools = Conversation.of(row.prompt, row.conversation).tools if row.conversation else []
+    return tuple(words(row.prompt)), json.dumps(tools, sort_keys=True) if tools else ""
+
+
+def calls(answer_message: str) -> bool:
+    return bool(answer_message) and "tool_calls" in answer_of("", answer_message)
 
 
 def select_replay(known: Sequence[Known], count: int, recipe: Recipe) -> list[Known]:

@@ -1,11 +1,13 @@
 """Which rows a recipe takes, by hand."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conversation import Conversation, answer_text, canonical_answer
 from curation.datasets.recipe import PRESETS, BadRecipe, Recipe, parse
 from curation.datasets.selection import Known, Lesson, order, select_pairs, select_replay, subject_cap, superseded
 
@@ -50,6 +52,40 @@ def test_heavier_reasons_are_drawn_first():
     taken, left = select_pairs(rows, Recipe(weights={"unsafe": 50.0}, max_pairs=50))
     assert len(taken) == 50 and set(left.values()) == {"max_pairs"}
     assert sum(lesson.reason == "unsafe" for lesson in taken) >= 45
+
+
+TOOLS = [{"type": "function", "function": {"name": "weather"}}]
+
+
+def dialogue(question, *, tools=()):
+    """(prompt, canonical form) of a conversation that ends with the question."""
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": question}]
+    conversation = Conversation(messages, list(tools))
+    return {"prompt": conversation.text, "conversation": conversation.canonical}
+
+
+def test_a_conversation_is_superseded_by_the_same_one_alone():
+    rows = [
+        replace(known(1), **dialogue("QUESTION 1?")),
+        replace(known(2), **dialogue("Question 1?", tools=TOOLS)),
+        known(3, prompt="Question 1?"),
+        replace(known(4), **dialogue("Question 2?")),
+    ]
+    lesson_of_it = replace(lesson(1), **dialogue("Question 1?"))
+    assert superseded(rows, [lesson_of_it]) == {1: "superseded_prompt"}
+    assert superseded(rows, [replace(lesson(1), **dialogue("Question 1?", tools=TOOLS))]) == {2: "superseded_prompt"}
+    assert superseded(rows, [lesson(1, prompt="question 1")]) == {3: "superseded_prompt"}
+
+
+def test_a_call_is_wrong_for_what_was_asked_not_in_itself():
+    """One correction of a call for Oslo does not take every other row that rightly calls it."""
+    function = {"name": "weather", "arguments": '{"city": "Oslo"}'}
+    call = {"role": "assistant", "tool_calls": [{"id": "c", "type": "function", "function": function}]}
+    told = {"answer": answer_text(call), "answer_message": canonical_answer(call)}
+    rows = [replace(known(1), **told), known(2, answer="It is sunny there.")]
+    rejected = replace(lesson(1, rejected=told["answer"]), rejected_message=told["answer_message"])
+    assert superseded(rows, [rejected]) == {}
+    assert superseded(rows, [lesson(1, rejected="It is sunny there.")]) == {2: "superseded_answer"}
 
 
 def test_replay_that_a_correction_supersedes_is_removed():
