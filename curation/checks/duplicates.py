@@ -33,6 +33,7 @@ FACTS_ENOUGH = 4  # that agree, in order, in a longer part: then other words are
 SHORT = 25  # words: in a part as short as this one word decides what it says
 LONGEST = 50_000  # characters: of a longer row only exact duplicates are looked for
 LONGEST_MEANING = 250  # words: an embedding reads no further
+ELSEWHERE = "it stands in another conversation, or calls otherwise"
 
 NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
 OPERATOR = re.compile(r"(?<=[\d)])\s*([-+*/^=<>×÷%])\s*(?=[\d(]|$)")
@@ -82,10 +83,16 @@ FUNCTION = set_of(
 
 @dataclass(frozen=True)
 class Row:
-    """A prompt and the answer that is to be learned for it, with what is compared of them (each worked out once)."""
+    """A prompt and the answer that is to be learned for it, with what is compared of them (each worked out once).
+
+    Of a conversation these are its last question and the words of the answer. `setting` stands for what came before,
+    `calls` is what the answer calls: rows that differ in either are no duplicates.
+    """
 
     prompt: str
     answer: str
+    setting: str = ""
+    calls: str = ""
 
     @cached_property
     def parts(self) -> tuple[list[str], list[str]]:
@@ -107,8 +114,14 @@ class Row:
 
     @property
     def question(self) -> int:
-        """64-bit key of the normalised prompt: equal for two rows that answer the same question."""
-        return key_of(" ".join(self.parts[0]).encode())
+        """64-bit key of the normalised prompt: equal for two rows that answer the same question in the same setting."""
+        return key_of((self.setting + " ".join(self.parts[0])).encode())
+
+    @cached_property
+    def place(self) -> bytes:
+        """What two rows must have in common before their words are compared. Empty for the short form."""
+        both = f"{self.setting}\n{self.calls}"
+        return blake2b(both.encode("utf-8", "surrogatepass"), digest_size=16).digest() if both.strip() else b""
 
 
 @dataclass(frozen=True)
@@ -158,13 +171,15 @@ def key_of(data: bytes) -> int:
 def band_keys(rows: Sequence[Row]) -> list[list[int]]:
     """For every row its 32 keys, in order: two rows whose Jaccard index is high have several at the same places.
 
-    Shingles of prompt and answer are told apart, so that their union's Jaccard is never below the smaller of the two.
-    A long row has keys of all its words instead: it shares them with no other row.
+    Shingles of prompt and answer are told apart, so that their union's Jaccard is never below the smaller of the two;
+    so are those of rows in different settings. A long row has keys of all its words instead: it shares them with none.
     """
     from datasketch import MinHash
 
     marked = [
-        [b"%d%s" % (n, gram.encode()) for n in (0, 1) for gram in row.grams[n]] for row in rows if not row.is_long
+        [b"%s%d%s" % (row.place, n, gram.encode()) for n in (0, 1) for gram in row.grams[n]]
+        for row in rows
+        if not row.is_long
     ]
     minhashes = iter(MinHash.bulk(marked, num_perm=PERMUTATIONS, seed=1, scheme="affine32"))
     return [bands_of(of_all_words(row) if row.is_long else next(minhashes).hashvalues.tolist()) for row in rows]
@@ -172,7 +187,8 @@ def band_keys(rows: Sequence[Row]) -> list[list[int]]:
 
 def of_all_words(row: Row) -> list[int]:
     """In place of MinHash values: one fingerprint of everything."""
-    return [key_of("\0".join(" ".join(part) for part in row.parts).encode()) & (2**64 - 1)] * PERMUTATIONS
+    text = "\0".join(" ".join(part) for part in row.parts)
+    return [key_of(row.place + text.encode()) & (2**64 - 1)] * PERMUTATIONS
 
 
 def bands_of(values: Sequence[int]) -> list[int]:
@@ -203,6 +219,8 @@ def near(first: Row, second: Row, limit: float) -> Comparison:
     score, least = row_jaccard(first, second)
     if score < limit:
         return Comparison(score, False)
+    if first.place != second.place:
+        return Comparison(score, False, ELSEWHERE)
     if least < PART_LEAST:
         return Comparison(score, False, "the question or the answer is another")
     difference = differing_facts(first, second, CONTRASTS) or exchanged(first, second, SHORT)
@@ -213,6 +231,8 @@ def semantic(first: Row, second: Row, cosine: float, limit: float) -> Comparison
     """Whether two rows of this cosine say the same: no fact differs, and no word stands in another's place."""
     if cosine < limit:
         return Comparison(cosine, False)
+    if first.place != second.place:
+        return Comparison(cosine, False, ELSEWHERE)
     longest = max(len(part) for row in (first, second) for part in row.parts)
     if first.is_long or second.is_long or longest > LONGEST_MEANING:
         return Comparison(cosine, False, "too long for its meaning to be compared")

@@ -6,11 +6,16 @@ Every check answers, also when it passes, so that a page can show each measure a
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-from curation.checks import commentary, personal_data, sameness, secrets
+from conversation import Conversation, Message, answer_of
+from conversation.shape import content_text
+from curation.checks import commentary, pattern_places, personal_data, sameness, secrets
 from curation.checks.duplicates import BLOCKING, METHODS, Duplicates
 from curation.checks.lengths import Length
+from curation.checks.lesson import Lesson, calls_of
+from curation.checks.passages import texts_of
 from curation.decontamination import meaning
 from curation.decontamination.overlap import Overlap
 
@@ -22,12 +27,15 @@ STEP = 0.05  # of what a clean row's measures tell
 
 @dataclass(frozen=True)
 class Facts:
-    """All that screening needs to know of one case."""
+    """All that screening needs to know of one case. `conversation` and the messages: canonical forms, "" for a text."""
 
     kind: str
     prompt: str = ""
     answer: str = ""
     rejected: str = ""
+    conversation: str = ""
+    message: str = ""
+    rejected_message: str = ""
     lane: str = "training"
     environment: str = "production"
     origin_lane: str = "training"
@@ -38,6 +46,22 @@ class Facts:
     author_pairs: int = 0
     all_pairs: int = 0
     length: Length | None = None
+
+    @property
+    def lesson(self) -> Lesson:
+        return Lesson(self.prompt, self.answer, self.conversation, self.message)
+
+    @cached_property
+    def asked(self) -> Conversation:
+        return self.lesson.asked
+
+    @cached_property
+    def answered(self) -> Message:
+        return self.lesson.answered
+
+    @cached_property
+    def rejected_answer(self) -> Message:
+        return answer_of(self.rejected, self.rejected_message)
 
 
 @dataclass(frozen=True)
@@ -73,6 +97,7 @@ def correction_findings(facts: Facts) -> Iterator[Finding]:
     yield reads_like_commentary(facts)
     yield teaches_nothing(facts)
     yield length(facts)
+    yield reference(facts)
 
 
 def consent(facts: Facts) -> Finding:
@@ -103,12 +128,12 @@ def secret_finding(facts: Facts) -> Finding:
 
 
 def pattern_finding(check: str, what: str, rules: Any, facts: Facts) -> Finding:
-    """Hits of a rule set (`scan`, `VERSION`) in the prompt and in the answer."""
-    hits = [
-        {"field": part, "start": hit.start, "end": hit.end, "rule": hit.rule}
-        for part, text in (("prompt", facts.prompt), ("answer", facts.answer))
-        for hit in rules.scan(text)
-    ]
+    """Hits of a rule set (`scan`, `VERSION`) in the question and the answer, or in all texts of a conversation."""
+    if facts.lesson.is_short:
+        places = pattern_places.in_texts(rules, facts.prompt, facts.answer)
+    else:
+        places = pattern_places.in_conversation(rules, facts.asked, facts.answered)
+    hits = [{"field": part, "start": start, "end": end, "rule": rule} for part, start, end, rule in places]
     names = sorted({str(hit["rule"]).replace("_", " ") for hit in hits})
     message = f"{what} in the text: {', '.join(names)}."[:300] if hits else ""
     evidence = {"rules": rules.VERSION, "spans": hits[:50]}
@@ -122,7 +147,7 @@ def overlap(facts: Facts) -> Finding:
     evidence: dict[str, Any] = {"method": result.method, "scores": result.scores, "policy": result.policy}
     if result.encoder:
         evidence["encoder"] = result.encoder
-        if not meaning.is_read_completely(facts.prompt, facts.answer):
+        if not all(meaning.is_read_completely(text, "") for text in whole_texts(facts)):
             evidence["not_checked"] = ["the_meaning_of_parts_of_long_texts"]
     if not result.blocked:
         evidence["scores"] = {name: coarse(score) for name, score in result.scores.items()}
@@ -136,6 +161,13 @@ def overlap(facts: Facts) -> Finding:
         f"It overlaps with an item of {result.benchmark} ({result.method} {result.score:.2f}, limit {result.limit:g})."
     )
     return Finding("overlap", True, result.score, result.limit, message[:300], evidence)
+
+
+def whole_texts(facts: Facts) -> list[str]:
+    """What is compared as a whole: question and answer together, or each text of a conversation."""
+    if facts.lesson.is_short:
+        return [meaning.joined_text(facts.prompt, facts.answer)]
+    return [text.text for text in texts_of(facts.asked, facts.answered)]
 
 
 def coarse(score: float) -> float:
@@ -194,22 +226,34 @@ def author_share(facts: Facts) -> Finding:
 
 
 def reads_like_commentary(facts: Facts) -> Finding:
-    result = commentary.read(facts.answer)
+    """Of an answer that calls and says nothing there is nothing to read."""
+    field, text = "answer", facts.answer
+    if not facts.lesson.is_short:
+        field, text = "answer.content", content_text(facts.answered.get("content"))
+        if not text and facts.answered.get("tool_calls"):
+            return Finding("commentary", False, 0.0, commentary.LIMIT)
+    result = commentary.read(text)
     message = f"It talks about the answer instead of giving one: {result.reason}." if result.blocked else ""
-    evidence = {
-        "rules": commentary.VERSION,
-        "spans": [{"field": "answer", "start": start, "end": end} for start, end in result.spans],
-    }
-    return Finding("commentary", result.blocked, result.score, commentary.LIMIT, message, evidence)
+    spans = [{"field": field, "start": start, "end": end} for start, end in result.spans]
+    return Finding(
+        "commentary",
+        result.blocked,
+        result.score,
+        commentary.LIMIT,
+        message,
+        {"rules": commentary.VERSION, "spans": spans},
+    )
 
 
 def teaches_nothing(facts: Facts) -> Finding:
     """Whether a question, an answer to it, or the difference to the model's own is missing: the three of a lesson."""
     if not sameness.seen(facts.prompt):
         return Finding("teaches_nothing", True, message="The question is empty: there is nothing to answer.")
-    if not sameness.seen(facts.answer):
+    said, calls = content_text(facts.answered.get("content")), calls_of(facts.answered)
+    if not calls and not sameness.seen(said):
         return Finding("teaches_nothing", True, message="The replacement holds nothing that can be read.")
-    same = sameness.is_same(facts.rejected, facts.answer)
+    other = facts.rejected_answer
+    same = calls == calls_of(other) and sameness.is_same(content_text(other.get("content")), said)
     return Finding("teaches_nothing", same, message="The replacement is the answer itself: it teaches nothing." * same)
 
 
@@ -227,3 +271,13 @@ def length(facts: Facts) -> Finding:
         " Accepted or not, datasets leave it out."
     )
     return Finding("length", False, float(counted.tokens), limit, message * counted.too_long, evidence)
+
+
+def reference(facts: Facts) -> Finding:
+    """Whether something other than text stands in it."""
+    path = ""
+    if not facts.lesson.is_short:
+        path = facts.asked.reference_path
+        path = path or Conversation([facts.answered]).reference_path.replace("messages[0]", "answer", 1)
+    message = f"It has an image, sound or file ({path}): not trainable yet." if path else ""
+    return Finding("reference", bool(path), message=message, evidence={"path": path} if path else {})

@@ -202,6 +202,7 @@ class Blocker(models.Model):
         COMMENTARY = "commentary", "Reads like commentary"
         TEACHES_NOTHING = "teaches_nothing", "Teaches nothing"
         LENGTH = "length", "Length"
+        REFERENCE = "reference", "Images, sounds, files"
         KIND = "kind", "Kind"
 
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="findings")

@@ -2,7 +2,7 @@
 transaction; only the screener process has the grants for it."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
@@ -12,13 +12,12 @@ from django.utils import timezone
 
 from cftapp.base.refusal import Refused
 from curation.checks import findings as checks
-from curation.checks.duplicates import Duplicates, Row
+from curation.checks.duplicates import Duplicates
 from curation.checks.findings import Facts, Finding
-from curation.checks.identity import text_hash
-from curation.checks.lengths import Length
+from curation.checks.lesson import Lesson, compared_row, lesson_hash
 from curation.decontamination.overlap import Overlap
 from curation.models import KINDS, Blocker, Case, Pair
-from curation.screening import lengths, rescanning, signatures, stored_vectors, turns
+from curation.screening import comparing, lengths, rescanning, signatures, turns
 from feedback.models import BugReport, Comment, Correction, TasteNote
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def open_for(kind: str, feedback: Sequence[Any]) -> list[Case]:
         Case(
             **{kind: item},
             subject_id=origins[item.interaction_id][0],
-            text_hash=text_hash(item.interaction.prompt, item.replacement) if kind == "correction" else "",
+            text_hash=lesson_hash(lesson_of(item)) if kind == "correction" else "",
         )
         for item in feedback
     ]
@@ -81,6 +80,17 @@ def open_for(kind: str, feedback: Sequence[Any]) -> list[Case]:
     Case.objects.bulk_create(cases, ignore_conflicts=True)
     stored = Case.objects.filter(**{f"{kind}_id__in": [pk for pk in ids if pk not in before]})
     return list(stored.order_by("id"))
+
+
+def lesson_of(correction: Correction) -> Lesson:
+    """What a correction teaches: the question as it was asked, and the right answer."""
+    interaction = correction.interaction
+    return Lesson(interaction.prompt, correction.replacement, interaction.conversation, correction.replacement_message)
+
+
+def lessons_of(cases: Iterable[Case]) -> dict[int, Lesson]:
+    """By case, in their order, what corrections teach."""
+    return {case.pk: lesson_of(case.correction) for case in cases if case.correction is not None}
 
 
 def origins_of(interactions: Iterable[Any]) -> dict[UUID, Origin]:
@@ -189,22 +199,22 @@ def gather(cases: Sequence[Case], registry: "Registry") -> Iterable[tuple[Case, 
     consents = consented({origin[0] for origin in origins.values()})
     duplicates = duplicates_of(corrections, registry)
     authors, all_pairs = pairs_by_author({case.subject_id for case in corrections})
-    overlaps = compared(corrections, registry)
-    counted = lengths_of(corrections)
+    lessons = lessons_of(corrections)
+    overlaps = compared(corrections, lessons, registry)
+    counted = dict(zip(lessons, lengths.measure(lengths.rows_of(lessons.values())), strict=False))
     for case in cases:
         if case.correction is None:
             yield case, Facts(kind=case.kind)
             continue
         interaction = interaction_of[case.pk]
         subject, environment, lane = origins[interaction.pk]
-        answer = case.correction.replacement
         yield (
             case,
             Facts(
-                kind="correction",
-                prompt=interaction.prompt,
-                answer=answer,
+                "correction",
+                **lessons[case.pk]._asdict(),
                 rejected=interaction.answer,
+                rejected_message=interaction.answer_message,
                 lane=interaction.lane,
                 environment=interaction.environment,
                 origin_lane=lane,
@@ -219,23 +229,13 @@ def gather(cases: Sequence[Case], registry: "Registry") -> Iterable[tuple[Case, 
         )
 
 
-def lengths_of(cases: Sequence[Case]) -> dict[int, Length]:
-    """How long each of the corrections is for the base that is to learn it."""
-    rows = [(case.correction.interaction.prompt, case.correction.replacement) for case in cases]  # type: ignore[union-attr]
-    return dict(zip((case.pk for case in cases), lengths.measure(rows), strict=False))
-
-
-def compared(cases: Sequence[Case], registry: "Registry") -> dict[int, Overlap]:
+def compared(cases: Sequence[Case], lessons: Mapping[int, Lesson], registry: "Registry") -> dict[int, Overlap]:
     """What each of the corrections shares with the exam."""
-    rows = {
-        case.pk: (case.correction.interaction.prompt, case.correction.replacement)  # type: ignore[union-attr]
-        for case in cases
-    }
-    new = {case.pk: rows[case.pk] for case in cases if case.state == Case.State.WAITING}
-    known = {pk: words for pk, words in rows.items() if pk not in new}
+    new = {case.pk: lessons[case.pk] for case in cases if case.state == Case.State.WAITING}
+    known = {pk: lesson for pk, lesson in lessons.items() if pk not in new}
     return {
-        **dict(zip(new, registry.screen(list(new.values())) if new else [], strict=True)),
-        **dict(zip(known, stored_vectors.screen(known, registry), strict=True)),
+        **comparing.fresh(new, registry),
+        **comparing.stored(known, registry),
     }
 
 
@@ -251,10 +251,8 @@ def consented(subjects: set[UUID]) -> set[UUID]:
 
 def duplicates_of(corrections: Iterable[Case], registry: "Registry") -> dict[int, Duplicates]:
     """Other rows that are like each of the corrections."""
-    rows = {
-        case.pk: Row(case.correction.interaction.prompt, case.correction.replacement)  # type: ignore[union-attr]
-        for case in sorted(corrections, key=lambda case: (case.verdict != Case.Verdict.ACCEPTED, case.pk))
-    }
+    ordered = sorted(corrections, key=lambda case: (case.verdict != Case.Verdict.ACCEPTED, case.pk))
+    rows = {pk: compared_row(lesson) for pk, lesson in lessons_of(ordered).items()}
     encoder = signatures.configured_encoder()
     signatures.sign(rows, encoder)
     return signatures.duplicates_of(rows, registry.policy, encoder)

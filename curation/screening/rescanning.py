@@ -15,13 +15,21 @@ from django.utils import timezone
 
 from curation.checks import findings
 from curation.checks.findings import Facts, Finding
+from curation.checks.lesson import Lesson
 from curation.decontamination.overlap import Overlap
 from curation.models import Blocker, Case, DatasetRow, Pair, RegistryEpoch, ReplayRow
-from curation.screening import lengths, stored_vectors
-from curation.screening.stored_vectors import Texts
+from curation.screening import comparing, lengths
+from curation.screening.comparing import Rows
 
 if TYPE_CHECKING:
     from curation.decontamination.registry import Registry
+LESSON = (
+    "correction__interaction__prompt",
+    "correction__replacement",
+    "correction__interaction__conversation",
+    "correction__replacement_message",
+)
+"""From a case to what its correction teaches, in the order of `Lesson`."""
 TRAINS = Q(state=Case.State.OPEN) | Q(state=Case.State.DECIDED, verdict=Case.Verdict.ACCEPTED)
 
 
@@ -52,10 +60,10 @@ def next_met_before(number: int, without: Collection[int]) -> list[int]:
 
 def rescan(cases: Mapping[int, int], registry: "Registry") -> dict[int, Finding]:
     """Compare locked cases with the items newer than their epochs; store what overlaps, and the new epoch."""
-    words = {pk: (prompt, answer) for pk, prompt, answer in texts_of(cases)}
-    overlaps = dict(newer(words, cases, registry))
+    lessons = lessons_of(cases)
+    overlaps = newer(lessons, cases, registry)
     blocked = {
-        pk: findings.overlap(Facts("correction", *words[pk], overlap=overlap))
+        pk: findings.overlap(Facts("correction", **lessons[pk]._asdict(), overlap=overlap))
         for pk, overlap in overlaps.items()
         if overlap.blocked
     }
@@ -66,22 +74,24 @@ def rescan(cases: Mapping[int, int], registry: "Registry") -> dict[int, Finding]
     return blocked
 
 
-def texts_of(cases: Iterable[int]) -> Iterable[tuple[int, str, str]]:
+def lessons_of(cases: Iterable[int]) -> dict[int, Lesson]:
     corrections = Case.objects.filter(pk__in=list(cases), correction__isnull=False)
-    return corrections.values_list("pk", "correction__interaction__prompt", "correction__replacement")
+    return {pk: Lesson(*texts) for pk, *texts in corrections.values_list("pk", *LESSON)}
 
 
-def newer(rows: Mapping[int, Texts], epochs: Mapping[int, int], registry: "Registry") -> Iterable[tuple[int, Overlap]]:
+def newer(rows: Rows, epochs: Mapping[int, int], registry: "Registry") -> dict[int, Overlap]:
     """Case → what its words share with the items that came after its epoch (0: with all)."""
+    found: dict[int, Overlap] = {}
     for since, same_epoch in by_epoch(rows, epochs).items():
-        yield from zip(same_epoch, stored_vectors.screen(same_epoch, registry, since), strict=True)
+        found |= comparing.stored(same_epoch, registry, since)
+    return found
 
 
-def by_epoch(rows: Mapping[int, Texts], epochs: Mapping[int, int]) -> dict[int, dict[int, Texts]]:
+def by_epoch(rows: Rows, epochs: Mapping[int, int]) -> dict[int, dict[int, Lesson]]:
     """The rows, those of one epoch together."""
-    grouped: dict[int, dict[int, Texts]] = defaultdict(dict)
-    for pk, words in rows.items():
-        grouped[epochs[pk]][pk] = words
+    grouped: dict[int, dict[int, Lesson]] = defaultdict(dict)
+    for pk, lesson in rows.items():
+        grouped[epochs[pk]][pk] = lesson
     return grouped
 
 
@@ -131,11 +141,11 @@ def next_replay_rows(number: int, without: Collection[int]) -> list[int]:
 def screen_replay(rows: Sequence[ReplayRow], registry: "Registry") -> dict[int, Overlap]:
     """Compare locked replay rows with the exam; returns those that overlap. Such rows never train."""
     oldest = comparable_since(registry.number)
-    words = {row.pk: (row.prompt, row.answer) for row in rows}
+    lessons = {row.pk: replayed(row) for row in rows}
     overlapping: dict[int, Overlap] = {}
-    for since, same_epoch in by_epoch(words, {row.pk: epoch_of(row, oldest) for row in rows}).items():
-        overlaps = registry.screen(list(same_epoch.values()), since, spans=False)
-        overlapping |= {pk: overlap for pk, overlap in zip(same_epoch, overlaps, strict=True) if overlap.blocked}
+    for since, same_epoch in by_epoch(lessons, {row.pk: epoch_of(row, oldest) for row in rows}).items():
+        overlaps = comparing.fresh(same_epoch, registry, since, spans=False)
+        overlapping |= {pk: overlap for pk, overlap in overlaps.items() if overlap.blocked}
     ids = [row.pk for row in rows]
     ReplayRow.objects.filter(pk__in=ids).update(screened_epoch=registry.number, overlaps=False, overlaps_with="")
     by_benchmark: dict[str, list[Any]] = defaultdict(list)
@@ -149,9 +159,13 @@ def screen_replay(rows: Sequence[ReplayRow], registry: "Registry") -> dict[int, 
 
 def count_tokens(rows: Sequence[ReplayRow]) -> None:
     """Keep how long replay rows are for the base that is to learn them, where somebody counts."""
-    for row, length in zip(rows, lengths.measure([(row.prompt, row.answer) for row in rows]), strict=False):
+    for row, length in zip(rows, lengths.measure(lengths.rows_of(map(replayed, rows))), strict=False):
         row.tokens, row.tokenizer = length.tokens, length.tokenizer
     ReplayRow.objects.bulk_update(rows, ["tokens", "tokenizer"], batch_size=500)
+
+
+def replayed(row: ReplayRow) -> Lesson:
+    return Lesson(row.prompt, row.answer, row.conversation, row.answer_message)
 
 
 def epoch_of(row: ReplayRow, oldest: int) -> int:

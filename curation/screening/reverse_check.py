@@ -14,10 +14,10 @@ from django.db import connections
 from django.db.models import F, Q
 from django.utils import timezone
 
+from curation.checks.lesson import Lesson
 from curation.models import Case, DatasetRow, ReplayRow, ReverseCheck, ReverseMatch
-from curation.screening import stored_vectors
-from curation.screening.rescanning import TRAINS
-from curation.screening.stored_vectors import Texts
+from curation.screening import comparing
+from curation.screening.rescanning import LESSON, TRAINS
 
 if TYPE_CHECKING:
     from curation.decontamination.overlap import Overlap
@@ -59,47 +59,48 @@ def scan(check: ReverseCheck, registry: "Registry", limit: int) -> int:
     """Compare the next rows and keep where the scan is; returns how many there were, 0 at the end."""
     cases = next_cases(check, limit)
     if cases:
-        keep(check, "case", blocked(cases, stored_vectors.screen(cases, registry, spans=False)), last_case=max(cases))
+        overlaps = comparing.stored(cases, registry, spans=False)
+        keep(check, "case", blocked(overlaps), last_case=max(cases))
         return advance(check, len(cases))
     rows = next_replay_rows(check, limit)
     if rows:
-        overlaps = registry.screen(list(rows.values()), spans=False)
-        keep(check, "replay_row", blocked(rows, overlaps), last_replay_row=max(rows))
+        overlaps = comparing.fresh(rows, registry, spans=False)
+        keep(check, "replay_row", blocked(overlaps), last_replay_row=max(rows))
     return advance(check, len(rows))
 
 
-def next_cases(check: ReverseCheck, limit: int) -> dict[int, Texts]:
-    words = ("correction__interaction__prompt", "correction__replacement")
+def next_cases(check: ReverseCheck, limit: int) -> dict[int, Lesson]:
     cases: Any = Case.objects.filter(COULD_TRAIN, correction__isnull=False, pk__gt=check.last_case)
     if check.within is not None:
         known = check.within.matches.filter(case__isnull=False).values("case")
         cases = cases.filter(Q(pk__in=known) | Q(pk__gt=check.within.last_case))
-    return next_texts(cases.order_by("pk").values_list("pk", *words)[:limit])
+    return next_lessons(cases.order_by("pk").values_list("pk", *LESSON)[:limit])
 
 
-def next_replay_rows(check: ReverseCheck, limit: int) -> dict[int, Texts]:
+def next_replay_rows(check: ReverseCheck, limit: int) -> dict[int, Lesson]:
     rows = ReplayRow.objects.filter(pk__gt=check.last_replay_row)
     if check.within is not None:
         known = check.within.matches.filter(replay_row__isnull=False).values("replay_row")
         rows = rows.filter(Q(pk__in=known) | Q(pk__gt=check.within.last_replay_row))
-    return next_texts(rows.order_by("pk").values_list("pk", "prompt", "answer")[:limit])
+    texts = ("prompt", "answer", "conversation", "answer_message")
+    return next_lessons(rows.order_by("pk").values_list("pk", *texts)[:limit])
 
 
-def next_texts(rows: Any) -> dict[int, Texts]:
+def next_lessons(rows: Any) -> dict[int, Lesson]:
     """The first rows of a query, and not many more characters than may be held at once."""
-    texts: dict[int, Texts] = {}
+    lessons: dict[int, Lesson] = {}
     characters = 0
-    for pk, prompt, answer in rows.iterator(chunk_size=ROWS_AT_ONCE):
-        texts[pk] = prompt, answer
-        characters += len(prompt) + len(answer)
+    for pk, *texts in rows.iterator(chunk_size=ROWS_AT_ONCE):
+        lessons[pk] = Lesson(*texts)
+        characters += sum(map(len, texts))
         if characters >= CHARACTERS_AT_ONCE:
             break
-    return texts
+    return lessons
 
 
-def blocked(rows: Mapping[int, Texts], overlaps: Sequence["Overlap"]) -> dict[int, "Overlap"]:
+def blocked(overlaps: Mapping[int, "Overlap"]) -> dict[int, "Overlap"]:
     """Row → the item that it overlaps with most, where there is one."""
-    return {pk: overlap for pk, overlap in zip(rows, overlaps, strict=True) if overlap.blocked}
+    return {pk: overlap for pk, overlap in overlaps.items() if overlap.blocked}
 
 
 def keep(check: ReverseCheck, kind: str, overlaps: Mapping[int, "Overlap"], **reached: int) -> None:

@@ -14,8 +14,10 @@ from django.db import connection
 
 from curation.checks import duplicates
 from curation.checks.duplicates import Duplicates, Match, Row
+from curation.checks.lesson import compared_row
 from curation.decontamination import meaning, normalise
-from curation.models import DIMENSIONS, Case, Duplicate, Signature
+from curation.models import DIMENSIONS, Duplicate, Signature
+from curation.screening import rescanning
 
 if TYPE_CHECKING:
     from curation.checks.findings import Finding
@@ -264,10 +266,7 @@ def other_answers(cases: Sequence[int]) -> dict[int, list[int]]:
 
 
 def texts_of(cases: Iterable[int]) -> dict[int, Row]:
-    texts = Case.objects.filter(pk__in=set(cases)).values_list(
-        "pk", "correction__interaction__prompt", "correction__replacement"
-    )
-    return {pk: Row(prompt, answer) for pk, prompt, answer in texts}
+    return {pk: compared_row(lesson) for pk, lesson in rescanning.lessons_of(set(cases)).items()}
 
 
 def freed(limit: int) -> list[int]:

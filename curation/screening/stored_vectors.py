@@ -3,7 +3,7 @@
 A row's vector (`curation.models.Signature`) is of prompt and answer together. One product with the items' vectors tells
 which rows come anywhere near an item; only those are read again as the registry does it, passage by passage. So a
 new epoch, or a check of new items, does not wait for a million embeddings. Rows without a vector of the registry's
-model, and long ones, whose vector stands for their beginning only, are read in full.
+model, and long ones, whose vector stands for their beginning only, are read in full; so are conversations (`compared`).
 """
 
 from collections.abc import Iterable, Mapping

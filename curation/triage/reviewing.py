@@ -24,6 +24,7 @@ REMEDIES = {
     Blocker.Check.COMMENTARY: "Retype it, or ask for the answer itself. If it is one, ask a lead for an override.",
     Blocker.Check.TEACHES_NOTHING: "Reject it, or ask for the answer that it should have been.",
     Blocker.Check.LENGTH: "Ask for a correction without the base model's control tokens.",
+    Blocker.Check.REFERENCE: "Reject it, or leave it open: what is not text is not learnt yet.",
     Blocker.Check.KIND: "Retype or reject it: only a correction holds a replacement.",
 }
 

@@ -1,0 +1,111 @@
+"""Conversations beside the exam: every reading is compared, the strongest match decides, with its place in the row.
+
+What many rows carry (a system prompt, tools, the turns before) is compared and embedded once: results are remembered by
+the text itself, for one registry under one policy, so nothing is carried from one epoch to the next.
+"""
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+from conversation import Conversation, Message
+from curation.checks.passages import Reading, readings
+from curation.checks.remembered import Remembered, digest
+from curation.decontamination.overlap import Overlap
+
+if TYPE_CHECKING:
+    from curation.decontamination.registry import Registry
+
+METHODS = ("exact", "sequence", "containment", "jaccard", "meaning")
+"""In the order of how much each proves."""
+CHARACTERS_AT_ONCE = 4_000_000
+
+_known: Remembered[Overlap] = Remembered()
+
+
+def compare(
+    rows: Iterable[tuple[Conversation, Message | None]], registry: "Registry", since: int = 0
+) -> Iterator[Overlap]:
+    """For each conversation and answer what it shares with the exam, or with items first protected after `since`.
+
+    `spans` of the result name the paths of the row's texts.
+    """
+    for chunk in chunks([readings(*row) for row in rows]):
+        yield from (strongest_of(row, known) for row, known in compared(chunk, registry, since))
+
+
+def chunks(rows: Iterable[list[Reading]]) -> Iterator[list[list[Reading]]]:
+    """Rows in lists that hold few characters."""
+    waiting: list[list[Reading]] = []
+    characters = 0
+    for row in rows:
+        waiting.append(row)
+        characters += sum(len(reading.text) for reading in row)
+        if characters >= CHARACTERS_AT_ONCE:
+            yield waiting
+            waiting, characters = [], 0
+    if waiting:
+        yield waiting
+
+
+def compared(
+    rows: Sequence[list[Reading]], registry: "Registry", since: int
+) -> Iterator[tuple[list[Reading], list[Overlap]]]:
+    """The rows, each with the results of its readings."""
+    results: dict[tuple[bool, bytes], Overlap] = {}
+    keys = [[(reading.by_meaning, digest(reading.text)) for reading in row] for row in rows]
+    for by_meaning, against in ((True, registry), (False, registry.without_meaning())):
+        texts = {
+            key: reading.text
+            for row, row_keys in zip(rows, keys, strict=True)
+            for reading, key in zip(row, row_keys, strict=True)
+            if key[0] == by_meaning
+        }
+        results |= remembered(texts, against, since)
+    for row, row_keys in zip(rows, keys, strict=True):
+        yield row, [results[key] for key in row_keys]
+
+
+def remembered(
+    texts: Mapping[tuple[bool, bytes], str], registry: "Registry", since: int
+) -> dict[tuple[bool, bytes], Overlap]:
+    """What the registry says of each text, by key; asked only where it has not been asked before."""
+    asked_of = identity(registry, since)
+    results = {key: known for key in texts if (known := _known.get((asked_of, key))) is not None}
+    new = {key: text for key, text in texts.items() if key not in results}
+    overlaps = registry.screen([(text, "") for text in new.values()], since) if new else []
+    for key, overlap in zip(new, overlaps, strict=True):
+        results[key] = overlap
+        _known.keep((asked_of, key), overlap)
+    return results
+
+
+def identity(registry: "Registry", since: int) -> Hashable:
+    """All that decides what a registry says of a text."""
+    encoder = registry.header["encoder"]
+    model = (encoder["name"], encoder["revision"]) if encoder else None
+    policy = tuple(asdict(registry.policy).values())
+    snapshot = (registry.header["sha256"], registry.header["key_check"], registry.header["normaliser"])
+    return registry.number, registry.policy_version, policy, *snapshot, model, since
+
+
+def strongest_of(row: Sequence[Reading], overlaps: Sequence[Overlap]) -> Overlap:
+    """The overlap that decides about a conversation, its spans as ranges of the texts that are stored.
+
+    One without any says the highest of each measure.
+    """
+    best = strongest(overlaps)
+    if not best.blocked:
+        names = {name for overlap in overlaps for name in overlap.scores}
+        highest = {name: max(overlap.scores.get(name, 0.0) for overlap in overlaps) for name in names}
+        return replace(best, scores=highest, encoder=max(overlap.encoder for overlap in overlaps))
+    reading = row[next(n for n, overlap in enumerate(overlaps) if overlap is best)]
+    spans = [span for found in best.spans for span in reading.spans(found.start, found.end)]
+    return replace(best, spans=list(dict.fromkeys(spans)))
+
+
+def strongest(overlaps: Sequence[Overlap]) -> Overlap:
+    """Of the overlaps of a row's texts the one that decides about the row: the first of the strongest."""
+    if len(overlaps) == 1:
+        return overlaps[0]
+    return max(overlaps, key=lambda each: (each.blocked, each.blocked and -METHODS.index(each.method), each.score))
