@@ -28,7 +28,8 @@ from cftapp.base.record_files import (
     place,
     read_records,
 )
-from curation.batches.row_texts import EVERYTHING, Fields, Pair, has_words, pairs_of, texts_of
+from curation.batches.row_texts import EVERYTHING, Fields, Pair, conversation_in, has_words, pairs_beside, texts_of
+from curation.checks.passages import Reading, readings
 
 Id = str | int | float
 
@@ -38,12 +39,16 @@ TEXT, PROMPT_AND_ANSWER = {"id", "text"}, {"id", "prompt", "answer"}
 
 
 class Row(NamedTuple):
-    """One row to screen: its texts in pairs, and what was not read. `number` is its line (or row) in the file."""
+    """One row to screen: its texts in pairs, and what was not read. `number` is its line (or row) in the file.
+
+    `readings` are those of the conversation in it, if there is one.
+    """
 
     number: int
     id: Id
     pairs: Sequence[Pair]
     unread: Sequence[str] = ()
+    readings: Sequence[Reading] = ()
 
 
 class ItemRow(NamedTuple):
@@ -71,7 +76,9 @@ def row_of(path: Path, number: int, record: Record, fields: Fields) -> Row:
     if not texts:
         among = f" in {', '.join(fields.chosen)}" if fields.chosen else ""
         raise BadFile(f'{place(path, number)}: it has no text{among}: give one, such as "text" ("" for an empty one).')
-    return Row(number, identity, pairs_of(texts), unread)
+    conversation = conversation_in(record, fields)
+    walked = readings(conversation) if conversation else ()
+    return Row(number, identity, pairs_beside(conversation, record, texts), unread, walked)
 
 
 def only_pair(record: Record) -> Pair | None:

@@ -14,6 +14,7 @@ from cftapp.base.record_files import BadFile, Record
 from curation.batches import report_files
 from curation.batches.row_files import Distinct, Id, ItemRow, Row, read_rows
 from curation.batches.row_texts import EVERYTHING, Fields
+from curation.checks.comparison import compared, strongest
 from curation.checks.findings import coarse
 from curation.decontamination import meaning
 
@@ -25,8 +26,6 @@ MOST_ROWS, MOST_CHARACTERS = 512, 1_000_000
 """Of one call of the registry: bounds the memory, and the time between two signs of life."""
 
 CLEAN, BLOCKED = "clean", "blocked"
-METHODS = ("exact", "sequence", "containment", "jaccard", "meaning")
-"""In the order of how much each proves."""
 
 
 @dataclass
@@ -74,6 +73,7 @@ def chunks(rows: Iterable[Row]) -> Iterator[list[Row]]:
     for row in rows:
         waiting.append(row)
         characters += sum(len(first) + len(second) for first, second in row.pairs)
+        characters += sum(len(reading.text) for reading in row.readings)
         if len(waiting) >= MOST_ROWS or characters >= MOST_CHARACTERS:
             yield waiting
             waiting, characters = [], 0
@@ -85,15 +85,9 @@ def screened(rows: Iterable[Row], registry: "Registry", ids: Mapping[str, Id] | 
     """The verdicts of the rows, chunk by chunk, in order. `ids`: what the registry's item ids are called outside."""
     for chunk in chunks(rows):
         overlaps = iter(registry.screen([pair for row in chunk for pair in row.pairs], spans=False))
-        strongest_of = [strongest(list(islice(overlaps, len(row.pairs)))) for row in chunk]
-        yield [verdict_of(row, overlap, registry.number, ids) for row, overlap in zip(chunk, strongest_of, strict=True)]
-
-
-def strongest(overlaps: Sequence["Overlap"]) -> "Overlap":
-    """Of the overlaps of a row's pairs the one that decides about the row."""
-    if len(overlaps) == 1:
-        return overlaps[0]
-    return max(overlaps, key=lambda each: (each.blocked, each.blocked and -METHODS.index(each.method), each.score))
+        walked = compared([list(row.readings) for row in chunk], registry) if any(r.readings for r in chunk) else None
+        found = [[*islice(overlaps, len(row.pairs)), *(next(walked)[1] if walked else ())] for row in chunk]
+        yield [verdict_of(row, strongest(each), registry.number, ids) for row, each in zip(chunk, found, strict=True)]
 
 
 def verdict_of(row: Row, overlap: "Overlap", epoch: int, ids: Mapping[str, Id] | None = None) -> Record:

@@ -10,6 +10,11 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
+from conversation import Conversation, NotAConversation, places, read
+
+MESSAGES = {"id", "messages", "tools"}
+"""Columns of a row that is a conversation and nothing else."""
+
 Pair = tuple[str, str]
 """Two texts that stand beside each other, such as a prompt and its answer; the second may be empty."""
 
@@ -131,3 +136,27 @@ def pairs_of(texts: Sequence[str]) -> list[Pair]:
     if len(passages) == 2:
         return [(passages[0], passages[1]), *([(label, "")] if label else [])]
     return [*pairwise(passages), (passages[-1], label)] if passages else [(label, "")]
+
+
+# --- conversations ----------------------------------------------------------------------------------------------------
+def conversation_in(record: dict[str, Any], fields: Fields = EVERYTHING) -> Conversation | None:
+    """The conversation in the column `messages`, if it is one and may be read: it is walked as stored ones are.
+
+    What is not quite one is read text by text, as any other column.
+    """
+    messages, tools = record.get("messages"), record.get("tools")
+    if not isinstance(messages, list) or not fields.read("messages"):
+        return None
+    try:
+        return read(messages, tools if isinstance(tools, list) and fields.read("tools") else None, lenient=True)
+    except NotAConversation:
+        return None
+
+
+def pairs_beside(conversation: Conversation | None, record: dict[str, Any], texts: Sequence[str]) -> list[Pair]:
+    """The pairs of a row's texts that its conversation does not hold; all of them where other columns stand beside."""
+    if conversation is None or record.keys() - MESSAGES:
+        return pairs_of(texts)
+    walked = {place.text for place in places(conversation)}
+    left = [text for text in texts if text not in walked]
+    return pairs_of(left) if left else []

@@ -49,7 +49,7 @@ def chunks(rows: Iterable[list[Reading]]) -> Iterator[list[list[Reading]]]:
 
 
 def compared(
-    rows: Sequence[list[Reading]], registry: "Registry", since: int
+    rows: Sequence[list[Reading]], registry: "Registry", since: int = 0
 ) -> Iterator[tuple[list[Reading], list[Overlap]]]:
     """The rows, each with the results of its readings."""
     results: dict[tuple[bool, bytes], Overlap] = {}

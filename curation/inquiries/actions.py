@@ -111,7 +111,7 @@ def answer_inquiry(inquiry_id: UUID | str, registry: "Registry", *, by: Actor) -
     inquiry = waiting.select_for_update(skip_locked=True, of=("self",)).first()
     if inquiry is None:
         return None
-    reply = rules.reply(registry.check(inquiry.prompt, inquiry.answer))
+    reply = rules.reply(rules.compared(registry, inquiry.prompt, inquiry.answer))
     key = registry_key()
     words = rules.sketch(key, inquiry.prompt, inquiry.answer)
     InquirySketch.objects.create(inquiry=inquiry, words=words.astype("<u8").tobytes())

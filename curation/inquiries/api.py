@@ -36,7 +36,7 @@ class InquiryPost(serializers.Serializer):
 
 
 class InquirySpan(serializers.Serializer):
-    field = serializers.ChoiceField(["prompt", "answer"])
+    field = serializers.CharField(help_text="`prompt` or `answer`; of a conversation a path: `messages[4].content`.")
     start = serializers.IntegerField()
     end = serializers.IntegerField()
 

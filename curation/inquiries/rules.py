@@ -15,15 +15,22 @@ seen.
 
 import hashlib
 import hmac
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from conversation import Conversation, Message, NotAConversation, read
+from curation.checks.comparison import compare, strongest
 from curation.decontamination import normalise
 from curation.decontamination.overlap import Overlap, Span
+
+if TYPE_CHECKING:
+    from curation.decontamination.registry import Registry
 
 LONGEST = 10_000  # characters of one inquiry
 A_MINUTE, A_DAY = 20, 300  # inquiries of one person
@@ -42,7 +49,7 @@ Sketch = NDArray[np.uint64]
 
 @dataclass(frozen=True)
 class Reply:
-    """The answer to an inquiry; `spans` are ranges of the asker's own text."""
+    """The answer to an inquiry; `spans` are ranges of the asker's own text, by path where that is a conversation."""
 
     verdict: str
     method: str = ""
@@ -51,6 +58,28 @@ class Reply:
     item_id: str = ""
     benchmark: str = ""
     spans: tuple[Span, ...] = ()
+
+
+def compared(registry: "Registry", prompt: str, answer: str) -> Overlap:
+    """A text beside the exam; one that is a conversation in JSON as it is screened where it is stored, too."""
+    as_text = registry.check(prompt, answer)
+    conversation = pasted(prompt)
+    if conversation is None:
+        return as_text
+    message: Message | None = {"role": "assistant", "content": answer} if answer.strip() else None
+    return strongest([*compare([(conversation, message)], registry), as_text])
+
+
+def pasted(text: str) -> Conversation | None:
+    """The conversation that a text spells in JSON: a list of messages, or an object that has them. None for others."""
+    if not text.lstrip().startswith(("[", "{")):
+        return None
+    try:
+        value = json.loads(text)
+        whole = value if isinstance(value, dict) else {"messages": value}
+        return read(whole.get("messages"), whole.get("tools"), lenient=True)
+    except (NotAConversation, ValueError, RecursionError):
+        return None
 
 
 def reply(overlap: Overlap) -> Reply:

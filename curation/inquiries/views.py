@@ -27,7 +27,11 @@ class InquiryForm(forms.Form):
     """The limit of length is the action's: prompt and answer count together."""
 
     prompt = forms.CharField(
-        label="Question or passage", strip=False, required=False, widget=forms.Textarea(attrs={"rows": 6})
+        label="Question or passage",
+        strip=False,
+        required=False,
+        help_text="Or a conversation as JSON: its messages.",
+        widget=forms.Textarea(attrs={"rows": 6}),
     )
     answer = forms.CharField(
         strip=False,

@@ -16,6 +16,7 @@ QUESTION = (
 ANSWER = "The keeper Ida Fennimore did, with the pen that her brother had left in the toll house."
 LEAK = f"Sure. {QUESTION} {ANSWER}"
 ASKS, NO = "Tell me something about locks.", "no"
+ESCAPED = '{"q": "%s"}' % "".join(f"\\u{ord(character):04x}" for character in QUESTION)
 ITEMS = [{"id": 1, "question": QUESTION, "answer": ANSWER}]
 
 
@@ -53,6 +54,19 @@ ROWS = {
             {"role": "system", "content": "Be brief."},
             {"role": "user", "content": QUESTION},
             {"role": "assistant", "content": ANSWER},
+        ]
+    },
+    "split over two turns of a user": {
+        "messages": [
+            {"role": "user", "content": QUESTION[:60]},
+            {"role": "assistant", "content": "Go on, please, I am listening to you."},
+            {"role": "user", "content": QUESTION[61:]},
+        ]
+    },
+    "an escaped argument": {
+        "messages": [
+            {"role": "user", "content": ASKS},
+            {"role": "assistant", "tool_calls": [{"id": "c", "function": {"name": "find", "arguments": ESCAPED}}]},
         ]
     },
     "an instruction": {"instruction": QUESTION, "input": "", "output": ANSWER},

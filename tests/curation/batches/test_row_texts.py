@@ -5,7 +5,8 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.batches.row_texts import Fields, pairs_of, split_names, texts_of
+from conversation import read
+from curation.batches.row_texts import Fields, conversation_in, pairs_beside, pairs_of, split_names, texts_of
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(),
@@ -75,3 +76,22 @@ def test_a_question_meets_its_answer():
 
 def test_names_are_written_with_commas():
     assert split_names(" a , b.c,, ") == ("a", "b.c")
+
+
+def test_a_conversation_is_walked_as_stored_ones_are():
+    question, answer = "Who painted the gallery?", "Osmund Tarrant did."
+    messages = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+    record = {"id": 1, "messages": messages}
+    conversation = conversation_in(record)
+    assert conversation == read(messages)
+    assert pairs_beside(conversation, record, texts_of(record)[0]) == [("user", "assistant")]
+    beside = record | {"source": "a blog of the coast"}
+    assert (question, answer) in pairs_beside(conversation, beside, texts_of(beside)[0])
+
+
+def test_what_is_no_conversation_or_may_not_be_read_is_none():
+    messages = [{"role": "user", "content": "a"}]
+    assert conversation_in({"messages": messages}, Fields(("messages.role",))) is None
+    assert conversation_in({"messages": messages}, Fields(left_out=("messages",))) is None
+    assert conversation_in({"messages": [{"from": "human", "value": "a"}]}) is None
+    assert conversation_in({"text": "a"}) is None

@@ -1,5 +1,6 @@
 """Does this text overlap the exam? What is asked, answered, counted and forgotten."""
 
+import json
 from datetime import timedelta
 from uuid import uuid4
 
@@ -396,3 +397,14 @@ def test_the_web_cannot_write_an_answer_of_its_own(connect_as, rosa):
             " item_id, benchmark, spans, text_code)"
             " VALUES (gen_random_uuid(), 1, now(), '', '', 1, 'answered', 'clean', '', '', '', '[]', '')"
         )
+
+
+def test_a_conversation_in_json_is_read_as_one(screener, rosa):
+    half = len(LEAKED) // 2
+    turns = [("user", LEAKED[:half]), ("assistant", "Go on, I am listening to you."), ("user", LEAKED[half:])]
+    pasted = json.dumps([{"role": role, "content": text} for role, text in turns])
+    inquiry = answered(rosa, pasted)
+    assert (inquiry.verdict, inquiry.item_id) == ("blocked", "item-train")
+    assert {span["field"] for span in inquiry.spans} <= {"messages[0].content", "messages[2].content"}
+    assert b"messages[0].content" in signed_in(rosa).get(f"{PAGE}{inquiry.pk}/").content
+    assert answered(rosa, json.dumps({"messages": [{"role": "user", "content": "Hello?"}]})).verdict == "clean"
