@@ -9,7 +9,7 @@ there is how many more are blocked because turns are read together.
 Beside ours, with the same registry: the whole dialogue as one text, and its exchanges (a question and what answered it)
 as rows. Each by n-grams alone and with embeddings.
 
-    python -m bench.dialogue_leaks [--data DIR] [--items 60] [--out bench/results/dialogue_leaks.json]
+    python -m bench.dialogue_leaks [--data DIR] [--items 60] [--protected 1500] [--out FILE]
 """
 
 import argparse
@@ -44,8 +44,8 @@ from curation.decontamination.engine.encoder import Encoder
 from curation.decontamination.registry import Registry
 from curation.thresholds.leaks import Material, edited, item_text
 
-FILLERS = 24  # dialogues that items hide in, of each length
-CLEAN_TURNS, CLEAN_MOST = 5, 120  # turns of a clean dialogue, and dialogues of each kind of text
+FILLERS = 12  # dialogues that items hide in, of each length
+CLEAN_TURNS, CLEAN_MOST = 5, 60  # turns of a clean dialogue, and dialogues of each kind of text
 PAST = "Could you tell me more about that?"
 
 
@@ -95,7 +95,7 @@ def called(talk: Dialogue, rng: random.Random, arguments: str, result: str) -> D
     """The dialogue with a call and its result behind one of its questions."""
     at = 2 * rng.randrange((len(talk.messages) + 1) // 2) + 1
     call = {"id": "call-1", "type": "function", "function": {"name": "search", "arguments": arguments}}
-    between = [
+    between: list[dict[str, Any]] = [
         {"role": "assistant", "content": None, "tool_calls": [call]},
         {"role": "tool", "tool_call_id": "call-1", "content": result},
     ]
@@ -259,8 +259,18 @@ def measured(registries: dict[str, Registry], dialogues: Sequence[Dialogue]) -> 
     }
 
 
-def table(folder: Path, most: int) -> dict[str, Any]:
-    domains = [school_maths(folder), docstrings(), answers_to_the_public(folder)]
+def smaller(domain: Domain, protected: int) -> Domain:
+    """So many of the protected items, half of them of the reporting half, and twice as many texts of reference."""
+    rng = random.Random(SEED)
+    halves = [[item for item in domain.protected if reporting(item) == half] for half in (True, False)]
+    items = [item for half in halves for item in rng.sample(half, min(protected // 2, len(half)))]
+    reference = rng.sample(domain.reference, min(2 * protected, len(domain.reference)))
+    return Domain(domain.name, items, reference, domain.negatives)
+
+
+def table(folder: Path, most: int, protected: int) -> dict[str, Any]:
+    every = [school_maths(folder), docstrings(), answers_to_the_public(folder)]
+    domains = [smaller(domain, protected) for domain in every]
     encoder = Encoder.default()
     assert encoder is not None
     registry = build_registry(domains, encoder)
@@ -270,7 +280,10 @@ def table(folder: Path, most: int) -> dict[str, Any]:
     items = [
         item for d in domains for item in rng.sample([i for i in d.protected if reporting(i)], most // len(domains))
     ]
-    reworded = [(leak.row[0], "") for leak in rng.sample(rephrased(domains[0], folder, "reporting"), most)]
+    places = {f"{every[0].name} {place}": item for place, item in enumerate(every[0].protected)}
+    kept = set(domains[0].protected)
+    leaks = [leak for leak in rephrased(every[0], folder, "reporting") if places[leak.item] in kept]
+    reworded = [(leak.row[0], "") for leak in rng.sample(leaks, min(most, len(leaks)))]
     dialogues = planted(FORMS, items, clean) | planted(REWORDED_FORMS, reworded, clean)
     recall = {}
     for form, made in dialogues.items():
@@ -295,13 +308,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("CFT_DATA_DIR", "../shared/data")))
     parser.add_argument("--items", type=int, default=60, help="items of which every form is made")
+    parser.add_argument("--protected", type=int, default=1_500, help="protected items of each kind of text, at most")
     parser.add_argument("--out", type=Path, default=Path("dialogue_leaks.json"))
     options = parser.parse_args()
     if not reworded_file(options.data).is_file():
         print(f"skipped: the data sets are not in {options.data}; name the folder with --data or CFT_DATA_DIR")
         return 0
     began = time.perf_counter()
-    result = table(options.data, options.items)
+    result = table(options.data, options.items, options.protected)
     machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
     result |= {
         "date": datetime.now(UTC).date().isoformat(),

@@ -269,7 +269,7 @@ def table(domains: Sequence[Domain], leaks: Sequence[Leak], encoder: Encoder) ->
     }
 
 
-def build_registry(domains: Sequence[Domain], encoder: Encoder) -> Registry:
+def build_registry(domains: Sequence[Domain], encoder: Encoder | None) -> Registry:
     items = [(f"{d.name} {i}", d.name, *item) for d in domains for i, item in enumerate(d.protected)]
     reference = [item_text(*row) for domain in domains for row in domain.reference]
     return Registry.from_bytes(Registry.build(items, KEY, reference, encoder=encoder), KEY, encoder=encoder)

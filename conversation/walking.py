@@ -69,7 +69,6 @@ def decoded_arguments(arguments: str) -> str:
     An argument spelt `"\\u0057hich"` says "Which". Arguments that are no JSON say what they are.
     """
     try:
-        value = json.loads(arguments)
+        return "\n".join(place.text for place in leaves(json.loads(arguments), "", ""))
     except (ValueError, RecursionError):
         return arguments
-    return "\n".join(place.text for place in leaves(value, "", ""))

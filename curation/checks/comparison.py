@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 METHODS = ("exact", "sequence", "containment", "jaccard", "meaning")
 """In the order of how much each proves."""
+WORDS = METHODS[:4]
 CHARACTERS_AT_ONCE = 4_000_000
 
 _known: Remembered[Overlap] = Remembered()
@@ -96,9 +97,9 @@ def strongest_of(row: Sequence[Reading], overlaps: Sequence[Overlap]) -> Overlap
     """
     best = strongest(overlaps)
     if not best.blocked:
-        names = {name for overlap in overlaps for name in overlap.scores}
-        highest = {name: max(overlap.scores.get(name, 0.0) for overlap in overlaps) for name in names}
-        return replace(best, scores=highest, encoder=max(overlap.encoder for overlap in overlaps))
+        nearest = max(overlaps, key=lambda overlap: overlap.scores.get("meaning", -1.0))
+        highest = {name: max(overlap.scores[name] for overlap in overlaps) for name in best.scores if name in WORDS}
+        return replace(best, scores=nearest.scores | highest, encoder=nearest.encoder)
     reading = row[next(n for n, overlap in enumerate(overlaps) if overlap is best)]
     spans = [span for found in best.spans for span in reading.spans(found.start, found.end)]
     return replace(best, spans=list(dict.fromkeys(spans)))

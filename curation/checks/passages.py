@@ -3,7 +3,8 @@
 - *alone*: each message, each argument of a call (as written, and what it says once JSON's escapes are undone), each
   tool's description, and all labels (names, ids, single words) together;
 - *beside each other*: each text with the next one, with the next one of its role, each question with what answers it,
-  and all of the last exchange. So an item is found that is split over two turns, whoever speaks between them.
+  all of the last exchange, and, by words only, all that was said. So an item is found that is split over turns, whoever
+  speaks between them, or that is a conversation itself.
 
 Of two long texts beside each other only what meets is joined: the rest is compared alone. A system prompt meets the
 first message by its words only, and is otherwise compared alone: the same in every row that carries it.
@@ -131,7 +132,7 @@ def readings(asked: Conversation, answered: Message | None = None) -> list[Readi
     escaped = [Text(text.path, text.stored, text.stored, text.role) for text in texts if is_call(text.path)]
     as_written = [Reading((whole(text),), by_meaning=False) for text in escaped]
     together = [Reading(tuple(map(whole, labels)))] if labels else []
-    return [*as_written, *alone, *of_tools(asked, texts), *together, *beside(passages), *last_exchange(passages)]
+    return [*as_written, *alone, *of_tools(asked, texts), *together, *beside(passages), *in_one(passages)]
 
 
 def whole(text: Text) -> Piece:
@@ -180,11 +181,14 @@ def exchanges(spoken: Sequence[Text]) -> Iterator[list[Text]]:
         yield exchange
 
 
-def last_exchange(passages: Sequence[Text]) -> Iterator[Reading]:
-    """All that follows the last question, with it; where that is more than two texts, which meet anyway."""
-    spoken = list(exchanges([text for text in passages if text.role not in SETTING]))
-    if spoken and len(spoken[-1]) > 2:
-        yield Reading(tuple(map(whole, spoken[-1])))
+def in_one(passages: Sequence[Text]) -> Iterator[Reading]:
+    """All that follows the last question, with it, and all that was said; where these are more than two texts."""
+    spoken = [text for text in passages if text.role not in SETTING]
+    *before, last = [*exchanges(spoken)] or [[]]
+    if len(last) > 2:
+        yield Reading(tuple(map(whole, last)))
+    if before and len(spoken) > 2:
+        yield Reading(tuple(map(whole, spoken)), by_meaning=False)
 
 
 def seam(first: Text, second: Text, by_meaning: bool = True) -> Reading:

@@ -16,7 +16,7 @@ QUESTION = (
 ANSWER = "The keeper Ida Fennimore did, with the pen that her brother had left in the toll house."
 LEAK = f"Sure. {QUESTION} {ANSWER}"
 ASKS, NO = "Tell me something about locks.", "no"
-ESCAPED = '{"q": "%s"}' % "".join(f"\\u{ord(character):04x}" for character in QUESTION)
+ESCAPED = '{"q": "' + "".join(f"\\u{ord(character):04x}" for character in QUESTION) + '"}'
 ITEMS = [{"id": 1, "question": QUESTION, "answer": ANSWER}]
 
 

@@ -220,7 +220,7 @@ def test_the_turns_before_are_compared_once(registry: Registry) -> None:
 
 def test_another_policy_or_another_epoch_compares_anew(registry: Registry) -> None:
     messages = talk(3)
-    messages[2]["content"] = "Which lighthouse keeper painted the northern gallery of Vessel Point in winter?"
+    messages[2]["content"] = f"{QUESTION[:90]}, was it?"
     lax = registry.with_policy(Policy(containment_limit=0.99), 7)
     strict = registry.with_policy(Policy(containment_limit=0.05), 8)
     assert [found(each, messages).blocked for each in (lax, strict, lax)] == [False, True, False]

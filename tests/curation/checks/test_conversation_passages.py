@@ -54,6 +54,7 @@ def test_a_text_meets_the_next_the_next_of_its_role_and_what_answers_it() -> Non
         (call, "answer.content"),
         ("messages[3].content", "answer.content"),  # the question and its answer
         ("messages[3].content", call, result, "answer.content"),  # all of the last exchange
+        (*(f"messages[{n}].content" for n in (1, 2, 3)), call, result, "answer.content"),  # all that was said
     }
 
 
