@@ -26,6 +26,7 @@ from curation.checks.remembered import Remembered
 from curation.decontamination.engine.encoder import Encoder, VectorCache
 from curation.decontamination.registry import Registry
 
+RULES: tuple[Any, ...] = (personal_data, secrets)
 TURNS = (2, 5, 20)
 DIALOGUES, EMBEDDED = 60, 6
 SYSTEM_WORDS = 600
@@ -62,7 +63,7 @@ def screened(registry: Registry, dialogues: Sequence[Dialogue]) -> Callable[[], 
 
 def patterns(dialogues: Sequence[Dialogue]) -> Callable[[], object]:
     rows = [one.row for one in dialogues]
-    return lambda: [pattern_places.in_conversation(rules, *row) for row in rows for rules in (personal_data, secrets)]
+    return lambda: [pattern_places.in_conversation(rules, *row) for row in rows for rules in RULES]
 
 
 def by_turns(clean: Sequence[Text], words: Registry, meaning: Registry, encoder: Encoder) -> dict[str, Any]:
@@ -87,7 +88,7 @@ def by_turns(clean: Sequence[Text], words: Registry, meaning: Registry, encoder:
 def short_form(rows: Sequence[Text], words: Registry, meaning: Registry, encoder: Encoder) -> dict[str, float]:
     fresh(encoder)
     some = rows[: 3 * EMBEDDED]
-    scans = cpu(lambda: [pattern_places.in_texts(rules, *row) for row in rows for rules in (personal_data, secrets)])
+    scans = cpu(lambda: [pattern_places.in_texts(rules, *row) for row in rows for rules in RULES])
     return {
         "n-grams, first": round(cpu(lambda: words.screen(rows)) / len(rows) / 2 * 1e6, 1),
         "embeddings, first": round(cpu(lambda: meaning.screen(some)) / len(some) / 2 * 1e6, 1),
