@@ -9,7 +9,7 @@ there is how many more are blocked because turns are read together.
 Beside ours, with the same registry: the whole dialogue as one text, and its exchanges (a question and what answered it)
 as rows. Each by n-grams alone and with embeddings.
 
-    python -m bench.dialogue_leaks [--data DIR] [--items 60] [--protected 1500] [--out FILE]
+    python -m bench.dialogue_leaks [--data DIR] [--items 60] [--protected 1500] [--no-embeddings] [--out FILE]
 """
 
 import argparse
@@ -45,7 +45,7 @@ from curation.decontamination.registry import Registry
 from curation.thresholds.leaks import Material, edited, item_text
 
 FILLERS = 12  # dialogues that items hide in, of each length
-CLEAN_TURNS, CLEAN_MOST = 5, 60  # turns of a clean dialogue, and dialogues of each kind of text
+CLEAN_TURNS = 5  # of a clean dialogue
 PAST = "Could you tell me more about that?"
 
 
@@ -88,6 +88,14 @@ def in_a_question(talk: Dialogue, item: Text, rng: random.Random) -> Dialogue:
     at = 2 * rng.randrange((len(messages) + 1) // 2)
     text = messages[at]["content"]
     messages[at] = {**messages[at], "content": f"{text}\n{item[0]}\n{PAST}"}
+    return Dialogue(messages, talk.answer)
+
+
+def as_a_question(talk: Dialogue, item: Text, rng: random.Random) -> Dialogue:
+    """Of the item only the question, as all that a user says in one turn."""
+    messages = list(talk.messages)
+    at = 2 * rng.randrange((len(messages) + 1) // 2)
+    messages[at] = {**messages[at], "content": item[0]}
     return Dialogue(messages, talk.answer)
 
 
@@ -179,7 +187,8 @@ FORMS: dict[str, tuple[int, Hide]] = {
     "split over four turns of the user": (5, over_four_turns),
 }
 REWORDED_FORMS: dict[str, tuple[int, Hide]] = {
-    "reworded by a language model, in a turn of 5": (5, in_a_question),
+    "reworded by a language model, as a turn of 5": (5, as_a_question),
+    "reworded, within a turn of 5": (5, in_a_question),
     "reworded, in a tool's arguments": (5, in_arguments),
     "reworded, split over two turns of the user": (5, over_two_questions),
 }
@@ -216,6 +225,7 @@ def ours(registry: Registry, dialogues: Sequence[Dialogue]) -> list[bool]:
 
 
 WAYS: dict[str, Way] = {"as one text": as_one_text, "by exchange": by_exchange, "cftapp": ours}
+OURS = ("cftapp", "by exchange")
 
 
 # --- the table --------------------------------------------------------------------------------------------------------
@@ -245,10 +255,10 @@ def planted(
     return made
 
 
-def clean_dialogues(domain: Domain) -> list[Dialogue]:
+def clean_dialogues(domain: Domain, most: int) -> list[Dialogue]:
     rows = [row for row in domain.negatives if all(row)]
     groups = [rows[n : n + CLEAN_TURNS] for n in range(0, len(rows) - CLEAN_TURNS + 1, CLEAN_TURNS)]
-    return [dialogue(group) for group in random.Random(SEED).sample(groups, min(CLEAN_MOST, len(groups)))]
+    return [dialogue(group) for group in random.Random(SEED).sample(groups, min(most, len(groups)))]
 
 
 def measured(registries: dict[str, Registry], dialogues: Sequence[Dialogue]) -> dict[str, list[bool]]:
@@ -268,13 +278,11 @@ def smaller(domain: Domain, protected: int) -> Domain:
     return Domain(domain.name, items, reference, domain.negatives)
 
 
-def table(folder: Path, most: int, protected: int) -> dict[str, Any]:
+def table(folder: Path, most: int, protected: int, encoder: Encoder | None) -> dict[str, Any]:
     every = [school_maths(folder), docstrings(), answers_to_the_public(folder)]
     domains = [smaller(domain, protected) for domain in every]
-    encoder = Encoder.default()
-    assert encoder is not None
     registry = build_registry(domains, encoder)
-    registries = {"n-grams": registry.without_meaning(), "embeddings": registry}
+    registries = {"n-grams": registry.without_meaning()} | ({"embeddings": registry} if encoder else {})
     clean = passing(domains, registry, most)
     rng = random.Random(SEED)
     items = [
@@ -293,11 +301,12 @@ def table(folder: Path, most: int, protected: int) -> dict[str, Any]:
         print(f"{form:48}", *(f"{share:6.1f}" for share in recall[form].values()), flush=True)
     false_positives = {}
     for domain in domains:
-        made = clean_dialogues(domain)
+        made = clean_dialogues(domain, 2 * most)
         found = measured(registries, made)
         false_positives[domain.name] = {"dialogues": len(made), **{way: sum(hits) for way, hits in found.items()}}
-        alone = found["by exchange, embeddings"]
-        extra = sum(hit and not row for hit, row in zip(found["cftapp, embeddings"], alone, strict=True))
+        extra = sum(
+            hit and not row for hit, row in zip(*(found[f"{way}, {[*registries][-1]}"] for way in OURS), strict=True)
+        )
         false_positives[domain.name]["blocked by no exchange"] = extra
         print(f"{domain.name:48}", false_positives[domain.name], flush=True)
     return {"items": len(registry), "leaks": len(items), "reworded": len(reworded), "clean_rows": len(clean),
@@ -309,13 +318,15 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("CFT_DATA_DIR", "../shared/data")))
     parser.add_argument("--items", type=int, default=60, help="items of which every form is made")
     parser.add_argument("--protected", type=int, default=1_500, help="protected items of each kind of text, at most")
+    parser.add_argument("--no-embeddings", action="store_true", help="n-grams alone: many more items in less time")
     parser.add_argument("--out", type=Path, default=Path("dialogue_leaks.json"))
     options = parser.parse_args()
     if not reworded_file(options.data).is_file():
         print(f"skipped: the data sets are not in {options.data}; name the folder with --data or CFT_DATA_DIR")
         return 0
     began = time.perf_counter()
-    result = table(options.data, options.items, options.protected)
+    encoder = None if options.no_embeddings else Encoder.default()
+    result = table(options.data, options.items, options.protected, encoder)
     machine = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
     result |= {
         "date": datetime.now(UTC).date().isoformat(),

@@ -3,8 +3,8 @@
 - *alone*: each message, each argument of a call (as written, and what it says once JSON's escapes are undone), each
   tool's description, and all labels (names, ids, single words) together;
 - *beside each other*: each text with the next one, with the next one of its role, each question with what answers it,
-  all of the last exchange, and, by words only, all that was said. So an item is found that is split over turns, whoever
-  speaks between them, or that is a conversation itself.
+  all of the last exchange, and, by words only, all that one role said and all that was said. So an item is found that
+  is split over turns, whoever speaks between them, or that is a conversation itself.
 
 Of two long texts beside each other only what meets is joined: the rest is compared alone. A system prompt meets the
 first message by its words only, and is otherwise compared alone: the same in every row that carries it.
@@ -27,6 +27,8 @@ LONGEST_LABEL = 64  # characters
 LONGEST_WORD = 16  # characters of what may be a script without spaces
 SETTING = ("system", "developer", "tools")
 """Who sets the scene: the same words in many rows."""
+ROLES = (("user",), ("assistant",), ("user", "assistant", "tool"))
+"""Whose texts are read as one."""
 NAMES = (".name", ".url", ".id", ".tool_call_id")
 _WORD = re.compile(r"\S+")
 
@@ -182,13 +184,15 @@ def exchanges(spoken: Sequence[Text]) -> Iterator[list[Text]]:
 
 
 def in_one(passages: Sequence[Text]) -> Iterator[Reading]:
-    """All that follows the last question, with it, and all that was said; where these are more than two texts."""
+    """All of the last exchange, all that one role said, and all that was said; where these are more than two texts."""
     spoken = [text for text in passages if text.role not in SETTING]
     *before, last = [*exchanges(spoken)] or [[]]
     if len(last) > 2:
         yield Reading(tuple(map(whole, last)))
-    if before and len(spoken) > 2:
-        yield Reading(tuple(map(whole, spoken)), by_meaning=False)
+    for roles in ROLES if before else ():
+        said_by = [text for text in spoken if text.role in roles]
+        if len(said_by) > 2:
+            yield Reading(tuple(map(whole, said_by)), by_meaning=False)
 
 
 def seam(first: Text, second: Text, by_meaning: bool = True) -> Reading:
