@@ -75,7 +75,8 @@ def across(rules: RuleSet, first: Text, second: Text) -> Iterator[Place]:
         return
     for glue in ("", " "):
         border = len(before) + len(glue)
-        met = [hit for hit in rules.scan(before + glue + after) if hit.start <= border + 1 and hit.end > border]
+        joined = scanned(rules, before + glue + after)
+        met = [hit for hit in joined if hit.start <= border + 1 and hit.end > border]
         alone = {hit.rule for text in (before, after) for hit in rules.scan(text)} if met else set()
         for hit in met:
             if hit.rule not in alone:
