@@ -28,9 +28,9 @@ from curation.decontamination.registry import Registry
 
 RULES: tuple[Any, ...] = (personal_data, secrets)
 TURNS = (2, 5, 20)
-DIALOGUES, EMBEDDED = 60, 6
+DIALOGUES, EMBEDDED = 60, 3
 SYSTEM_WORDS = 600
-SMALL = 300  # items of the registry with embeddings: the model's time is that of the row's texts
+SMALL = 150  # items of the registry with embeddings: the model's time is that of the row's texts
 
 
 def fresh(encoder: Encoder | None = None) -> None:

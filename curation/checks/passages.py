@@ -196,12 +196,18 @@ def in_one(passages: Sequence[Text]) -> Iterator[Reading]:
 
 
 def seam(first: Text, second: Text, by_meaning: bool = True) -> Reading:
-    """The end of one text and the beginning of another."""
+    """The end of one text and the beginning of another; both as they are, where together they are no longer."""
+    if len(first.text) + len(second.text) <= SEAM_CHARACTERS and words_in(first) + words_in(second) <= LONGEST:
+        return Reading((whole(first), whole(second)), by_meaning)
     after = head(second.text, SEAM_WORDS)
     before = tail(first.text, max(SEAM_WORDS, LONGEST - len(_WORD.findall(after))))
     if len(before) == len(first.text):
         after = head(second.text, max(SEAM_WORDS, LONGEST - len(_WORD.findall(before))))
     return Reading((Piece(first, len(first.text) - len(before), before), Piece(second, 0, after)), by_meaning)
+
+
+def words_in(text: Text) -> int:
+    return len(text.text.split())
 
 
 def head(text: str, most: int) -> str:
