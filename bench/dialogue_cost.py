@@ -28,7 +28,7 @@ from curation.decontamination.registry import Registry
 
 RULES: tuple[Any, ...] = (personal_data, secrets)
 TURNS = (2, 5, 20)
-DIALOGUES, EMBEDDED = 60, 3
+DIALOGUES, EMBEDDED = 20, 3
 SYSTEM_WORDS = 600
 SMALL = 150  # items of the registry with embeddings: the model's time is that of the row's texts
 
