@@ -30,7 +30,7 @@ ASKED = Conversation(
     ]
 )
 ANSWER = {"role": "assistant", "content": "The code is 25."}
-LONG = Conversation([*ASKED.messages[:3] * 1, *ASKED.messages[1:3] * 20, ASKED.messages[-1]])
+LONG = Conversation([ASKED.messages[0], *ASKED.messages[1:3] * 20, ASKED.messages[-1]])
 
 
 def pair(asked: Conversation, answer: Message, subject: Any, by: User) -> Pair:
@@ -66,7 +66,7 @@ def queued(dataset: Dataset, by: User, **recipe: Any) -> Run:
 def test_it_is_learnt_whole_or_cut_and_the_run_says_how_many(
     conversations: Dataset, edda: User, train: Any, client: Any
 ) -> None:
-    run = train(queued(conversations, edda, too_long="cut_left", loss="assistant", eval_every=0))
+    run = train(queued(conversations, edda, max_length=200, too_long="cut_left", loss="assistant", eval_every=0))
     assert run.state == Run.State.FINISHED, run.error
     assert (run.recipe["too_long"], run.recipe["loss"]) == ("cut_left", "assistant")
     assert run.manifest["recipe"] == run.recipe
@@ -78,7 +78,7 @@ def test_it_is_learnt_whole_or_cut_and_the_run_says_how_many(
 
 
 def test_by_default_a_long_one_stops_the_run_and_is_named(conversations: Dataset, edda: User, train: Any) -> None:
-    run = train(queued(conversations, edda))
+    run = train(queued(conversations, edda, max_length=200))
     assert run.state == Run.State.FAILED
     assert "rows[2]" in run.error and f"It is pair {conversations.rows.get(position=1).pair_id}." in run.error
 
@@ -99,8 +99,8 @@ def test_the_engine_reads_what_the_database_holds(
     assert counted.tokens == len(encode(tokenizer, ASKED, ANSWER))
 
 
-def test_what_the_template_refuses_is_said_when_it_is_counted() -> None:
-    tool = {"role": "tool", "tool_call_id": "c", "content": "25"}
-    (counted,) = lengths.measure([(Conversation([ASKED.messages[1], tool]), ANSWER)])
+def test_what_the_template_has_no_place_for_is_said_when_it_is_counted() -> None:
+    part = {"type": "reference", "kind": "image", "media_type": "image/png", "bytes": 8, "sha256": "0" * 64}
+    (counted,) = lengths.measure([(Conversation([{"role": "user", "content": [part]}]), ANSWER)])
     assert counted.tokens is None and counted.unwritable
-    assert "no place for what a function returned" in counted.problem
+    assert "no place for an image" in counted.problem
