@@ -96,9 +96,9 @@ def short_form(rows: Sequence[Text], words: Registry, meaning: Registry, encoder
     }
 
 
-def shared_prompt(clean: Sequence[Text], words: Registry, count: int) -> dict[str, Any]:
-    """A long system prompt in so many rows, and as many rows with a prompt of their own each."""
-    system = " ".join(" ".join(map(" ".join, clean[:40])).split()[:SYSTEM_WORDS])
+def shared_prompt(clean: Sequence[Text], manual: Sequence[Text], words: Registry, count: int) -> dict[str, Any]:
+    """A long system prompt, made of a manual's texts, in so many rows, and as many rows with one of their own each."""
+    system = " ".join(" ".join(map(" ".join, manual)).split()[:SYSTEM_WORDS])
     prompts = {"the same": [system] * count, "each its own": [f"{system} Row {n}." for n in range(count)]}
     seconds = {}
     for name, each in prompts.items():
@@ -121,7 +121,8 @@ def main() -> int:
         print(f"skipped: the data sets are not in {options.data}; name the folder with --data or CFT_DATA_DIR")
         return 0
     maths = school_maths(options.data)
-    words = build_registry([maths, docstrings()], None)
+    manuals = docstrings()
+    words = build_registry([maths, manuals], None)
     encoder = Encoder.default()
     assert encoder is not None
     small = Domain(maths.name, maths.protected[:SMALL], maths.reference[:SMALL])
@@ -130,7 +131,7 @@ def main() -> int:
     words.screen(clean[:200]), meaning.screen(clean[-40:])  # compiled and loaded
     result = {
         "microseconds_a_message": by_turns(clean, words, meaning, encoder),
-        "system_prompt": shared_prompt(clean, words, options.rows),
+        "system_prompt": shared_prompt(clean, manuals.negatives, words, options.rows),
         "items": {"n-grams": len(words), "embeddings": len(meaning)},
         "date": datetime.now(UTC).date().isoformat(),
         "machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()},
