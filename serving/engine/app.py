@@ -16,21 +16,14 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from serving.engine.generation import Generation, start_generation
+from serving.engine.calls import Call
+from serving.engine.generation import Generation, start_generations
 from serving.engine.pool import Adapter, AdapterPool, PoolError
-from serving.engine.protocol import (
-    DONE,
-    ApiError,
-    ChatRequest,
-    Reply,
-    parse_chat,
-    parse_object,
-    server_sent_event,
-    text,
-    usage,
-)
+from serving.engine.protocol import ApiError, ChatRequest, parse_chat, parse_object, text
+from serving.engine.replies import DONE, Reply, choice, delta, server_sent_event, usage
 
-MAX_BODY_BYTES = 1_000_000
+MAX_BODY_BYTES = 20_000_000
+"""As at the gateway; the conversation in it has the limits of `conversation`."""
 HANDLED_ERRORS: tuple[type[Exception], ...] = (ApiError, PoolError, HTTPException, Exception)
 
 
@@ -83,35 +76,46 @@ class ModelServer:
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self.slots)
             adapter = stack.enter_context(self.pool.using(chat.model))
-            generation = await anyio.to_thread.run_sync(start_generation, self.pool, chat)
+            generations = await anyio.to_thread.run_sync(start_generations, self.pool, chat)
             if not chat.stream:
-                return await self.complete(request, chat, generation, adapter)
+                return await self.complete(request, chat, generations, adapter)
             resources = stack.pop_all()
-        return ReleasingStream(self.stream(chat, generation, adapter), resources)
+        return ReleasingStream(self.stream(chat, generations, adapter), resources)
 
     async def complete(
-        self, request: Request, chat: ChatRequest, generation: Generation, adapter: Adapter | None
+        self, request: Request, chat: ChatRequest, generations: list[Generation], adapter: Adapter | None
     ) -> Response:
-        """A whole `chat.completion`; status 499 (as of nginx) if the client has left."""
-        pieces = []
-        async for piece in generation.text_pieces(adapter):
-            pieces.append(piece)
-            if await request.is_disconnected():
-                return Response(status_code=499)
-        tokens = usage(len(generation.prompt), generation.generated_tokens)
-        return JSONResponse(Reply(chat.model).completion("".join(pieces), generation.finish_reason, tokens))
+        """A whole `chat.completion`, choice after choice; status 499 (as of nginx) if the client has left."""
+        choices = []
+        for generation in generations:
+            parts = []
+            async for part in generation.parts(adapter):
+                parts.append(part)
+                if await request.is_disconnected():
+                    return Response(status_code=499)
+            choices.append(choice(generation.index, parts, generation.finish_reason, generation.take_likely()))
+        return JSONResponse(Reply(chat.model).completion(choices, usage_of(generations)))
 
-    async def stream(self, chat: ChatRequest, generation: Generation, adapter: Adapter | None) -> AsyncIterator[str]:
-        """Server-sent events: a `chat.completion.chunk` for each piece of text, then the end mark."""
+    async def stream(
+        self, chat: ChatRequest, generations: list[Generation], adapter: Adapter | None
+    ) -> AsyncIterator[str]:
+        """Server-sent events: a `chat.completion.chunk` for each piece of text and each call, then the end mark."""
         reply = Reply(chat.model)
-        yield server_sent_event(reply.chunk({"role": "assistant", "content": ""}))
-        async for piece in generation.text_pieces(adapter):
-            yield server_sent_event(reply.chunk({"content": piece}))
-        yield server_sent_event(reply.chunk({}, generation.finish_reason))
+        for generation in generations:
+            index, calls = generation.index, 0
+            yield server_sent_event(reply.chunk(index, {"role": "assistant", "content": ""}))
+            async for part in generation.parts(adapter):
+                yield server_sent_event(reply.chunk(index, delta(part, calls), likely=generation.take_likely()))
+                calls += isinstance(part, Call)
+            yield server_sent_event(reply.chunk(index, {}, generation.finish_reason, generation.take_likely()))
         if chat.include_usage:
-            tokens = usage(len(generation.prompt), generation.generated_tokens)
-            yield server_sent_event(reply.usage_chunk(tokens))
+            yield server_sent_event(reply.usage_chunk(usage_of(generations)))
         yield DONE
+
+
+def usage_of(generations: list[Generation]) -> dict[str, Any]:
+    """Tokens of the prompt, which all choices share, and of all their answers."""
+    return usage(len(generations[0].prompt), sum(generation.generated_tokens for generation in generations))
 
 
 class ReleasingStream(StreamingResponse):
@@ -128,13 +132,13 @@ class ReleasingStream(StreamingResponse):
 
 
 async def read_body(request: Request) -> dict[str, Any]:
-    """The JSON object in the body. ApiError 413 beyond 1 MB, 400 for anything else than an object."""
-    raw = b""
+    """The JSON object in the body. ApiError 413 beyond 20 MB, 400 for anything else than an object."""
+    raw = bytearray()
     async for chunk in request.stream():
         raw += chunk
         if len(raw) > MAX_BODY_BYTES:
             raise ApiError(413, f"The body is larger than {MAX_BODY_BYTES} bytes.", None)
-    return parse_object(raw)
+    return parse_object(bytes(raw))
 
 
 async def on_error(request: Request, error: Exception) -> Response:

@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from transformers import PreTrainedTokenizerBase
@@ -106,6 +107,21 @@ def top_p_filter(probabilities: torch.Tensor, top_p: float) -> torch.Tensor:
     nucleus = torch.zeros_like(probabilities)
     nucleus[index[likelier < top_p]] = ordered[likelier < top_p]
     return nucleus
+
+
+def likelihood(tokenizer: PreTrainedTokenizerBase, logits: torch.Tensor, token: int, most: int) -> dict[str, Any]:
+    """OpenAI's entry for a token: its log probability under the model itself, and those of its `most` likeliest rivals.
+
+    (vocabulary,) logits as the model gives them, before temperature, penalties and cuts.
+    """
+    scores = torch.log_softmax(logits.float().cpu(), dim=-1)
+
+    def entry(token: int) -> dict[str, Any]:
+        text = str(tokenizer.decode([token]))
+        whole = None if "\ufffd" in text else list(text.encode())  # a part of a character is no text of its own
+        return {"token": text, "logprob": float(scores[token]), "bytes": whole}
+
+    return {**entry(token), "top_logprobs": [entry(int(rival)) for rival in scores.topk(most).indices]}
 
 
 class TextStream:

@@ -1,37 +1,35 @@
-"""The format of OpenAI's chat completions: requests, replies, chunks and errors.
+"""The format of OpenAI's chat completions: requests and errors.
 
 Source: https://platform.openai.com/docs/api-reference/chat
 """
 
 import json
 import re
-import time
-import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
+from conversation import Conversation, NotAConversation, read
+from serving.engine.calls import OPEN
 from serving.engine.decoding import Sampling
 
-ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
-MAX_STOPS = 4
+MAX_STOPS, MAX_CHOICES, MAX_TOP_LOGPROBS = 4, 8, 20
 Body = dict[str, Any]
 
 TOKEN = re.compile(r"0|[1-9][0-9]{0,8}")
 HONOURED = {
     "model", "messages", "temperature", "top_p", "top_k", "min_p", "seed", "max_tokens", "max_completion_tokens",
     "stop", "stream", "stream_options", "n", "logit_bias", "presence_penalty", "frequency_penalty",
-    "repetition_penalty",
+    "repetition_penalty", "tools", "tool_choice", "parallel_tool_calls", "logprobs", "top_logprobs",
 }  # fmt: skip
 # Who asks, what it costs and where it is kept: nothing in an answer depends on it.
 WITHOUT_EFFECT = {
     "user", "safety_identifier", "metadata", "store", "service_tier", "prediction", "prompt_cache_key",
-    "prompt_cache_retention", "parallel_tool_calls",
+    "prompt_cache_retention",
 }  # fmt: skip
 # Fields that are not honoured, with the values that ask for nothing else than is done anyway.
 NEUTRAL: dict[str, tuple[Any, ...]] = {
     "response_format": ({"type": "text"},),
     "modalities": (["text"],),
-    "tool_choice": ("none", "auto"),
     "function_call": ("none", "auto"),
 }
 
@@ -50,13 +48,22 @@ class ApiError(Exception):
 
 @dataclass(frozen=True)
 class ChatRequest:
+    """`may_call`: there are tools and the model may call them, several at once if `calls_in_parallel`.
+
+    `top_logprobs`: of how many tokens the log probabilities are told, beside that which was chosen; None for none.
+    """
+
     model: str
-    messages: list[dict[str, str]]
+    conversation: Conversation
     sampling: Sampling
     max_tokens: int | None
     stop: list[str] = field(default_factory=list)
     stream: bool = False
     include_usage: bool = False
+    choices: int = 1
+    top_logprobs: int | None = None
+    may_call: bool = False
+    calls_in_parallel: bool = True
 
 
 def parse_object(raw: bytes) -> Body:
@@ -82,11 +89,10 @@ def parse_chat(body: Body) -> ChatRequest:
     for key in body.keys() - HONOURED - WITHOUT_EFFECT:
         if body[key] and body[key] not in NEUTRAL.get(key, ()):
             raise ApiError(400, f"{key} is not supported by this server. Leave it out.", key, "unsupported_parameter")
-    if body.get("n", 1) not in (1, None):
-        raise ApiError(400, "n must be 1.", "n", "unsupported_value")
+    asked, may_call = conversation(body), tools_may_be_called(body)
     return ChatRequest(
         model=text(body, "model"),
-        messages=messages(body.get("messages")),
+        conversation=asked,
         sampling=Sampling(
             temperature=number(body, "temperature", 0, 2, 1.0),
             top_p=number(body, "top_p", 1e-6, 1, 1.0),
@@ -99,10 +105,54 @@ def parse_chat(body: Body) -> ChatRequest:
             seed=integer(body, "seed", -(2**63), 2**63 - 1),
         ),
         max_tokens=integer(body, "max_completion_tokens", 1, 10**6) or integer(body, "max_tokens", 1, 10**6),
-        stop=stops(body.get("stop")),
+        # tools that may not be called are shown all the same, as they are in training: what would be a call ends it
+        stop=[*stops(body.get("stop")), *([OPEN] if asked.tools and not may_call else [])],
         stream=flag(body, "stream"),
         include_usage=include_usage(body),
+        choices=integer(body, "n", 1, MAX_CHOICES) or 1,
+        top_logprobs=top_logprobs(body),
+        may_call=may_call and bool(asked.tools),
+        calls_in_parallel=body.get("parallel_tool_calls") is None or flag(body, "parallel_tool_calls"),
     )
+
+
+def conversation(body: Body) -> Conversation:
+    """Messages and tools in the one spelling. ApiError for what is none, and for what this server has no sense for."""
+    try:
+        asked = read(body.get("messages"), body.get("tools"), lenient=True)
+    except NotAConversation as problem:
+        raise ApiError(400, str(problem), problem.path) from problem
+    if path := asked.reference_path:
+        raise ApiError(400, f"{path} is no text, and this model reads text only.", path, "unsupported_content")
+    for index, tool in enumerate(asked.tools):
+        check_tool(tool, f"tools[{index}]")
+    return asked
+
+
+def check_tool(tool: Body, path: str) -> None:
+    function = tool.get("function")
+    if tool.get("type") != "function" or not isinstance(function, dict):
+        raise ApiError(400, f"{path} must be a function: this model calls no other tools.", path, "unsupported_value")
+    if function.get("strict"):
+        path = f"{path}.function.strict"
+        raise ApiError(
+            400, f"{path} is not supported: arguments are not held to the schema.", path, "unsupported_value"
+        )
+
+
+def tools_may_be_called(body: Body) -> bool:
+    choice = body.get("tool_choice")
+    if choice not in (None, "auto", "none"):
+        sentence = 'tool_choice must be "auto" or "none": this model cannot be made to call.'
+        raise ApiError(400, sentence, "tool_choice", "unsupported_value")
+    return choice != "none"
+
+
+def top_logprobs(body: Body) -> int | None:
+    wanted, most = flag(body, "logprobs"), integer(body, "top_logprobs", 0, MAX_TOP_LOGPROBS)
+    if most and not wanted:
+        raise ApiError(400, "top_logprobs needs logprobs: true.", "top_logprobs")
+    return (most or 0) if wanted else None
 
 
 def text(body: Body, key: str) -> str:
@@ -158,65 +208,3 @@ def stops(value: Any) -> list[str]:
     if not isinstance(strings, list) or len(strings) > MAX_STOPS or not all(isinstance(s, str) and s for s in strings):
         raise ApiError(400, f"stop must be a text or a list of at most {MAX_STOPS} texts.", "stop")
     return strings
-
-
-def messages(value: Any) -> list[dict[str, str]]:
-    if not isinstance(value, list) or not value:
-        raise ApiError(400, "messages must be a list with at least one message.", "messages")
-    return [message(item, f"messages[{i}]") for i, item in enumerate(value)]
-
-
-def message(value: Any, path: str) -> dict[str, str]:
-    if not isinstance(value, dict) or value.get("role") not in ROLES:
-        raise ApiError(400, f"{path}.role must be one of: {', '.join(ROLES)}.", f"{path}.role")
-    return {"role": ROLES[value["role"]], "content": content(value.get("content"), f"{path}.content")}
-
-
-def content(value: Any, path: str) -> str:
-    """A text, or a list of parts of type text, joined."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, list) and all(
-        isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str) for part in value
-    ):
-        return "".join(part["text"] for part in value)
-    raise ApiError(400, f"{path} must be a text or a list of text parts.", path)
-
-
-@dataclass(frozen=True)
-class Reply:
-    """The reply to a request: its id and time (Unix, seconds) are shared by all chunks."""
-
-    model: str
-    id: str = field(default_factory=lambda: f"chatcmpl-{uuid.uuid4().hex}")
-    created: int = field(default_factory=lambda: int(time.time()))
-
-    def completion(self, answer: str, finish_reason: str, usage: Body) -> Body:
-        choice = {"index": 0, "message": {"role": "assistant", "content": answer}, "finish_reason": finish_reason}
-        return {**self._head("chat.completion"), "choices": [{**choice, "logprobs": None}], "usage": usage}
-
-    def chunk(self, delta: Body, finish_reason: str | None = None) -> Body:
-        choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": None}
-        return {**self._head("chat.completion.chunk"), "choices": [choice]}
-
-    def usage_chunk(self, usage: Body) -> Body:
-        return {**self._head("chat.completion.chunk"), "choices": [], "usage": usage}
-
-    def _head(self, kind: str) -> Body:
-        return {"id": self.id, "object": kind, "created": self.created, "model": self.model}
-
-
-def usage(prompt_tokens: int, completion_tokens: int) -> Body:
-    return {
-        "prompt_tokens": prompt_tokens,
-        "completion_tokens": completion_tokens,
-        "total_tokens": prompt_tokens + completion_tokens,
-    }
-
-
-def server_sent_event(body: Body) -> str:
-    """A server-sent event (HTML Living Standard, section 9.2)."""
-    return f"data: {json.dumps(body, ensure_ascii=False)}\n\n"
-
-
-DONE = "data: [DONE]\n\n"

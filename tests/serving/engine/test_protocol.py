@@ -11,10 +11,6 @@ ASK = {"model": "demo", "messages": [{"role": "user", "content": "hi"}]}
     "field, value",
     [
         ("response_format", {"type": "json_object"}),
-        ("tools", [{"type": "function"}]),
-        ("tool_choice", "required"),
-        ("logprobs", True),
-        ("top_logprobs", 3),
         ("reasoning_effort", "high"),
         ("verbosity", "low"),
         ("ignore_eos", True),
@@ -45,6 +41,58 @@ def test_what_cannot_be_honoured_is_refused(field, value):
 )
 def test_what_asks_for_nothing_else_is_accepted(field, value):
     assert parse_chat(ASK | {field: value}) == parse_chat(ASK)
+
+
+TIDE = {"type": "function", "function": {"name": "tide", "parameters": {"type": "object"}}}
+IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+
+
+@pytest.mark.parametrize(
+    "change, param",
+    [
+        ({"tools": [{"type": "function"}]}, "tools[0]"),
+        ({"tools": [TIDE, {"type": "custom", "custom": {"name": "sql"}}]}, "tools[1]"),
+        ({"tools": [TIDE | {"function": TIDE["function"] | {"strict": True}}]}, "tools[0].function.strict"),
+        ({"tools": [TIDE, TIDE]}, "tools"),
+        ({"tools": [TIDE], "tool_choice": "required"}, "tool_choice"),
+        ({"tools": [TIDE], "tool_choice": {"type": "function", "function": {"name": "tide"}}}, "tool_choice"),
+        ({"parallel_tool_calls": "no"}, "parallel_tool_calls"),
+        ({"messages": [{"role": "user", "content": [IMAGE]}]}, "messages[0].content[0]"),
+        ({"messages": [*ASK["messages"], {"role": "tool", "tool_call_id": "c1", "content": "14:20"}]},
+         "messages[1].tool_call_id"),
+        ({"n": 9}, "n"),
+        ({"n": True}, "n"),
+        ({"logprobs": 1}, "logprobs"),
+        ({"top_logprobs": 3}, "top_logprobs"),
+        ({"logprobs": True, "top_logprobs": 21}, "top_logprobs"),
+    ],
+)  # fmt: skip
+def test_what_this_model_cannot_do_is_refused_by_the_name_of_its_field(change, param):
+    with pytest.raises(ApiError) as refused:
+        parse_chat(ASK | change)
+    assert (refused.value.status, refused.value.param) == (400, param)
+
+
+def test_tools_are_shown_and_called_unless_they_may_not_be():
+    for choice in ({}, {"tool_choice": None}, {"tool_choice": "auto"}):
+        asked = parse_chat(ASK | {"tools": [TIDE]} | choice)
+        assert asked.conversation.tools == [TIDE] and asked.may_call and asked.stop == []
+    silent = parse_chat(ASK | {"tools": [TIDE], "tool_choice": "none", "stop": "x"})
+    assert silent.conversation.tools == [TIDE] and not silent.may_call and silent.stop == ["x", "<tool_call>"]
+    assert not parse_chat(ASK).may_call and parse_chat(ASK | {"tool_choice": "none"}).stop == []
+
+
+def test_a_message_comes_back_as_it_was_answered():
+    called = {"id": "c1", "type": "function", "function": {"name": "tide", "arguments": "{}"}}
+    again = {"role": "assistant", "content": None, "tool_calls": [called], "refusal": None, "annotations": []}
+    result = {"role": "tool", "tool_call_id": "c1", "content": "14:20"}
+    asked = parse_chat(ASK | {"messages": [*ASK["messages"], again, result]}).conversation
+    assert asked.messages[1:] == [{"role": "assistant", "tool_calls": [called]}, result]
+
+
+def test_how_likely_tokens_were_is_told_on_demand():
+    asked = ({}, {"logprobs": True}, {"logprobs": True, "top_logprobs": 5}, {"logprobs": False, "top_logprobs": 0})
+    assert [parse_chat(ASK | each).top_logprobs for each in asked] == [None, 0, 5, None]
 
 
 def test_what_is_honoured_arrives():

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from evaluation.engine.generation import answers
-from serving.engine.generation import Generation, start_generation
+from serving.engine.generation import Generation, start_generations
 from serving.engine.pool import AdapterPool
 from serving.engine.protocol import parse_chat
 from tests.support.runs import BASE
@@ -25,7 +25,8 @@ def pool() -> AdapterPool:
 
 def started(pool: AdapterPool, question: str) -> Generation:
     messages = [{"role": "user", "content": question}]
-    return start_generation(pool, parse_chat({"model": "demo", "messages": messages, "temperature": 0}))
+    [generation] = start_generations(pool, parse_chat({"model": "demo", "messages": messages, "temperature": 0}))
+    return generation
 
 
 def served(pool: AdapterPool, question: str) -> str:
