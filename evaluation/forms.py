@@ -27,8 +27,8 @@ class ProposalForm(forms.Form):
     )
     file = forms.FileField(
         label="Items (JSONL)",
-        help_text='One object a line: {"question": "…", "answer": "…", "category": "…"}. It goes into the vault; '
-        "no page shows it again.",
+        help_text='One object a line: {"question": "…", "answer": "…", "category": "…"}. For a conversation "messages" '
+        'and "tools" stand in place of the question. It goes into the vault; no page shows it again.',
     )
 
     def clean_file(self) -> str:

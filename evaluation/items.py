@@ -1,8 +1,9 @@
 """The items of a benchmark: reading and checking them, and the hash that names a version. Text in, values out; no ORM.
 
 A file has one JSON object a line: `{"question": "…", "answer": "…", "category": "…", "id": "…"}`; category and id are
-optional, and refusal probes need no answer. A refusal names the line, the field and what would be accepted, never the
-text.
+optional, and refusal probes need no answer. In place of the question there may be `messages` (and `tools`) in OpenAI's
+chat form, up to the answer, and the answer may be a message, with calls. A refusal names the line, the field and what
+would be accepted, never the text.
 """
 
 import hashlib
@@ -10,16 +11,27 @@ import json
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import rfc8785
 
 from cftapp.base import strict_json
 from cftapp.base.refusal import Blocked, Refused
+from conversation import (
+    LONGEST_TEXT,
+    Conversation,
+    Message,
+    NotAConversation,
+    answer_of,
+    answer_text,
+    canonical_answer,
+    read,
+    read_answer,
+)
 
-FIELDS = ("id", "question", "answer", "category")
+FIELDS = ("id", "question", "messages", "tools", "answer", "category")
 SCORERS = ("exact", "contains", "refusal")
-LONGEST = {"id": 200, "question": 20_000, "answer": 20_000, "category": 60}
+LONGEST = {"id": 200, "question": LONGEST_TEXT, "answer": LONGEST_TEXT, "category": 60}
 MOST_ITEMS = 100_000
 EXAMPLE = 'Write one object a line, such as {"question": "…", "answer": "…"}.'
 MOST_REASONS = 20
@@ -27,15 +39,30 @@ MOST_REASONS = 20
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One item as it was handed in, checked."""
+    """One item as it was handed in, checked. A question of a user and an answer that is a text are two texts; what is
+    more has its canonical form (RFC 8785) beside the text that it reads as.
+    """
 
     question: str
     answer: str = ""
     category: str = ""
+    conversation: str = ""
+    answer_message: str = ""
+
+    @classmethod
+    def of(cls, asked: Conversation, answered: Message, category: str = "") -> "Draft":
+        return cls(asked.text, answer_text(answered), category, asked.canonical, canonical_answer(answered))
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """The item as a file has it."""
+        asked = json.loads(self.conversation) if self.conversation else {"question": self.question}
+        answer = json.loads(self.answer_message) if self.answer_message else self.answer
+        return {**asked, "answer": answer, "category": self.category}
 
     def canonical(self) -> bytes:
         """RFC 8785 bytes; equal items have equal bytes."""
-        return rfc8785.dumps({"question": self.question, "answer": self.answer, "category": self.category})
+        return rfc8785.dumps(self.row)
 
     @property
     def sha256(self) -> str:
@@ -68,13 +95,44 @@ def check(raws: list[tuple[int, Any]], scorer: str, reasons: list[Blocked]) -> l
         raise Refused.because("items", "There are none.", "Give at least one line with a question.")
     if len(raws) > MOST_ITEMS:
         raise Refused.because("items", f"There are {len(raws)} items.", f"Publish at most {MOST_ITEMS} in one version.")
+    drafts: list[Numbered] = []
     for number, raw in raws:
-        reasons.extend(faults(number, raw, scorer))
+        try:
+            draft = draft_of(number, raw, scorer)
+            drafts.append(Numbered(number, raw.get("id", ""), draft))
+        except Refused as refused:
+            reasons.extend(refused.blockers)
     if not reasons:
-        reasons.extend(repetitions(raws))
+        reasons.extend(repetitions(drafts))
     if reasons:
         raise Refused(*reasons[:MOST_REASONS], *left_out(len(reasons) - MOST_REASONS))
-    return [Draft(raw["question"], raw.get("answer", ""), raw.get("category", "")) for _, raw in raws]
+    return [numbered.draft for numbered in drafts]
+
+
+class Numbered(NamedTuple):
+    """An item, the number of its line, and its id where it has one."""
+
+    number: int
+    id: str
+    draft: Draft
+
+
+def draft_of(number: int, raw: Any, scorer: str) -> Draft:
+    """The item that a line holds. Raises Refused with everything that is wrong with its fields."""
+    if reasons := list(faults(number, raw, scorer)):
+        raise Refused(*reasons)
+    try:
+        asked = read(raw["messages"], raw.get("tools")) if "messages" in raw else Conversation.of(raw["question"])
+        answered = answer_in(raw.get("answer", ""), asked)
+    except NotAConversation as problem:
+        raise Refused(at(number, problem.path, problem.message, problem.remedy)) from problem
+    if scorer != "refusal" and not answer_text(answered).strip():
+        raise Refused(at(number, "answer", "It is empty.", "Write some text, or a call."))
+    return Draft.of(asked, answered, raw.get("category", ""))
+
+
+def answer_in(value: str | Message, asked: Conversation) -> Message:
+    return answer_of(value) if isinstance(value, str) else read_answer(value, "answer", asked.tools)
 
 
 def faults(number: int, raw: Any, scorer: str) -> Iterator[Blocked]:
@@ -83,10 +141,17 @@ def faults(number: int, raw: Any, scorer: str) -> Iterator[Blocked]:
         return
     for name in sorted(raw.keys() - set(FIELDS))[:3]:
         yield at(number, name[:40], "It is not a field of an item.", f"Use only {', '.join(FIELDS)}.")
-    for name in FIELDS:
+    has_messages = "messages" in raw
+    if has_messages and "question" in raw:
+        yield at(number, "messages", "There is a question as well.", "Give one of them.")
+    if "tools" in raw and not has_messages:
+        yield at(number, "tools", "They stand beside a question.", "Give messages in place of the question.")
+    for name, longest in LONGEST.items():
         value = raw.get(name, "")
-        needed = name == "question" or (name == "answer" and scorer != "refusal")
-        if problem := fault(value, LONGEST[name], needed):
+        needed = (name == "question" and not has_messages) or (name == "answer" and scorer != "refusal")
+        if name == "answer" and isinstance(value, dict):
+            continue
+        if problem := fault(value, longest, needed):
             yield at(number, name, *problem)
 
 
@@ -103,15 +168,16 @@ def fault(value: Any, longest: int, needed: bool) -> tuple[str, str] | None:
     return None
 
 
-def repetitions(raws: list[tuple[int, Any]]) -> Iterator[Blocked]:
+def repetitions(drafts: Iterable[Numbered]) -> Iterator[Blocked]:
     """Two items with one id or one question: the second would count twice."""
-    for name in ("id", "question"):
-        first: dict[str, int] = {}
-        for number, raw in raws:
-            value = " ".join(raw.get(name, "").split())
-            if value and value in first:
-                yield at(number, name, f"It is that of line {first[value]} again.", "Give each only once.")
-            first.setdefault(value, number)
+    first: dict[tuple[str, str], int] = {}
+    for number, name, draft in drafts:
+        asked = "messages" if draft.conversation else "question"
+        for field, value in (("id", name), (asked, draft.conversation or draft.question)):
+            same = field, " ".join(value.split())
+            if same[1] and same in first:
+                yield at(number, field, f"It is that of line {first[same]} again.", "Give each only once.")
+            first.setdefault(same, number)
 
 
 def at(number: int, name: str, message: str, remedy: str) -> Blocked:

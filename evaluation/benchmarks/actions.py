@@ -177,7 +177,7 @@ def propose_benchmark(name: str, title: str, kind: str, text: str, *, scorer: st
     drafts = read_lines(text, scorer)
     check_margin(margin)
     check_kind(name, title, kind, scorer)
-    rows = [{"question": draft.question, "answer": draft.answer, "category": draft.category} for draft in drafts]
+    rows = [draft.row for draft in drafts]
     facts = {"name": name, "title": title, "kind": kind, "scorer": scorer, "margin": margin}
     key = uuid.uuid4()
     mailbox.post("proposed_item", key, content={"items": rows})

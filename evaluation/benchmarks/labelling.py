@@ -22,6 +22,7 @@ from curation.thresholds import leaks, tuning
 from curation.thresholds.actions import store_labelled_scores
 from curation.thresholds.tuning import Group
 from evaluation.benchmarks import registry_snapshot
+from evaluation.benchmarks.protected_texts import texts_of
 from evaluation.vault.models import Item, ReferenceText
 
 log = structlog.get_logger(__name__)
@@ -144,7 +145,7 @@ def leaks_of(items: Iterable[Item], material: leaks.Material) -> Iterator[tuple[
     """(form, item, leaked text), without the forms that do not apply to an item."""
     for item in items:
         for form, make in leaks.FORMS.items():
-            text = make(item.question, item.answer, material)
+            text = make(*texts_of(item)[0], material)
             if text is not None and text.strip():
                 yield form, item, text
 
@@ -160,7 +161,8 @@ def textbook(text: str, item: Item) -> float:
     own = characters(text)
     return max(
         len(own & other) / (len(own | other) or 1)
-        for other in (characters(item.question), characters(f"{item.question}\n{item.answer}"))
+        for question, answer in texts_of(item)[:1]
+        for other in (characters(question), characters(f"{question}\n{answer}"))
     )
 
 
@@ -187,7 +189,7 @@ def negatives(current: Registry) -> list[Group]:
     sets: dict[str, tuple[Registry, list[tuple[str, str, str]]]] = {
         "clean reference texts": (current, [(sha256, text, "") for sha256, text in clean]),
         "clean texts, left out": (smaller, [(sha256, text, "") for sha256, text in clean[:cut_clean]]),
-        "other items, left out": (smaller, [(item.sha256, item.question, item.answer) for item in items[:cut_items]]),
+        "other items, left out": (smaller, [(item.sha256, *texts_of(item)[0]) for item in items[:cut_items]]),
     }
     return [scored_negatives(form, against, rows) for form, (against, rows) in sets.items() if rows]
 
@@ -200,7 +202,7 @@ def left_out(rows: int) -> int:
 def registry_without(items: Sequence[Item], clean: Sequence[str], current: Registry) -> Registry:
     """A throw-away registry of these items alone, made like the current one."""
     key = registry_snapshot.registry_key()
-    rows = [(str(item.pk), item.benchmark, item.question, item.answer) for item in items]
+    rows = [(str(item.pk), item.benchmark, *text) for item in items for text in texts_of(item)]
     encoder = current.encoder if current.header["encoder"] else None
     return Registry.from_bytes(Registry.build(rows, key, clean, encoder=encoder), key, encoder=encoder)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import structlog
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -12,6 +13,7 @@ from curation.decontamination import meaning
 from curation.decontamination.registry import BadRegistry, Registry
 from curation.models import RegistryEpoch, ScreeningPolicy
 from curation.screening import current_epoch
+from evaluation.benchmarks.protected_texts import texts_of
 from evaluation.items import Draft
 from evaluation.models import BenchmarkVersion
 from evaluation.vault import actions as vault
@@ -83,8 +85,8 @@ def build_snapshot(labels: Mapping[str, str]) -> Snapshot:
     return Snapshot(
         number=stored.number,
         sha256=stored.sha256,
-        items=len(built),
-        unprotected=len(built.unprotected),
+        items=len(np.unique(built.arrays["item_id"])),
+        unprotected=len(set(built.unprotected)),
         normaliser=built.header["normaliser"],
         follows=follows,
         comparable_since=comparable_since(epoch, before, built),
@@ -129,7 +131,7 @@ def measure(built: Registry) -> dict[str, Any]:
 
 def build_offer(label: str, items: Mapping[int, Draft]) -> bytes:
     """A throw-away registry of items that may be published; the id of each is its place in the upload."""
-    texts = ((str(place), label, item.question, item.answer) for place, item in items.items())
+    texts = [(str(place), label, *text) for place, item in items.items() for text in texts_of(item)]
     return Registry.build(texts, registry_key(), reference_texts(), number=1, encoder=encoder())
 
 
@@ -147,10 +149,14 @@ def registry_key() -> bytes:
 
 
 def protected_items(labels: Mapping[str, str]) -> Iterator[tuple[str, str, str, str]]:
-    """(item id, label, question, answer) of every protected item, in an order that does not depend on the import."""
+    """(item id, label, question, answer) of every protected text, in an order that does not depend on the import.
+
+    A conversation has several: see `protected_texts`.
+    """
     rows = Item.objects.filter(version_sha256__in=labels).order_by("benchmark", "version_sha256", "position")
     for item in rows.iterator(chunk_size=2_000):
-        yield str(item.pk), labels[item.version_sha256], item.question, item.answer
+        for question, answer in texts_of(item):
+            yield str(item.pk), labels[item.version_sha256], question, answer
 
 
 def reference_texts() -> Iterator[str]:

@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 from curation.decontamination import normalise
 from curation.decontamination.building import LEAST_WORDS
+from evaluation.benchmarks.protected_texts import texts_of
 from evaluation.models import BenchmarkVersion, WeakItem
 from evaluation.vault.models import Item
 
@@ -14,13 +15,19 @@ def store(version: BenchmarkVersion, weak: Collection[str]) -> None:
     A registry holds equal items of a version once, under the id of one of them.
     """
     rows = Item.objects.filter(benchmark=version.benchmark.name, version_sha256=version.sha256).order_by("position")
-    texts = {item: (normalise.words(item.question), normalise.words(item.answer)) for item in rows.iterator()}
+    texts = {item: words_of(item) for item in rows.iterator()}
     hidden = {key(text) for item, text in texts.items() if str(item.pk) in weak}
     WeakItem.objects.bulk_create(
         WeakItem(version=version, item=item.pk, position=item.position, why=why(*text))
         for item, text in texts.items()
         if key(text) in hidden
     )
+
+
+def words_of(item: Item) -> tuple[list[str], list[str]]:
+    """Of the whole item."""
+    question, answer = texts_of(item)[0]
+    return normalise.words(question), normalise.words(answer)
 
 
 def key(text: tuple[list[str], list[str]]) -> tuple[str, str]:

@@ -79,8 +79,8 @@ def score_items(job: Job, base: Path, items: Sequence[Item], output: Path) -> No
     if not items:
         return
     tokenizer, model = load_tokenizer(base), load(job, base)
-    questions = [item.prompt for item in items]
-    stream = answers(model, tokenizer, questions, size=job.batch_size, most=job.max_new_tokens)
+    asked = [item.asked for item in items]
+    stream = answers(model, tokenizer, asked, size=job.batch_size, most=job.max_new_tokens)
     try:
         with output.open("a") as file:
             for position, answer in stream:

@@ -6,7 +6,10 @@ from itertools import takewhile
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from conversation import Conversation
+from training.engine.context import context_length
 from training.engine.encoding import prompt_ids
+from training.engine.errors import EngineError
 from training.engine.loading import end_tokens
 
 
@@ -55,12 +58,22 @@ def ended(answer: Sequence[int], ends: Sequence[int]) -> list[int]:
 def answers(
     model: PreTrainedModel,
     tokenizer: PreTrainedTokenizerBase,
-    questions: Sequence[str],
+    questions: Sequence[str | Conversation],
     *,
     size: int = 64,
     most: int = 48,
 ) -> Iterator[tuple[int, str]]:
-    """Position and answer of each question, batch by batch, in order of length."""
-    prompts = [prompt_ids(tokenizer, [{"role": "user", "content": question}]) for question in questions]
+    """Position and answer of each question, batch by batch, in order of length. EngineError where one is too long."""
+    asked = [Conversation.of(question) if isinstance(question, str) else question for question in questions]
+    prompts = [prompt_ids(tokenizer, one.messages, one.tools) for one in asked]
+    refuse_too_long(prompts, most, context_length(model.config.to_dict()))
     for batch in by_length(prompts, size):
         yield from zip(batch, answer_batch(model, tokenizer, [prompts[i] for i in batch], most), strict=True)
+
+
+def refuse_too_long(prompts: Sequence[list[int]], most: int, context: int | None) -> None:
+    """Nothing is cut: a question that the base cannot read to its end, and answer, is none that it can be asked."""
+    longest = max(map(len, prompts), default=0)
+    if context is not None and longest + most > context:
+        message = f"One has {longest} tokens, its answer up to {most}; the base reads {context}."
+        raise EngineError("items", message, "Publish the benchmark without the items that are too long.")

@@ -6,7 +6,8 @@ The job is JSON; relative paths in it are relative to its folder:
      "seed": 0, "threads": 1, "batch_size": 64, "max_new_tokens": 48, "device": "auto", "dtype": "auto"}
 
 `base_sha256` and `adapter_sha256` are checked if given. Each line of the items is
-`{"id": "…", "prompt": "…", "answer": "…", "scorer": "exact" | "contains" | "refusal"}`.
+`{"id": "…", "prompt": "…", "answer": "…", "scorer": "exact" | "contains" | "refusal"}`. A conversation has `messages`
+(and `tools`) in place of the prompt, in the spelling of `conversation`, and the answer may be a message with calls.
 """
 
 import json
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from conversation import Conversation, Message, read
 from evaluation.engine.scoring import SCORERS
 from training.engine.errors import EngineError
 from training.engine.manifest import DEVICES, DTYPES, choice, read_object, text, whole
@@ -39,8 +41,8 @@ class Job:
 @dataclass(frozen=True)
 class Item:
     id: str
-    prompt: str
-    answer: str
+    asked: Conversation
+    answer: str | Message
     scorer: str
 
 
@@ -90,9 +92,18 @@ def read_items(path: Path) -> list[Item]:
 def read_item(number: int, line: bytes) -> Item:
     try:
         raw = json.loads(line)
-        item = Item(str(raw["id"]), raw["prompt"], raw["answer"], raw["scorer"])
+        item = Item(str(raw["id"]), asked_of(raw), raw["answer"], raw["scorer"])
     except (ValueError, KeyError, TypeError) as cause:
         raise EngineError(f"items[{number}]", f"Not an item: {cause!r}.", "Give id, prompt, answer, scorer.") from None
-    if item.scorer not in SCORERS or not item.prompt:
+    if item.scorer not in SCORERS:
         raise EngineError(f"items[{number}]", f"Scorer {item.scorer!r}?", f"Give one of: {', '.join(SCORERS)}.")
     return item
+
+
+def asked_of(raw: dict[str, Any]) -> Conversation:
+    """Raises ValueError for what asks nothing."""
+    if "messages" in raw:
+        return read(raw["messages"], raw.get("tools"))
+    if not isinstance(raw["prompt"], str) or not raw["prompt"]:
+        raise ValueError("an empty prompt")
+    return Conversation.of(raw["prompt"])

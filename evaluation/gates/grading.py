@@ -157,20 +157,20 @@ def private(folder: Path) -> None:
         each.chmod(0o700)
 
 
-def unanswered(contestant: Contestant, versions: list[BenchmarkVersion]) -> Iterator[dict[str, str]]:
+def unanswered(contestant: Contestant, versions: list[BenchmarkVersion]) -> Iterator[dict[str, Any]]:
     """The items that this model has no score for, as the engine reads them."""
     for version in versions:
         answered = ItemScore.objects.filter(model_sha256=contestant.model_sha256).values("item_id")
         for item in items_of(version).exclude(pk__in=answered).order_by("position"):
             yield {
                 "id": str(item.pk),
-                "prompt": item.question,
-                "answer": item.answer,
+                **(json.loads(item.conversation) if item.conversation else {"prompt": item.question}),
+                "answer": json.loads(item.answer_message) if item.answer_message else item.answer,
                 "scorer": version.scorer,
             }
 
 
-def prepare(contestant: Contestant, items: list[dict[str, str]], folder: Path) -> None:
+def prepare(contestant: Contestant, items: list[dict[str, Any]], folder: Path) -> None:
     """Write the engine's job. It checks both hashes before it answers anything."""
     for stale in folder.glob("*.json*"):
         stale.unlink()

@@ -43,6 +43,8 @@ def write_items(benchmark: str, version: str, drafts: Sequence[Draft]) -> None:
             question=draft.question,
             answer=draft.answer,
             category=draft.category,
+            conversation=draft.conversation,
+            answer_message=draft.answer_message,
             sha256=draft.sha256,
         )
         for position, draft in enumerate(drafts)

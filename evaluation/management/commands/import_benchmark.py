@@ -17,7 +17,7 @@ class Command(BaseCommand):
     help = "Publish a JSONL file of items as the next version of a benchmark and protect them from being learnt."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("file", type=Path, help='One object a line: {"question", "answer", "category"}.')
+        parser.add_argument("file", type=Path, help="One object a line: question or messages, answer, category.")
         parser.add_argument("--name", required=True)
         parser.add_argument("--title", default="")
         parser.add_argument("--kind", required=True, choices=Benchmark.Kind.values)
@@ -34,7 +34,7 @@ class Command(BaseCommand):
                 options["name"],
                 options["title"] or options["name"],
                 options["kind"],
-                [{"question": draft.question, "answer": draft.answer, "category": draft.category} for draft in drafts],
+                [draft.row for draft in drafts],
                 scorer=scorer,
                 margin=options["margin"],
                 background=read(options["background"]).splitlines() if options["background"] else (),

@@ -112,7 +112,7 @@ def test_other_items_after_a_crash_do_not_mix_with_what_it_left(publish, monkeyp
         ({"question": "Why?", "answer": "x", "anwser": "y"}, "line 2, anwser", "not a field"),
         ({"question": "Why\x00?", "answer": "x"}, "line 2, question", "NUL"),
         ({"question": "Why \ud800?", "answer": "x"}, "line 2, question", "surrogate"),
-        ({"question": "Why?" * 9000, "answer": "x"}, "line 2, question", "36000 characters"),
+        ({"question": "Why?" * 60_000, "answer": "x"}, "line 2, question", "240000 characters"),
         ({"question": rows(1)[0]["question"], "answer": "x"}, "line 2, question", "line 1"),
         ("text", "line 2", "no JSON object"),
     ],

@@ -84,6 +84,25 @@ def test_every_item_gets_a_line(tmp_path):
     assert all(score["attack_success"] is None for score in scores if int(score["id"][1:]) < 20)
 
 
+def test_a_conversation_is_asked_as_one(tmp_path):
+    (plain,) = exam(2)[:1]
+    asked = {"role": "user", "content": plain["prompt"]}
+    before = [{"role": "user", "content": "What is 1 + 1?"}, {"role": "assistant", "content": "2"}]
+    rest = {"answer": plain["answer"], "scorer": "exact"}
+    dialogues = [{"id": "same", "messages": [asked]} | rest, {"id": "later", "messages": [*before, asked]} | rest]
+    evaluate(write_job(tmp_path, [plain, *dialogues]))
+    outputs = {line["id"]: line["output"] for line in lines(tmp_path / "scores.jsonl")}
+    assert outputs.keys() == {plain["id"], "same", "later"} and outputs[plain["id"]] == outputs["same"]
+
+
+def test_a_conversation_that_the_base_cannot_read_is_refused(tmp_path):
+    long = [{"role": "user", "content": "Where is the pier? " * 400}]
+    items = [{"id": "long", "messages": long, "answer": "There.", "scorer": "exact"}]
+    with pytest.raises(EngineError) as refused_job:
+        evaluate(write_job(tmp_path, items))
+    assert refused_job.value.field == "items" and "tokens" in refused_job.value.message
+
+
 def test_the_size_of_a_batch_changes_no_answer(tmp_path):
     evaluate(write_job(tmp_path / "a", exam(), batch_size=1))
     evaluate(write_job(tmp_path / "b", exam(), batch_size=16))
