@@ -56,7 +56,7 @@ def feedback(request: HttpRequest) -> HttpResponse:
     """All feedback, newest first, paged by the last row's id: nothing is counted beyond 10,000."""
     kind, lane = request.GET.get("kind", ""), request.GET.get("lane", "")
     query = Receipt.objects.select_related("interaction__subject", "interaction__source")
-    query = query.defer("interaction__prompt", "interaction__answer")
+    query = query.defer(*(f"interaction__{words}" for words in ("prompt", "answer", "conversation", "answer_message")))
     if kind in Receipt.Kind.values:
         query = query.filter(kind=kind)
     if lane in Lane.values:
