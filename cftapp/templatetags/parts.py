@@ -1,5 +1,6 @@
 """Parts of the look that need a little arithmetic: figures, states, hashes, numbers and times."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,7 @@ from cftapp.operations.static_files import STYLE, sheets_of
 
 register = template.Library()
 
+SPOKEN = re.compile(r"(system|developer|user|assistant|tool): ")
 KINDS = {"bug": "Bug", "taste": "Taste", "correction": "Correction", "comment": "Comment"}
 GOOD = {"pass", "accepted", "finished", "promoted", "granted", "training", "champion", "verified", "published", "fixed"}
 BAD = {"fail", "failed", "rejected", "withdrawn", "refused", "revoked", "broken"}
@@ -112,6 +114,15 @@ def hash_(value: str | bytes | memoryview, whole: bool = False) -> SafeString:
         text,
         shown,
     )
+
+
+@register.filter
+def question(prompt: str) -> str:
+    """What the user said last, of a conversation as it reads; of a question alone all of it."""
+    if not SPOKEN.match(prompt):
+        return prompt
+    last = prompt.rpartition("\nuser: ")[2] if "\nuser: " in prompt else prompt.partition(": ")[2]
+    return last.partition("\n")[0]
 
 
 @register.filter

@@ -16,8 +16,8 @@ from curation.datasets.forms import FreezeForm
 from curation.decontamination import overlap
 from curation.models import Blocker, Case, Dataset, DatasetRow, Pair
 from curation.triage import override_rules
-from curation.triage.diff import word_diff
 from curation.triage.wording import Check, shown_checks
+from curation.triage.words import words_of
 from feedback.models import Subject
 
 A_PAGE = 25
@@ -59,7 +59,8 @@ def pair(request: HttpRequest, pk: UUID) -> HttpResponse:
         {
             "pair": shown,
             "case": shown.correction.case,
-            "diff": word_diff(shown.rejected, shown.chosen),
+            "said": words_of(shown.asked, shown.rejected_answer, shown.chosen_answer, whole="whole" in request.GET),
+            "whole": "?whole=1",
             "consented": Subject.objects.consented().filter(pk=shown.subject_id).exists(),
             "consent": shown.subject.consent_entries.select_related("wording").order_by("-id").first(),
             "checks": checks_of(shown.correction.case),

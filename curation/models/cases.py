@@ -64,6 +64,13 @@ class CaseQuerySet(CountedQuerySet):
         rows = {kind: TABLES[kind]._default_manager.select_related("interaction__source") for kind in KINDS}
         return self.select_related("subject").prefetch_related(*(models.Prefetch(*row) for row in rows.items()))
 
+    def without_answers(self) -> Self:
+        """For a list, which shows what was asked: the rest of a conversation may be a megabyte a row."""
+        rest = [
+            f"{join}__interaction__{name}" for join in JOINS for name in ("conversation", "answer", "answer_message")
+        ]
+        return self.defer(*rest, "correction__replacement", "correction__replacement_message")
+
     def decided_by_last(self, user: User, count: int) -> Self:
         """The newest `count` verdicts of an account, newest first."""
         return self.filter(decided_by=user, state="decided").order_by("-decided_at", "-id")[:count]

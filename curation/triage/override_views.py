@@ -13,10 +13,10 @@ from django.views.decorators.http import require_GET, require_POST
 from cftapp.base.accounts import account, has_role, role_required
 from cftapp.base.refusal import Refused
 from curation.models import Override
-from curation.triage import evidence, override_rules
-from curation.triage.diff import folded, word_diff
+from curation.triage import override_rules
 from curation.triage.override_actions import confirm_override, decline_override, withdraw_override
 from curation.triage.wording import METHODS
+from curation.triage.words import Words, words_of
 
 A_PAGE = 20
 ANSWERS = {"confirm": confirm_override, "decline": decline_override, "withdraw": withdraw_override}
@@ -29,8 +29,7 @@ class Card:
 
     held: Override
     how: str
-    question: list[evidence.Piece]
-    correction: list[evidence.Piece]
+    said: Words
     whole: str
     outdated: bool
     may_answer: bool
@@ -89,10 +88,7 @@ def card(held: Override, user: User) -> Card:
     return Card(
         held=held,
         how=METHODS.get(held.finding["evidence"].get("method", ""), ("", ""))[1],
-        question=evidence.marked(folded(interaction.prompt), evidence.marks_of("prompt", pointing)),
-        correction=evidence.marked(
-            word_diff(interaction.answer, correction.replacement), evidence.marks_of("answer", pointing)
-        ),
+        said=words_of(interaction.asked, interaction.answered, correction.right_answer, pointing),
         whole=f"{reverse('curation:bench')}?case={held.case_id}&whole=1",
         outdated=waits and not override_rules.stands_for(held),
         may_answer=waits and lead and not own,

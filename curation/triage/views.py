@@ -16,16 +16,14 @@ from cftapp.base.accounts import account, role_required
 from cftapp.base.refusal import Refused
 from curation.decontamination import overlap
 from curation.models import Blocker, Case, CaseQuerySet, Override
-from curation.triage import actions, evidence, override_rules, reviewing
-from curation.triage.diff import folded, word_diff
+from curation.triage import actions, override_rules, reviewing
 from curation.triage.override_actions import request_override
 from curation.triage.wording import shown_checks
+from curation.triage.words import Words, words_of
 
 QUEUE = 40
 COUNTED = 10_000
 LONGEST_SEARCH = 200  # characters
-A_TITLE = 300  # characters: a longer question is shown as a text below its first words
-LONGEST_DIFF = 20_000  # characters: of a longer correction only the new text is shown until it is wanted whole
 SHORT = {"correction": "correction", "bug_report": "bug", "taste_note": "taste", "comment": "comment"}
 LONG = {short: kind for kind, short in SHORT.items()}
 DONE = {"accepted": "Accepted", "taste": "Filed as taste", "bug": "Filed as bug", "rejected": "Rejected"}
@@ -201,7 +199,8 @@ def _desk(
         "short": SHORT[current.kind],
         "interaction": current.feedback.interaction,
         "feedback": current.feedback,
-        **_texts(current, findings, whole),
+        "said": _words(current, findings, whole),
+        "whole": f"{filtered.address(current)}&whole=1",
         "checks": checks,
         "stopped": stopped,
         "askable": [
@@ -222,23 +221,12 @@ def _overrides(current: Case, findings: list[Blocker]) -> dict[str, Override]:
     return override_rules.by_finding(findings, held)
 
 
-def _texts(current: Case, findings: list[Blocker], whole: bool) -> dict[str, Any]:
-    """Question, answer and correction, long ones folded unless wanted whole, with what the checks point at marked."""
+def _words(current: Case, findings: list[Blocker], whole: bool) -> Words:
+    """What was asked, answered and corrected, with what the checks that stop it point at marked."""
     interaction = current.feedback.interaction
+    right = current.correction.right_answer if current.correction else None
     pointing = [(finding.get_check_name_display(), finding.evidence) for finding in findings if finding.blocking]
-    question = evidence.marked(folded(interaction.prompt, whole=whole), evidence.marks_of("prompt", pointing))
-    texts = {
-        "question": question,
-        "titled": len(interaction.prompt) <= A_TITLE and "\n" not in interaction.prompt.strip(),
-        "answer": evidence.marked(folded(interaction.answer, whole=whole), []),
-        "whole": f"{reverse('curation:bench')}?case={current.pk}&whole=1",
-    }
-    if current.correction:
-        right = current.correction.replacement
-        long = not whole and max(len(interaction.answer), len(right)) > LONGEST_DIFF
-        parts = folded(right) if long else word_diff(interaction.answer, right, whole=whole)
-        texts["correction"] = evidence.marked(parts, evidence.marks_of("answer", pointing))
-    return texts
+    return words_of(interaction.asked, interaction.answered, right, pointing, whole=whole)
 
 
 def _last(user: User) -> dict[str, Any] | None:
@@ -252,7 +240,7 @@ def _queue(user: User, filtered: Filter, current: Case | None) -> dict[str, Any]
     waiting = filtered.waiting(user)
     start = max(0, current.pk - 3) if current and not filtered.words else 0
     flags = Prefetch("findings", Blocker.objects.with_substance().filter(blocking=True).order_by("id"))
-    rows = list(waiting.filter(pk__gt=start).order_by("id").prefetch_related(flags)[:QUEUE])
+    rows = list(waiting.without_answers().filter(pk__gt=start).order_by("id").prefetch_related(flags)[:QUEUE])
     if current and current.pk not in [row.pk for row in rows]:
         prefetch_related_objects([current], flags)
         rows = [current, *rows[: QUEUE - 1]]

@@ -10,6 +10,8 @@ TOKEN = re.compile(r"\s+|[^\W_]+|[^\w\s]|_+")
 CONTEXT = 30
 MOST_TOKENS = 3000
 LONG = 400  # words, marks and spaces: a longer text is folded
+LONGEST_SHOWN = 6_000  # characters: so is one of endless words
+LONGEST_DIFF = 20_000  # characters: of a longer text only the new one is shown until it is wanted whole
 
 Change = Literal["same", "gone", "new", "skipped"]
 
@@ -77,15 +79,21 @@ def _context(tokens: Sequence[str], *, first: bool, last: bool, whole: bool) -> 
     yield Part("same", "".join(tail))
 
 
-def folded(text: str, *, whole: bool = False) -> list[Part]:
-    """One text as unchanged parts, its end skipped where it is long and not wanted `whole`."""
+def difference(before: str, after: str, *, whole: bool = False) -> list[Part]:
+    """What became of a text; of a very long one only what it is now, unless wanted `whole`."""
+    if not whole and max(len(before), len(after)) > LONGEST_DIFF:
+        return folded(after)
+    return word_diff(before, after, whole=whole)
+
+
+def folded(text: str, *, whole: bool = False, most: int = LONG) -> list[Part]:
+    """One text as unchanged parts, its end skipped where it is long (over `most` tokens) and not wanted `whole`."""
     tokens = TOKEN.findall(text)
-    if whole or len(tokens) <= LONG:
+    if whole or (len(tokens) <= most and len(text) <= LONGEST_SHOWN):
         return [Part("same", text)] if text else []
-    return [
-        Part("same", "".join(tokens[: LONG // 2])),
-        Part("skipped", str(words_in(tokens[LONG // 2 :])), "".join(tokens[LONG // 2 :])),
-    ]
+    head = "".join(tokens[: most // 2])[: LONGEST_SHOWN // 2]
+    rest = text[len(head) :]
+    return [Part("same", head), Part("skipped", str(words_in(TOKEN.findall(rest))), rest)]
 
 
 def words_in(tokens: Sequence[str]) -> int:

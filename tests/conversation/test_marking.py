@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.triage.diff import Part, folded, word_diff
-from curation.triage.evidence import AROUND, Mark, Piece, marked, marks_of
+from conversation.differences import Part, folded, word_diff
+from conversation.marking import AROUND, Mark, Piece, marked, marks_of
 
 
 def test_a_mark_stands_in_the_text_itself():

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from curation.triage.diff import Change, Part
+from conversation.differences import Change, Part
 
 AROUND = 160  # characters shown on either side of a mark in a stretch that is folded
 MOST_MARKS = 60
@@ -27,11 +27,21 @@ class Piece:
     marks: str = ""
 
 
-def marks_of(field: str, findings: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Mark]:
-    """The marks in one field ("prompt" or "answer") from (check, evidence) pairs."""
-    spans = [(check, span) for check, evidence in findings for span in evidence.get("spans", [])]
-    marks = [Mark(int(span["start"]), int(span["end"]), check) for check, span in spans if span["field"] == field]
-    return sorted(marks)[:MOST_MARKS]
+Findings = Iterable[tuple[str, Mapping[str, Any]]]
+"""(check, evidence) pairs."""
+
+
+def marks_of(field: str, findings: Findings) -> list[Mark]:
+    """The marks in one field: "prompt", "answer", or the path of a text such as `messages[3].content`."""
+    return marks_by_field(findings).get(field, [])
+
+
+def marks_by_field(findings: Findings) -> dict[str, list[Mark]]:
+    marks: dict[str, list[Mark]] = {}
+    for check, evidence in findings:
+        for span in evidence.get("spans", []):
+            marks.setdefault(span["field"], []).append(Mark(int(span["start"]), int(span["end"]), check))
+    return {field: sorted(found)[:MOST_MARKS] for field, found in marks.items()}
 
 
 def marked(parts: Sequence[Part], marks: Sequence[Mark]) -> list[Piece]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.triage.diff import MOST_TOKENS, word_diff
+from conversation.differences import MOST_TOKENS, word_diff
 
 SHORT_TEXT = st.text(alphabet="ab c.,é\n", max_size=60)
 

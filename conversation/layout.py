@@ -1,0 +1,279 @@
+"""A conversation laid out for the eye: who speaks, what is folded, which result belongs to which call. Plain values.
+
+What lies beyond a reader's eye (the middle of a long conversation, the end of a long text) is left out unless it is
+wanted `whole`; what a check points at is always there, and a fold that holds such a mark is open.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from conversation.arguments import pretty
+from conversation.differences import LONG, Part, folded
+from conversation.marking import Mark, Piece, marked
+from conversation.shape import Conversation, Message, answer_text, content_text, reference_text
+from conversation.walking import leaves
+
+WORDS = {"system": "System", "developer": "Developer", "user": "User", "assistant": "Assistant", "tool": "Tool"}
+INSTRUCTIONS = ("system", "developer")
+A_LINE = 100  # characters: what a closed fold shows
+LONG_TURN = 700  # characters: a longer message before the last question is folded
+MOST_TURNS, AT_THE_END = 12, 8
+MOST_CALLS = 8
+EARLIER = LONG // 2  # tokens of a message before the last question
+Marks = Mapping[str, Sequence[Mark]]
+"""What checks point at, by the path of the text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A stretch of a message: a text, or what stands for an image, a sound or a file."""
+
+    pieces: list[Piece]
+    kind: str = "text"  # or reference, reasoning
+
+    @property
+    def is_marked(self) -> bool:
+        return has_marks(self.pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One argument that is not what it was."""
+
+    key: str
+    pieces: list[Piece]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of a function, with the results that it had. `state`: new, gone, changed, or nothing to say."""
+
+    name: str
+    arguments: list[Piece]
+    results: list[Passage] = field(default_factory=list)
+    state: str = ""
+    differences: list[Difference] = field(default_factory=list)
+
+    @property
+    def is_marked(self) -> bool:
+        return has_marks(self.arguments) or any(result.is_marked for result in self.results)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A message as it is shown; an assistant's with the results of its calls. `fold`: "", closed or open."""
+
+    role: str
+    name: str
+    passages: list[Passage]
+    calls: list[Call]
+    more_calls: int = 0
+    fold: str = ""
+    preview: str = ""
+    words: int = 0
+
+    @property
+    def word(self) -> str:
+        return WORDS[self.role]
+
+    @property
+    def is_marked(self) -> bool:
+        return any(one.is_marked for one in self.passages) or any(call.is_marked for call in self.calls)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Messages that are left out until they are wanted; `marked`: how many of them a check points at."""
+
+    skipped: int
+    marked: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A function that the model could call: what it is for, and what else of it a check points at."""
+
+    name: str
+    description: list[Piece]
+    others: list[Passage]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A conversation as a page shows it."""
+
+    turns: list[Turn | Gap]
+    tools: list[Tool]
+    tools_are_marked: bool
+    messages: int
+
+    @property
+    def tool_names(self) -> str:
+        return ", ".join(tool.name for tool in self.tools)
+
+
+def has_marks(pieces: Iterable[Piece]) -> bool:
+    return any(piece.marks for piece in pieces)
+
+
+def lay_out(conversation: Conversation, marks: Marks | None = None, *, whole: bool = False) -> Layout:
+    """The conversation up to where the model answers."""
+    writer = Writer(marks or {}, whole)
+    tools = [writer.tool(tool, f"tools[{index}]") for index, tool in enumerate(conversation.tools)]
+    messages = conversation.messages
+    return Layout(
+        turns=list(writer.turns(messages)),
+        tools=tools,
+        tools_are_marked=any(path.startswith("tools[") for path in writer.marks),
+        messages=len(messages),
+    )
+
+
+def lay_out_answer(answer: Message, marks: Marks | None = None, *, whole: bool = False) -> Turn:
+    """An answer, never folded as a whole."""
+    return Writer(marks or {}, whole).turn(answer, "answer", [], most=LONG)
+
+
+def last_question(conversation: Conversation) -> str:
+    """The last thing that the user said: what the model answered, in most conversations."""
+    asked = [message for message in conversation.messages if message["role"] == "user"]
+    return content_text(asked[-1].get("content")) if asked else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Writes messages as turns, with these marks, whole or not."""
+
+    marks: Marks
+    whole: bool
+
+    def turns(self, messages: Sequence[Message]) -> Iterator[Turn | Gap]:
+        groups = list(grouped(messages))
+        last = max((n for n, group in enumerate(groups) if messages[group[0]]["role"] == "user"), default=0)
+        kept = set(range(len(groups))) if self.whole else self.kept(messages, groups)
+        gap: list[list[int]] = []
+        for number, group in enumerate(groups):
+            if number not in kept:
+                gap.append(group)
+                continue
+            yield from self.gap(gap)
+            gap = []
+            path, results = f"messages[{group[0]}]", [(messages[i], f"messages[{i}]") for i in group[1:]]
+            most = LONG if number >= last else EARLIER
+            yield folded_turn(self.turn(messages[group[0]], path, results, most), messages[group[0]], number >= last)
+        yield from self.gap(gap)
+
+    def kept(self, messages: Sequence[Message], groups: Sequence[list[int]]) -> set[int]:
+        """Which turns are shown at first: all of a short conversation; of a long one how it begins, how it ends, and
+        what a check points at."""
+        if len(groups) <= MOST_TURNS:
+            return set(range(len(groups)))
+        opening = {n for n in (0, 1) if messages[groups[n][0]]["role"] in INSTRUCTIONS}
+        pointed = [number for number, group in enumerate(groups) if self.points_at(group)]
+        return opening | set(pointed[:MOST_TURNS]) | set(range(len(groups) - AT_THE_END, len(groups)))
+
+    def points_at(self, group: Sequence[int]) -> bool:
+        return any(path.startswith(f"messages[{index}].") for index in group for path in self.marks)
+
+    def gap(self, groups: Sequence[list[int]]) -> Iterator[Gap]:
+        if groups:
+            yield Gap(sum(map(len, groups)), sum(map(self.points_at, groups)))
+
+    def turn(self, message: Message, path: str, results: Sequence[tuple[Message, str]], most: int) -> Turn:
+        passages = list(self.passages(message, path, most))
+        calls = message.get("tool_calls", [])
+        shown = calls if self.whole else calls[:MOST_CALLS]
+        return Turn(
+            role=message["role"],
+            name=message.get("name", ""),
+            passages=passages,
+            calls=[self.call(call, f"{path}.tool_calls[{n}]", results, most) for n, call in enumerate(shown)],
+            more_calls=len(calls) - len(shown),
+        )
+
+    def passages(self, message: Message, path: str, most: int) -> Iterator[Passage]:
+        if reasoning := message.get("reasoning"):
+            yield Passage(self.text(reasoning, f"{path}.reasoning", most), "reasoning")
+        content = message.get("content") or ""
+        if isinstance(content, str):
+            if content:
+                yield Passage(self.text(content, f"{path}.content", most))
+            return
+        for index, part in enumerate(content):
+            where = f"{path}.content[{index}]"
+            if part["type"] == "text":
+                yield Passage(self.text(part["text"], f"{where}.text", most))
+            else:
+                yield Passage(self.reference(part, where), "reference")
+
+    def reference(self, part: dict[str, Any], path: str) -> list[Piece]:
+        """What it stands for; the whole of it is marked where a check points at its name or address."""
+        pointing = [*self.marks.get(f"{path}.name", ()), *self.marks.get(f"{path}.url", ())]
+        words = reference_text(part)[1:-1] + (f", {part['url']}" if "url" in part else "")
+        return [Piece("same", words, ", ".join(dict.fromkeys(mark.check for mark in pointing)))]
+
+    def call(self, call: dict[str, Any], path: str, results: Sequence[tuple[Message, str]], most: int) -> Call:
+        own = [(message, where) for message, where in results if message.get("tool_call_id") == call["id"]]
+        answers = [passage for message, where in own for passage in self.passages(message, where, most)]
+        return Call(call["function"]["name"], self.arguments(call, path, most), answers)
+
+    def arguments(self, call: dict[str, Any], path: str, most: int = LONG) -> list[Piece]:
+        """Indented; a mark in the text that was sent stands where the same words are in what is shown."""
+        sent = call["function"]["arguments"]
+        shown = pretty(sent)
+        pointing = self.marks.get(f"{path}.function.arguments", ())
+        found = [moved(mark, sent, shown) for mark in pointing]
+        return marked(folded(shown, whole=self.whole, most=most), sorted(found))
+
+    def text(self, text: str, path: str, most: int) -> list[Piece]:
+        return self.pieces(folded(text, whole=self.whole, most=most), path)
+
+    def pieces(self, parts: Sequence[Part], path: str) -> list[Piece]:
+        return marked(parts, self.marks.get(path, ()))
+
+    def tool(self, tool: dict[str, Any], path: str) -> Tool:
+        function = tool.get("function", tool)
+        where = f"{path}.function" if "function" in tool else path
+        described = self.text(str(function.get("description", "")), f"{where}.description", EARLIER)
+        elsewhere = [one for one in self.marks if one.startswith(f"{path}.") and one != f"{where}.description"]
+        others = [Passage(self.text(text_at(tool, one[len(path) :]), one, EARLIER)) for one in elsewhere]
+        return Tool(str(function.get("name", tool.get("type", "tool"))), described, others)
+
+
+def grouped(messages: Sequence[Message]) -> Iterator[list[int]]:
+    """Indices of messages that are shown as one: a message of the assistant and the results of its calls."""
+    group: list[int] = []
+    for index, message in enumerate(messages):
+        if group and message["role"] == "tool":
+            group.append(index)
+            continue
+        if group:
+            yield group
+        group = [index]
+    if group:
+        yield group
+
+
+def folded_turn(turn: Turn, message: Message, is_last: bool) -> Turn:
+    """The turn, folded where it is instructions or long; open where it holds a mark. One line needs no fold."""
+    text = answer_text(message)
+    line = " ".join(text.split())
+    is_instruction = message["role"] in INSTRUCTIONS
+    if not (len(line) > A_LINE if is_instruction else len(text) > LONG_TURN and not is_last):
+        return turn
+    preview = line if len(line) <= A_LINE else line[:A_LINE].rsplit(" ", 1)[0] + " …"
+    fold = "open" if turn.is_marked else "closed"
+    return Turn(turn.role, turn.name, turn.passages, turn.calls, turn.more_calls, fold, preview, len(text.split()))
+
+
+def moved(mark: Mark, sent: str, shown: str) -> Mark:
+    """The mark where its words stand in the text that is shown; all of that, where they stand in it no more."""
+    words = sent[mark.start : mark.end]
+    at = shown.find(words) if words else -1
+    return Mark(at, at + len(words), mark.check) if at >= 0 else Mark(0, len(shown), mark.check)
+
+
+def text_at(value: Any, path: str) -> str:
+    """The text at a path such as `.function.parameters.x.enum[0]`, found by walking; empty where there is none."""
+    return next((place.text for place in leaves(value, "", "tools") if place.path == path), "")
