@@ -26,7 +26,7 @@ def compare(answered: Message, right: Message, marks: Marks | None = None, *, wh
     else:
         passages = list(writer.passages(right, "answer", LONG))
     calls = list(compared_calls(answered.get("tool_calls", []), right.get("tool_calls", []), writer))
-    return Turn("assistant", right.get("name", ""), passages, calls)
+    return Turn("assistant", [], passages, calls)
 
 
 def compared_calls(before: Calls, after: Calls, writer: Writer) -> Iterator[Call]:
@@ -38,15 +38,21 @@ def compared_calls(before: Calls, after: Calls, writer: Writer) -> Iterator[Call
                 yield compared(before[i], after[j], j, writer)
             continue
         for i in range(i1, i2):
-            yield Call(old[i], writer.arguments(before[i], "before"), state="gone")
+            yield Call(writer.function(before[i], ""), writer.arguments(before[i], ""), state="gone")
         for j in range(j1, j2):
-            yield Call(new[j], writer.arguments(after[j], f"answer.tool_calls[{j}]"), state="new")
+            path = f"answer.tool_calls[{j}]"
+            yield Call(writer.function(after[j], path), writer.arguments(after[j], path), state="new")
 
 
 def compared(before: dict[str, Any], after: dict[str, Any], index: int, writer: Writer) -> Call:
-    shown = writer.arguments(after, f"answer.tool_calls[{index}]")
+    path = f"answer.tool_calls[{index}]"
     differences = list(differing(before["function"]["arguments"], after["function"]["arguments"], writer.whole))
-    return Call(after["function"]["name"], shown, state="changed" if differences else "same", differences=differences)
+    return Call(
+        writer.function(after, path),
+        writer.arguments(after, path),
+        state="changed" if differences else "same",
+        differences=differences,
+    )
 
 
 def differing(before: str, after: str, whole: bool) -> Iterator[Difference]:

@@ -47,9 +47,12 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call of a function, with the results that it had. `state`: new, gone, changed, or nothing to say."""
+    """A call of a function, with the results that it had. `state`: new, gone, changed, same, or nothing to say.
 
-    name: str
+    Names are pieces here and below, because a check may point at one.
+    """
+
+    name: list[Piece]
     arguments: list[Piece]
     results: list[Passage] = field(default_factory=list)
     state: str = ""
@@ -57,7 +60,7 @@ class Call:
 
     @property
     def is_marked(self) -> bool:
-        return has_marks(self.arguments) or any(result.is_marked for result in self.results)
+        return has_marks([*self.name, *self.arguments]) or any(result.is_marked for result in self.results)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ class Turn:
     """A message as it is shown; an assistant's with the results of its calls. `fold`: "", closed or open."""
 
     role: str
-    name: str
+    name: list[Piece]
     passages: list[Passage]
     calls: list[Call]
     more_calls: int = 0
@@ -79,7 +82,8 @@ class Turn:
 
     @property
     def is_marked(self) -> bool:
-        return any(one.is_marked for one in self.passages) or any(call.is_marked for call in self.calls)
+        parts: list[Passage | Call] = [*self.passages, *self.calls]
+        return has_marks(self.name) or any(one.is_marked for one in parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,7 @@ class Gap:
 class Tool:
     """A function that the model could call: what it is for, and what else of it a check points at."""
 
-    name: str
+    name: list[Piece]
     description: list[Piece]
     others: list[Passage]
 
@@ -110,7 +114,7 @@ class Layout:
 
     @property
     def tool_names(self) -> str:
-        return ", ".join(tool.name for tool in self.tools)
+        return ", ".join(tool.name[0].text for tool in self.tools)
 
 
 def has_marks(pieces: Iterable[Piece]) -> bool:
@@ -186,7 +190,7 @@ class Writer:
         shown = calls if self.whole else calls[:MOST_CALLS]
         return Turn(
             role=message["role"],
-            name=message.get("name", ""),
+            name=self.named(message.get("name", ""), f"{path}.name"),
             passages=passages,
             calls=[self.call(call, f"{path}.tool_calls[{n}]", results, most) for n, call in enumerate(shown)],
             more_calls=len(calls) - len(shown),
@@ -209,14 +213,22 @@ class Writer:
 
     def reference(self, part: dict[str, Any], path: str) -> list[Piece]:
         """What it stands for; the whole of it is marked where a check points at its name or address."""
-        pointing = [*self.marks.get(f"{path}.name", ()), *self.marks.get(f"{path}.url", ())]
         words = reference_text(part)[1:-1] + (f", {part['url']}" if "url" in part else "")
-        return [Piece("same", words, ", ".join(dict.fromkeys(mark.check for mark in pointing)))]
+        return self.named(words, f"{path}.name", f"{path}.url")
+
+    def named(self, words: str, *paths: str) -> list[Piece]:
+        """A name, marked as a whole where a check points at it or at what stands for it, such as the id of a call."""
+        pointing = [mark.check for path in paths for mark in self.marks.get(path, ())]
+        return [Piece("same", words, ", ".join(dict.fromkeys(pointing)))] if words else []
 
     def call(self, call: dict[str, Any], path: str, results: Sequence[tuple[Message, str]], most: int) -> Call:
         own = [(message, where) for message, where in results if message.get("tool_call_id") == call["id"]]
         answers = [passage for message, where in own for passage in self.passages(message, where, most)]
-        return Call(call["function"]["name"], self.arguments(call, path, most), answers)
+        ids = [f"{where}.tool_call_id" for _, where in own]
+        return Call(self.function(call, path, *ids), self.arguments(call, path, most), answers)
+
+    def function(self, call: dict[str, Any], path: str, *ids: str) -> list[Piece]:
+        return self.named(call["function"]["name"], f"{path}.function.name", f"{path}.id", *ids)
 
     def arguments(self, call: dict[str, Any], path: str, most: int = LONG) -> list[Piece]:
         """Indented; a mark in the text that was sent stands where the same words are in what is shown."""
@@ -236,9 +248,11 @@ class Writer:
         function = tool.get("function", tool)
         where = f"{path}.function" if "function" in tool else path
         described = self.text(str(function.get("description", "")), f"{where}.description", EARLIER)
-        elsewhere = [one for one in self.marks if one.startswith(f"{path}.") and one != f"{where}.description"]
+        name = self.named(str(function.get("name", tool.get("type", "tool"))), f"{where}.name", path)
+        shown = (f"{where}.description", f"{where}.name")
+        elsewhere = [one for one in self.marks if one.startswith(f"{path}.") and one not in shown]
         others = [Passage(self.text(text_at(tool, one[len(path) :]), one, EARLIER)) for one in elsewhere]
-        return Tool(str(function.get("name", tool.get("type", "tool"))), described, others)
+        return Tool(name, described, others)
 
 
 def grouped(messages: Sequence[Message]) -> Iterator[list[int]]:

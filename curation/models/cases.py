@@ -56,20 +56,19 @@ class CaseQuerySet(CountedQuerySet):
     def held_by(self, user: User, now: datetime) -> Self:
         return self.filter(leased_by=user, lease_expires_at__gt=now)
 
-    def with_feedback(self) -> Self:
+    def with_feedback(self, *unread: str) -> Self:
         """With what a page or a check needs of the feedback: one query for each kind that there is, none per case.
 
-        Not one join of all kinds: PostgreSQL takes ten times as long to plan it as to run it.
+        Not one join of all kinds: PostgreSQL takes ten times as long to plan it as to run it. `unread`: columns of the
+        interaction that are left in the database.
         """
         rows = {kind: TABLES[kind]._default_manager.select_related("interaction__source") for kind in KINDS}
+        rows = {kind: query.defer(*(f"interaction__{name}" for name in unread)) for kind, query in rows.items()}
         return self.select_related("subject").prefetch_related(*(models.Prefetch(*row) for row in rows.items()))
 
-    def without_answers(self) -> Self:
+    def with_questions(self) -> Self:
         """For a list, which shows what was asked: the rest of a conversation may be a megabyte a row."""
-        rest = [
-            f"{join}__interaction__{name}" for join in JOINS for name in ("conversation", "answer", "answer_message")
-        ]
-        return self.defer(*rest, "correction__replacement", "correction__replacement_message")
+        return self.with_feedback("conversation", "answer", "answer_message")
 
     def decided_by_last(self, user: User, count: int) -> Self:
         """The newest `count` verdicts of an account, newest first."""

@@ -63,7 +63,7 @@ class Filter:
 
     def waiting(self, user: User) -> CaseQuerySet:
         """What this person may take; those that others hold are left out."""
-        cases = Case.objects.with_feedback().of_kind(LONG.get(self.kind)).asking(self.words)
+        cases = Case.objects.with_questions().of_kind(LONG.get(self.kind)).asking(self.words)
         return cases.claimable_by(user, timezone.now())
 
 
@@ -240,7 +240,7 @@ def _queue(user: User, filtered: Filter, current: Case | None) -> dict[str, Any]
     waiting = filtered.waiting(user)
     start = max(0, current.pk - 3) if current and not filtered.words else 0
     flags = Prefetch("findings", Blocker.objects.with_substance().filter(blocking=True).order_by("id"))
-    rows = list(waiting.without_answers().filter(pk__gt=start).order_by("id").prefetch_related(flags)[:QUEUE])
+    rows = list(waiting.filter(pk__gt=start).order_by("id").prefetch_related(flags)[:QUEUE])
     if current and current.pk not in [row.pk for row in rows]:
         prefetch_related_objects([current], flags)
         rows = [current, *rows[: QUEUE - 1]]

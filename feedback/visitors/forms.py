@@ -5,15 +5,20 @@ from typing import Any, ClassVar
 
 from django import forms
 
-from conversation import LONGEST_TEXT
+from conversation import LONGEST_TEXT, Message, NotAConversation, answer_text, read_answer
+from conversation.shape import content_text
 from feedback.api.texts import MEDIUM
 from feedback.models import ConsentWording, Correction, TasteNote
+from feedback.visitors import call_fields
+from feedback.visitors.call_fields import Call
+from feedback.visitors.sessions import Exchange
 
+UNCHANGED = "This is still the model's answer. Change what is wrong in it."
 Area = forms.Textarea(attrs={"rows": 3})
 
 
 class FeedbackForm(forms.Form):
-    """Feedback of a kind. `answer`: what the model answered, if it is known; a correction starts from it.
+    """Feedback of a kind. `exchange`: what was asked and answered, if it is known; a correction starts from it.
 
     `wording`: what stands beside the consent box, for those who may consent.
     """
@@ -25,10 +30,17 @@ class FeedbackForm(forms.Form):
     button: ClassVar[str]
     text_field: ClassVar[str]  # the field that holds what the person writes
 
-    def __init__(self, *args: Any, answer: str = "", wording: ConsentWording | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, exchange: Exchange | None = None, wording: ConsentWording | None = None, **kwargs: Any
+    ) -> None:
         kwargs["prefix"] = self.kind
         super().__init__(*args, **kwargs)
-        self.answer, self.wording = answer, wording
+        self.exchange, self.wording = exchange, wording
+
+    @property
+    def written(self) -> str:
+        """What the person wrote, as it reads, once the form is valid."""
+        return str(self.cleaned_data[self.text_field])
 
 
 class BugForm(FeedbackForm):
@@ -68,20 +80,58 @@ class CorrectionForm(FeedbackForm):
     )
     consent = forms.CharField(required=False)  # the version of the wording beside the box
 
-    def __init__(self, *args: Any, answer: str = "", wording: ConsentWording | None = None, **kwargs: Any) -> None:
-        kwargs.setdefault("initial", {"replacement": answer})
-        super().__init__(*args, answer=answer, wording=wording, **kwargs)
-        if wording is None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        answered = self.exchange.answered if self.exchange else {}
+        self.calls: list[Call] = answered.get("tool_calls", [])
+        self.tools: list[dict[str, Any]] = self.exchange.asked.tools if self.exchange else []
+        self.initial["replacement"] = content_text(answered.get("content"))
+        if self.wording is None:
             del self.fields["consent"]
+        if self.calls:
+            words = self.fields["replacement"]
+            words.label, words.required = "What it should have said, if anything", False
+            self.fields = call_fields.offered(self.calls, self.tools) | self.fields
+
+    @property
+    def written(self) -> str:
+        replacement: str | Message = self.cleaned_data["replacement"]
+        return replacement if isinstance(replacement, str) else answer_text(replacement)
 
     def clean_replacement(self) -> str:
         """A browser sends line ends as CR LF; an answer that was not changed corrects nothing."""
         text = self.cleaned_data["replacement"].replace("\r\n", "\n").strip()
+        if self.calls:
+            return str(text)
         if not text:
             raise forms.ValidationError("Write the right answer.")
-        if self.answer and text == self.answer.strip():
-            raise forms.ValidationError("This is still the model's answer. Change what is wrong in it.")
+        if self.exchange and text == self.exchange.answer.strip():
+            raise forms.ValidationError(UNCHANGED)
         return str(text)
+
+    def clean(self) -> dict[str, Any]:
+        """The right answer as a message, where it calls; a text where no call is left."""
+        calls = call_fields.taken(self.cleaned_data, self.calls)
+        if not self.calls or self.errors:
+            return self.cleaned_data
+        text = self.cleaned_data["replacement"]
+        if not text and not any(calls):
+            self.add_error("replacement", "Write the right answer, or the arguments of a call.")
+        elif text == self.initial["replacement"].strip() and call_fields.same(self.calls, calls):
+            self.add_error(None, UNCHANGED)
+        elif any(calls):
+            self._take_message(text, calls)
+        return self.cleaned_data
+
+    def _take_message(self, text: str, calls: list[Call | None]) -> None:
+        """Read it as every other answer is read; what is wrong with a call is said at its own field."""
+        kept = [number for number, call in enumerate(calls) if call]
+        said = {"role": "assistant", "content": text or None, "tool_calls": [calls[number] for number in kept]}
+        try:
+            self.cleaned_data["replacement"] = read_answer(said, tools=self.tools)
+        except NotAConversation as problem:
+            field = call_fields.field_at(problem.path, kept) or "replacement"
+            self.add_error(field, f"{problem.message} {problem.remedy}")
 
 
 FORMS: dict[str, type[FeedbackForm]] = {form.kind: form for form in (BugForm, TasteForm, CorrectionForm)}
@@ -96,12 +146,12 @@ class FormPanel:
 
 
 def form_panels(
-    answer: str = "", *, wording: ConsentWording | None, bound: FeedbackForm | None = None
+    exchange: Exchange | None = None, *, wording: ConsentWording | None, bound: FeedbackForm | None = None
 ) -> list[FormPanel]:
     """The panels of the three kinds, all closed; or with `bound` open in the place of its kind."""
     return [
         FormPanel(bound, True)
         if bound and bound.kind == kind
-        else FormPanel(form(answer=answer, wording=wording), False)
+        else FormPanel(form(exchange=exchange, wording=wording), False)
         for kind, form in FORMS.items()
     ]

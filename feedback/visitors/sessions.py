@@ -7,8 +7,9 @@ two hours; afterwards the pages work without them.
 
 import secrets
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import structlog
 from cryptography.fernet import InvalidToken
@@ -17,6 +18,9 @@ from django.http import HttpRequest
 from django.urls import reverse
 from redis.exceptions import RedisError
 
+from conversation import Conversation, Message, answer_of, answer_text, canonical_answer
+from conversation.layout import last_question
+from feedback.actions.interactions import said
 from feedback.actions.sources import PLAYGROUND
 from feedback.encryption import decrypted, encrypted
 from feedback.models import Source, Subject
@@ -29,10 +33,32 @@ KEEP_SECONDS = 2 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A prompt and its answer, as the visitor saw them."""
+    """A conversation and the answer to it, as the visitor saw them."""
 
-    prompt: str
-    answer: str
+    asked: Conversation
+    answered: Message
+
+    @classmethod
+    def of(cls, prompt: str, answer: str, conversation: str = "", message: str = "") -> Self:
+        """As it is cached: the two texts, and the canonical forms of what is more than a text."""
+        return cls(Conversation.of(prompt, conversation), answer_of(answer, message))
+
+    @property
+    def question(self) -> str:
+        return last_question(self.asked)
+
+    @property
+    def answer(self) -> str:
+        return answer_text(self.answered)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An answer in a conversation of the playground: where feedback on it goes, and which release gave it."""
+
+    interaction_id: uuid.UUID
+    model: str
+    fallback_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +88,26 @@ def feedback_url(interaction_id: uuid.UUID) -> str:
     return reverse("feedback:give", args=[interaction_id])
 
 
-def cache_exchange(interaction_id: uuid.UUID, prompt: str, answer: str) -> None:
-    """Keep an exchange for the page that takes feedback on it."""
-    _cache(_exchange_key(interaction_id), [prompt, answer])
+def cache_exchange(interaction_id: uuid.UUID, prompt: str | Conversation, answer: str | Message) -> None:
+    """Keep an exchange for the page that takes feedback on it, and for the question that follows on it."""
+    asked, answered = said(prompt, answer)
+    short, message = asked.short, canonical_answer(answered)
+    _cache(
+        _exchange_key(interaction_id),
+        [short or "", "" if message else answer_text(answered), "" if short else asked.canonical, message],
+    )
+
+
+def cache_steps(steps: Sequence[Step]) -> None:
+    """Keep which answers a conversation has, under the last of them."""
+    told = [value for step in steps for value in (str(step.interaction_id), step.model, step.fallback_from)]
+    _cache(_steps_key(steps[-1].interaction_id), told)
+
+
+def cached_steps(interaction_id: uuid.UUID) -> list[Step]:
+    """Which answers a conversation has up to this one, while that is kept."""
+    told = _cached([_steps_key(interaction_id)]).get(_steps_key(interaction_id), [])
+    return [Step(uuid.UUID(pk), model, other) for pk, model, other in zip(*[iter(told)] * 3, strict=True)]
 
 
 def cache_feedback_text(feedback_id: uuid.UUID, text: str) -> None:
@@ -81,16 +124,20 @@ def cached_texts(feedback_ids: Iterable[uuid.UUID], interaction_ids: Iterable[uu
     """All texts that are kept of these, in a single request to the cache."""
     feedback_keys = {_feedback_key(pk): pk for pk in feedback_ids}
     exchange_keys = {_exchange_key(pk): pk for pk in interaction_ids}
-    try:
-        kept = cache.get_many([*feedback_keys, *exchange_keys])
-        texts = {key: decrypted(PURPOSE, text) for key, text in kept.items()}
-    except (RedisError, InvalidToken) as problem:
-        log.warning("visitors.not_remembered", problem=type(problem).__name__)
-        texts = {}
+    texts = _cached([*feedback_keys, *exchange_keys])
     return CachedTexts(
-        exchanges={pk: Exchange(*texts[key]) for key, pk in exchange_keys.items() if key in texts},
+        exchanges={pk: Exchange.of(*texts[key]) for key, pk in exchange_keys.items() if key in texts},
         feedback_texts={pk: texts[key][0] for key, pk in feedback_keys.items() if key in texts},
     )
+
+
+def _cached(keys: Iterable[str]) -> dict[str, list[str]]:
+    """What is kept under these keys; nothing while the cache is away."""
+    try:
+        return {key: decrypted(PURPOSE, text) for key, text in cache.get_many(keys).items()}
+    except (RedisError, InvalidToken) as problem:
+        log.warning("visitors.not_remembered", problem=type(problem).__name__)
+        return {}
 
 
 def _cache(key: str, texts: list[str]) -> None:
@@ -102,6 +149,10 @@ def _cache(key: str, texts: list[str]) -> None:
 
 def _exchange_key(interaction_id: uuid.UUID) -> str:
     return f"feedback:exchange:{interaction_id}"
+
+
+def _steps_key(interaction_id: uuid.UUID) -> str:
+    return f"feedback:steps:{interaction_id}"
 
 
 def _feedback_key(feedback_id: uuid.UUID) -> str:

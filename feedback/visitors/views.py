@@ -15,12 +15,14 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.cache import never_cache
+from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from cftapp.base.accounts import account, has_role
 from cftapp.base.actors import VISITOR, Actor
 from cftapp.base.refusal import Refused
+from conversation import canonical_answer
+from conversation.layout import Layout, Turn, lay_out, lay_out_answer
 from feedback.actions import (
     grant_consent,
     link_account,
@@ -41,6 +43,7 @@ from feedback.visitors.sessions import (
 )
 
 MAX_ROWS = 100
+WORDS = ("prompt", "answer", "conversation", "answer_message")  # what a visitor is shown comes from the cache
 SUBMIT: dict[str, Callable[..., Feedback]] = {
     "bug_report": submit_bug_report,
     "taste_note": submit_taste_note,
@@ -58,7 +61,7 @@ class SentFeedback:
 
 
 # --- give feedback ---
-@never_cache
+@cache_control(max_age=0, no_cache=True, must_revalidate=True, private=True)  # not no-store: Back keeps what is typed
 @require_http_methods(["GET", "HEAD", "POST"])
 def give(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """The forms of the three kinds, for the visitor who was answered, or a reviewer."""
@@ -83,7 +86,7 @@ def accessible_interaction(request: HttpRequest, pk: uuid.UUID) -> tuple[Interac
 
 def stored_exchange(interaction: Interaction) -> Exchange | None:
     """The exchange as the default database holds it: None in the held-out lane."""
-    return None if interaction.is_held_out else Exchange(interaction.prompt, interaction.answer)
+    return None if interaction.is_held_out else Exchange(interaction.asked, interaction.answered)
 
 
 def submit(request: HttpRequest, interaction: Interaction, is_owner: bool, exchange: Exchange | None) -> HttpResponse:
@@ -91,14 +94,12 @@ def submit(request: HttpRequest, interaction: Interaction, is_owner: bool, excha
     if form_class is None:
         messages.error(request, "Choose one of the three doors.")
         return redirect("feedback:give", pk=interaction.pk)
-    form = form_class(
-        request.POST, answer=exchange.answer if exchange else "", wording=wording_for(interaction, is_owner)
-    )
+    form = form_class(request.POST, exchange=exchange, wording=wording_for(interaction, is_owner))
     feedback = send_as(request, form, interaction, is_owner) if form.is_valid() else None
     if feedback is None:
         return feedback_page(request, interaction, is_owner, exchange, form)
     if is_owner:
-        cache_feedback_text(feedback.pk, form.cleaned_data[form.text_field])
+        cache_feedback_text(feedback.pk, form.written)
     messages.success(request, "Thank you. Your feedback was sent.")
     return redirect("feedback:mine" if is_owner else "feedback:list")
 
@@ -149,11 +150,20 @@ def feedback_page(
         "interaction": interaction,
         "is_owner": is_owner,
         "exchange": exchange,
-        "panels": form_panels(
-            exchange.answer if exchange else "", wording=wording_for(interaction, is_owner), bound=bound
-        ),
+        **(shown(exchange, whole="whole" in request.GET) if exchange else {}),
+        "panels": form_panels(exchange, wording=wording_for(interaction, is_owner), bound=bound),
     }
     return render(request, "feedback/visitors/give_feedback.html", context, status=422 if bound else 200)
+
+
+def shown(exchange: Exchange, *, whole: bool) -> dict[str, Layout | Turn]:
+    """What led to the answer, and the answer, as turns; nothing where a question and a text are all."""
+    if exchange.asked.short is not None and not canonical_answer(exchange.answered):
+        return {}
+    return {
+        "layout": lay_out(exchange.asked, whole=whole),
+        "answer": lay_out_answer(exchange.answered, whole=whole),
+    }
 
 
 # --- what the visitor gave ---
@@ -166,7 +176,7 @@ def mine(request: HttpRequest) -> HttpResponse:
     if subject:
         context["wording"] = ConsentWording.objects.current(subject.source)
         receipts = Receipt.objects.visible_to(subject).select_related("interaction")
-        receipts = receipts.defer("interaction__prompt", "interaction__answer")
+        receipts = receipts.defer(*(f"interaction__{words}" for words in WORDS))
         context["sent"] = sent_feedback(receipts.order_by("-created_at", "-id")[:MAX_ROWS])
         context["entry"] = subject.consent_entries.select_related("wording").order_by("-id").first()
         context["consents"] = Subject.objects.filter(pk=subject.pk).consented().exists()

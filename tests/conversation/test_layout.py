@@ -45,13 +45,13 @@ def test_results_stand_under_their_calls_and_calls_show_their_arguments():
         "Assistant",
         "User",
     ]
-    assert [(one.name, texts(one.arguments)) for one in called.calls] == [
+    assert [(texts(one.name), texts(one.arguments)) for one in called.calls] == [
         ("weather", '{\n  "city": "Oslo"\n}'),
         ("weather", '{\n  "city": "Bergen"\n}'),
     ]
     assert [texts(result.pieces) for one in called.calls for result in one.results] == ["sun", "rain"]
     assert [(one.kind, texts(one.pieces)) for one in called.passages] == [("reasoning", "Two towns, two calls.")]
-    assert first.name == "ann"
+    assert texts(first.name) == "ann"
 
 
 def test_the_system_prompt_is_folded_and_says_how_it_begins():
@@ -93,6 +93,20 @@ def test_marks_stand_in_the_message_the_call_the_result_and_the_tool_that_they_p
     assert [p.text for p in called.calls[1].results[0].pieces if p.marks] == ["rain"]
     assert called.passages[0].is_marked and layout.tools_are_marked
     assert [p.text for p in layout.tools[0].description if p.marks] == ["weather"]
+
+
+def test_a_mark_at_a_name_or_an_id_is_at_the_name_that_is_shown():
+    marks = {
+        "messages[1].name": [Mark(0, 3, "Personal data")],
+        "messages[2].tool_calls[0].id": [Mark(0, 2, "Held-out overlap")],
+        "messages[3].tool_call_id": [Mark(0, 2, "Secrets")],
+        "tools[0]": [Mark(0, 0, "Held-out overlap")],
+    }
+    layout = lay_out(weather(), marks)
+    _, first, called, *_ = layout.turns
+    assert first.name[0].marks == "Personal data" and first.is_marked
+    assert [call.name[0].marks for call in called.calls] == ["Held-out overlap", "Secrets"]
+    assert layout.tools[0].name[0].marks == "Held-out overlap" and layout.tools_are_marked
 
 
 def test_marks_of_arguments_whose_words_are_spelt_otherwise_mark_all_of_them():
