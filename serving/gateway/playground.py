@@ -1,7 +1,8 @@
 """The playground: anybody asks the champion, sees which release answered, and can give feedback on the answer.
 
 A visitor is a random id in the signed session, and a subject like any other: its lane is fixed by its id, so some
-visitors are held out and cannot tell. Each question stands alone, so that a correction of its answer does too.
+visitors are held out and cannot tell. A question follows on the answer that the form names, if it names one; each
+answer is recorded as a turn of that conversation, and feedback is about one turn.
 """
 
 import uuid
@@ -14,21 +15,25 @@ from typing import Any
 from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
+from django.views.decorators.cache import cache_control
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST
 
 from cftapp.base.actors import VISITOR
+from conversation import Conversation
 from feedback.actions import open_playground
-from feedback.visitors.sessions import feedback_url, visitor_id
+from feedback.visitors.sessions import Step, cache_steps, feedback_url, visitor_id
 from serving.gateway.answers import answers_of
-from serving.gateway.completions import Target, complete, start_stream
+from serving.gateway.completions import Completion, CompletionStream, Target, complete, start_stream
 from serving.gateway.model_server import Chunk, ModelServer
 from serving.gateway.openai_format import GatewayError, server_sent_event
-from serving.gateway.recording import PendingInteraction, read_as, record_durably
+from serving.gateway.recording import PendingInteraction, record_durably
 from serving.gateway.routing import champion_targets
 from serving.gateway.streaming import event_stream
+from serving.gateway.talk import Talk, kept, talk_of
 from serving.gateway.threads import run_in_database_thread
 from serving.releases.champion import champion
 from training.demo_model import handbook, world
@@ -36,17 +41,6 @@ from training.demo_model import handbook, world
 MAX_CHARACTERS = 4000
 SAMPLING = {"temperature": 0}
 EXAMPLES = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A question and its answer, as the page shows them."""
-
-    prompt: str
-    answer: str
-    interaction_id: uuid.UUID
-    model: str
-    fallback_from: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +71,8 @@ class PlaygroundEncoder:
         return server_sent_event({"text": text}) if text else b""
 
     def end(self) -> bytes:
-        data = {"feedback_url": feedback_url(self._pending.id), "model": self._target.title}
+        identity = self._pending.id
+        data = {"feedback_url": feedback_url(identity), "model": self._target.title, "after": str(identity)}
         return server_sent_event(data, "done")
 
     def error(self, error: GatewayError) -> bytes:
@@ -85,21 +80,26 @@ class PlaygroundEncoder:
 
 
 @csrf_protect
+@cache_control(max_age=0, no_cache=True, must_revalidate=True, private=True)  # not no-store: Back keeps what is typed
 @require_http_methods(["GET", "HEAD", "POST"])
 def page(request: HttpRequest) -> HttpResponse:
-    """The page, and without JavaScript also the answer."""
-    turn, problem, status = None, "", 200
+    """The conversation so far. Without JavaScript a question is posted here; its answer has an address of its own."""
+    talk, problem, status = Talk(), "", 200
     prompt = request.GET.get("prompt", "")[:MAX_CHARACTERS]
-    if request.method == "POST":
-        prompt = request.POST.get("prompt", "")
-        try:
-            turn = async_to_sync(answer)(request)
-            prompt = ""
-        except GatewayError as error:
-            problem, status = error.message, error.status
+    try:
+        talk = talk_of(request)
+        if request.method == "POST":
+            prompt = request.POST.get("prompt", "")
+            talk = async_to_sync(answer)(request, talk)
+            if kept(request, str(talk.after)):
+                return redirect(f"{reverse('playground')}?after={talk.after}#answer")
+            prompt = ""  # the cache is away: the answer is on this page and no other
+    except GatewayError as error:
+        prompt, problem, status = request.POST.get("prompt", prompt), error.message, error.status
     context = {
         "champion": champion(),
-        "turn": turn,
+        "turns": list(talk.turns()),
+        "after": talk.after,
         "problem": problem,
         "prompt": prompt,
         "examples": examples(),
@@ -122,39 +122,45 @@ def headers_of(status: int) -> dict[str, str]:
 async def ask(request: HttpRequest) -> HttpResponseBase:
     """The answer as a stream of server-sent events."""
     try:
-        pending, targets = await run_in_database_thread(prepare, request)
+        talk = await run_in_database_thread(talk_of, request)
+        pending, targets = await run_in_database_thread(prepare, request, talk)
         stream = await start_stream(model_server(), targets, options_for(pending))
     except GatewayError as error:
         return JsonResponse({"message": error.message}, status=error.status, headers=headers_of(error.status))
+    await run_in_database_thread(cache_steps, [*talk.steps, step_of(pending, stream)])
     return event_stream(stream, pending, PlaygroundEncoder(stream.target, pending))
 
 
-async def answer(request: HttpRequest) -> Turn:
-    """The whole answer, recorded. GatewayError if the form is wrong, or no model answers."""
-    pending, targets = await run_in_database_thread(prepare, request)
+async def answer(request: HttpRequest, talk: Talk) -> Talk:
+    """The conversation with one answer more, recorded. GatewayError if the form is wrong, or no model answers."""
+    pending, targets = await run_in_database_thread(prepare, request, talk)
     completion = await complete(model_server(), targets, options_for(pending))
     answers = answers_of(completion.body)
+    step = step_of(pending, completion)
+    await run_in_database_thread(cache_steps, [*talk.steps, step])
     await record_durably(pending, answers, completion.target.model_name)
+    return talk.answered(asked_of(pending), answers[0].message, step)
+
+
+def step_of(pending: PendingInteraction, completion: Completion | CompletionStream) -> Step:
     fallback_from = completion.fallback_from.title if completion.fallback_from else ""
-    return Turn(
-        read_as(pending.prompt), read_as(answers[0].message), pending.id, completion.target.title, fallback_from
-    )
+    return Step(pending.id, completion.target.title, fallback_from)
 
 
-def prepare(request: HttpRequest) -> tuple[PendingInteraction, list[Target]]:
+def prepare(request: HttpRequest, talk: Talk) -> tuple[PendingInteraction, list[Target]]:
     """Parse the form; GatewayError 400 says what is wrong with it."""
     prompt = request.POST.get("prompt", "").replace("\r\n", "\n").strip()
     if not prompt or len(prompt) > MAX_CHARACTERS or "\0" in prompt:
         raise GatewayError(400, f"Ask something, in at most {MAX_CHARACTERS} characters.", param="prompt")
-    return pending_interaction(request, prompt), champion_targets()
+    return pending_interaction(request, talk.asking(prompt)), champion_targets()
 
 
-def pending_interaction(request: HttpRequest, prompt: str) -> PendingInteraction:
+def pending_interaction(request: HttpRequest, asked: Conversation) -> PendingInteraction:
     return PendingInteraction(
         id=uuid.uuid4(),
         source=open_playground(),
         subject_key=visitor_id(request),
-        prompt=prompt,
+        prompt=asked,
         asked_at=timezone.now(),
         actor=VISITOR,
         is_cached=True,
@@ -166,7 +172,11 @@ def model_server() -> ModelServer:
 
 
 def options_for(pending: PendingInteraction) -> dict[str, Any]:
-    return {**SAMPLING, "messages": [{"role": "user", "content": read_as(pending.prompt)}]}
+    return {**SAMPLING, "messages": asked_of(pending).messages}
+
+
+def asked_of(pending: PendingInteraction) -> Conversation:
+    return pending.prompt if isinstance(pending.prompt, Conversation) else Conversation.of(pending.prompt)
 
 
 def is_demo() -> bool:

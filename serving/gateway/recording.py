@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from django.db import OperationalError, transaction
 
-from conversation import Conversation, Message, answer_text
+from conversation import Conversation
 from feedback.actions import record_interaction
 from feedback.mailbox import MailboxClosed
 from feedback.models import Interaction, Source
@@ -63,7 +63,7 @@ def record(
             keep(pending.claim, interactions[0], reply)
     if pending.is_cached:
         for index, answered in asked_for.items():
-            sessions.cache_exchange(pending.ids[index], read_as(pending.prompt), read_as(answered.message))
+            sessions.cache_exchange(pending.ids[index], pending.prompt, answered.message)
     return interactions
 
 
@@ -81,13 +81,6 @@ def record_choice(pending: PendingInteraction, index: int, answered: Answered, m
         happened_at=pending.asked_at,
         by=pending.actor,
     )
-
-
-def read_as(said: str | Conversation | Message) -> str:
-    """A conversation or an answer as it reads."""
-    if isinstance(said, str):
-        return said
-    return said.text if isinstance(said, Conversation) else answer_text(said)
 
 
 async def record_durably(

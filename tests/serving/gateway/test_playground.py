@@ -100,6 +100,7 @@ def test_with_javascript_the_text_is_streamed_and_then_the_link_to_give_feedback
     assert json.loads(done[1].removeprefix("data: ")) == {
         "feedback_url": f"/feedback/give/{interaction.pk}/",
         "model": "v0",
+        "after": str(interaction.pk),
     }
 
 

@@ -40,12 +40,16 @@ async function stream(form, answer) {
   for await (const { name, data } of events(response)) {
     const body = JSON.parse(data);
     if (name === "error") throw new Error(body.message);
-    if (name === "done") finishTurn(answer, body);
+    if (name === "done") finishTurn(form, answer, body);
     else say(body.choices?.[0]?.delta?.content ?? body.text ?? "");
   }
 }
 
-function finishTurn(answer, body) {
+/* The next question follows on this answer; so does the page, when it is opened again or come back to. */
+function finishTurn(form, answer, body) {
+  form.elements.after.value = body.after;
+  history.replaceState(null, "", `?${new URLSearchParams({ after: body.after })}`);
+  $("[data-again]").hidden = false;
   const link = $("[data-feedback]", answer);
   if (link && body.feedback_url) {
     link.href = body.feedback_url;
