@@ -16,7 +16,7 @@ from conversation.walking import leaves
 
 WORDS = {"system": "System", "developer": "Developer", "user": "User", "assistant": "Assistant", "tool": "Tool"}
 INSTRUCTIONS = ("system", "developer")
-A_LINE = 100  # characters: what a closed fold shows
+A_LINE = 80  # characters: what a closed fold shows
 LONG_TURN = 700  # characters: a longer message before the last question is folded
 MOST_TURNS, AT_THE_END = 12, 8
 MOST_CALLS = 8

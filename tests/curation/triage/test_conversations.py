@@ -70,7 +70,7 @@ def plain(markup: str) -> str:
 
 def test_every_turn_stands_under_the_word_for_its_role(rosa: User, corrected: Callable[..., Case]) -> None:
     page = shown(rosa, corrected(harbour(), "On Monday.", "On Friday."))
-    assert re.findall(r'<li class="turn r-(\w+)">', page) == ["tools", "system", "user", "assistant", "user"]
+    assert re.findall(r'<li class="turn (\w+)">', page) == ["tools", "system", "user", "assistant", "user"]
     assert re.search(r"<h1[^>]*>And on which day is it bound\?</h1>", page)
     words = plain(page)
     assert "Conversation · 4 messages" in words
@@ -80,7 +80,7 @@ def test_every_turn_stands_under_the_word_for_its_role(rosa: User, corrected: Ca
 
 def test_the_system_prompt_is_folded_and_needs_no_script(rosa: User, corrected: Callable[..., Case]) -> None:
     page = shown(rosa, corrected(harbour(), "On Monday.", "On Friday."))
-    fold = re.search(r'<li class="turn r-system"><details><summary>(.*?)</summary>(.*?)</details>', page, re.DOTALL)
+    fold = re.search(r'<li class="turn system"><details><summary>(.*?)</summary>(.*?)</details>', page, re.DOTALL)
     assert fold and "System" in fold[1] and SYSTEM in plain(fold[2])
 
 
@@ -125,7 +125,7 @@ def test_what_a_check_points_at_is_marked_in_its_message_and_no_fold_hides_it(
     Blocker.objects.filter(case=case, check_name="overlap").update(blocking=True, evidence={"spans": spans})
     page = shown(rosa, case)
     assert '<mark title="Held-out overlap">a skipper</mark>' in page
-    assert re.search(r'<li class="turn r-system"><details open>', page)
+    assert re.search(r'<li class="turn system"><details open>', page)
 
 
 def long_talk(turns: int) -> Conversation:
@@ -147,7 +147,7 @@ def test_of_four_hundred_turns_a_swap_holds_the_end_and_a_link_to_the_rest(
     link = re.search(r'<li class="gap"><a href="([^"]+)">… 393 messages between …', page)
     assert link and "user 100:" not in page
     whole = signed_in(rosa).get(html.unescape(link[1])).content.decode()
-    assert whole.count('<li class="turn r-') == 402 and "user 100:" in whole
+    assert whole.count('<li class="turn ') == 402 and "user 100:" in whole
 
 
 def test_a_small_conversation_is_a_small_swap(rosa: User, corrected: Callable[..., Case]) -> None:

@@ -59,7 +59,7 @@ def send(interaction: Interaction, **fields: str) -> Any:
 
 def test_the_page_shows_the_conversation_that_led_to_the_answer(lane):
     page = visitor().get(feedback_url(recorded(harbour(), "At four.").pk)).content.decode()
-    assert re.findall(r'<li class="turn r-(\w+)">', page) == ["system", "user", "assistant", "user"]
+    assert re.findall(r'<li class="turn (\w+)">', page) == ["system", "user", "assistant", "user"]
     assert "The pilot keeps it." in page and "At four." in page
 
 

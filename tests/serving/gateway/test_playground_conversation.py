@@ -81,7 +81,7 @@ def test_with_javascript_the_end_of_the_stream_names_the_answer_that_the_next_qu
 
 def test_a_new_conversation_begins_with_nothing(ana):
     page = ana.ask(**FIRST)
-    link = re.search(r'<a class="button" href="([^"]+)"[^>]*>New conversation', page.text)[1]
+    link = re.search(r'<a class="button small" href="([^"]+)"[^>]*>New conversation', page.text)[1]
     fresh = ana.http.get(link)
     assert after(fresh) == "" and links(fresh) == []
     ana.ask(**SECOND, after=after(fresh))
@@ -93,7 +93,7 @@ def test_the_feedback_page_of_the_second_answer_shows_the_first_and_leads_back(a
     page = ana.ask(**SECOND, after=after(page))
     second = recorded()[1]
     give = html.unescape(ana.http.get(f"/feedback/give/{second.pk}/").text)
-    assert re.findall(r'<li class="turn r-(\w+)">', give) == ["user", "assistant", "user"]
+    assert re.findall(r'<li class="turn (\w+)">', give) == ["user", "assistant", "user"]
     assert f'href="/playground/?after={second.pk}"' in give
 
 
