@@ -88,6 +88,12 @@ def feedback_url(interaction_id: uuid.UUID) -> str:
     return reverse("feedback:give", args=[interaction_id])
 
 
+def conversation_url(interaction_id: uuid.UUID) -> str:
+    """The playground, with the conversation up to this answer while that is kept."""
+    kept = f"?after={interaction_id}" if cached_steps(interaction_id) else ""
+    return reverse("playground") + kept
+
+
 def cache_exchange(interaction_id: uuid.UUID, prompt: str | Conversation, answer: str | Message) -> None:
     """Keep an exchange for the page that takes feedback on it, and for the question that follows on it."""
     asked, answered = said(prompt, answer)

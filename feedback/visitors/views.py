@@ -14,6 +14,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -39,6 +40,7 @@ from feedback.visitors.sessions import (
     cache_feedback_text,
     cached_exchange,
     cached_texts,
+    conversation_url,
     visitor_subject,
 )
 
@@ -148,6 +150,7 @@ def feedback_page(
 ) -> HttpResponse:
     context = {
         "interaction": interaction,
+        "playground": conversation_url(interaction.pk) if is_owner else "",
         "is_owner": is_owner,
         "exchange": exchange,
         **(shown(exchange, whole="whole" in request.GET) if exchange else {}),
@@ -172,12 +175,14 @@ def shown(exchange: Exchange, *, whole: bool) -> dict[str, Layout | Turn]:
 def mine(request: HttpRequest) -> HttpResponse:
     """What this visitor gave, and whether models may be trained on it."""
     subject = visitor_subject(request)
-    context: dict[str, Any] = {"subject": subject, "sent": [], "entry": None}
+    context: dict[str, Any] = {"subject": subject, "sent": [], "entry": None, "playground": reverse("playground")}
     if subject:
         context["wording"] = ConsentWording.objects.current(subject.source)
         receipts = Receipt.objects.visible_to(subject).select_related("interaction")
         receipts = receipts.defer(*(f"interaction__{words}" for words in WORDS))
         context["sent"] = sent_feedback(receipts.order_by("-created_at", "-id")[:MAX_ROWS])
+        if context["sent"]:
+            context["playground"] = conversation_url(context["sent"][0].receipt.interaction_id)
         context["entry"] = subject.consent_entries.select_related("wording").order_by("-id").first()
         context["consents"] = Subject.objects.filter(pk=subject.pk).consented().exists()
     return render(request, "feedback/visitors/my_feedback.html", context)
