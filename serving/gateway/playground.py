@@ -18,7 +18,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.cache import cache_control
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -80,7 +79,6 @@ class PlaygroundEncoder:
 
 
 @csrf_protect
-@cache_control(max_age=0, no_cache=True, must_revalidate=True, private=True)  # not no-store: Back keeps what is typed
 @require_http_methods(["GET", "HEAD", "POST"])
 def page(request: HttpRequest) -> HttpResponse:
     """The conversation so far. Without JavaScript a question is posted here; its answer has an address of its own."""
