@@ -150,12 +150,15 @@ def prepare(request: HttpRequest, talk: Talk) -> tuple[PendingInteraction, list[
     prompt = request.POST.get("prompt", "").replace("\r\n", "\n").strip()
     if not prompt or len(prompt) > MAX_CHARACTERS or "\0" in prompt:
         raise GatewayError(400, f"Ask something, in at most {MAX_CHARACTERS} characters.", param="prompt")
-    return pending_interaction(request, talk.asking(prompt)), champion_targets()
+    return pending_interaction(request, talk, talk.asking(prompt)), champion_targets()
 
 
-def pending_interaction(request: HttpRequest, asked: Conversation) -> PendingInteraction:
+def pending_interaction(request: HttpRequest, talk: Talk, asked: Conversation) -> PendingInteraction:
+    """A conversation is named by its first answer: two that begin with the same question are two."""
+    identity = uuid.uuid4()
     return PendingInteraction(
-        id=uuid.uuid4(),
+        id=identity,
+        conversation_id=str(talk.steps[0].interaction_id if talk.steps else identity),
         source=open_playground(),
         subject_key=visitor_id(request),
         prompt=asked,

@@ -84,8 +84,9 @@ def test_a_new_conversation_begins_with_nothing(ana):
     link = re.search(r'<a class="button small" href="([^"]+)"[^>]*>New conversation', page.text)[1]
     fresh = ana.http.get(link)
     assert after(fresh) == "" and links(fresh) == []
-    ana.ask(**SECOND, after=after(fresh))
+    ana.ask(**FIRST, after=after(fresh))
     assert [interaction.turn for interaction in recorded()] == [1, 1]
+    assert len({interaction.conversation_key for interaction in recorded()}) == 2, "the same question begins another"
 
 
 def test_the_feedback_page_of_the_second_answer_shows_the_first_and_leads_back(ana):
