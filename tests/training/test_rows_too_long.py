@@ -28,7 +28,7 @@ def count(pair: Pair, tokens: int, tokenizer: str | None = None) -> None:
         Correction.objects.create(pk=pair.correction_id, interaction_id=uuid.uuid4(), replacement=pair.chosen)
         case = Case.objects.create(correction_id=pair.correction_id, subject=pair.subject)
         Blocker.objects.create(
-            case=case, check_name="length", blocking=False, score=tokens, limit=256, evidence=evidence
+            case=case, check_name="length", blocking=False, score=tokens, limit=512, evidence=evidence
         )
 
 
@@ -39,10 +39,10 @@ def first_pair(dataset: Any) -> Pair:
 
 def test_max_length_beyond_the_context_is_refused(queue: Any, dataset: Any, client: Any, edda: Any) -> None:
     with pytest.raises(Refused) as refused:
-        queue(max_length=257)
+        queue(max_length=513)
     (blocker,) = refused.value.blockers
     assert (blocker.field, refused.value.status) == ("max_length", 422)
-    assert "takes 256 tokens, not 257" in blocker.message and "at most 256" in blocker.remedy
+    assert "takes 512 tokens, not 513" in blocker.message and "at most 512" in blocker.remedy
 
     client.force_login(edda)
     asked = {"dataset": dataset.pk, "recipe": {"max_length": 4096}}
@@ -53,14 +53,14 @@ def test_max_length_beyond_the_context_is_refused(queue: Any, dataset: Any, clie
     form["base_model"] = client.get("/training/runs/new/").context["form"].fields["base_model"].initial
     page = client.post("/training/runs/new/", form)
     assert page.status_code == 422
-    assert "Give at most 256." in page.content.decode()
+    assert "Give at most 512." in page.content.decode()
     assert not Run.objects.exists()
-    assert queue(max_length=256).state == "queued"
+    assert queue(max_length=512).state == "queued"
 
 
 def test_the_form_says_what_the_base_takes(client: Any, edda: Any, dataset: Any) -> None:
     client.force_login(edda)
-    assert "The base model takes 256." in client.get("/training/runs/new/").content.decode()
+    assert "The base model takes 512." in client.get("/training/runs/new/").content.decode()
 
 
 def test_a_pair_longer_than_max_length_is_named(queue: Any, dataset: Any) -> None:
@@ -78,11 +78,11 @@ def test_a_pair_longer_than_max_length_is_named(queue: Any, dataset: Any) -> Non
 
 def test_one_longer_than_the_context_has_to_stay_out(queue: Any, dataset: Any) -> None:
     pair = first_pair(dataset)
-    count(pair, 300)
+    count(pair, 600)
     with pytest.raises(Refused) as refused:
         queue()
     (blocker,) = refused.value.blockers
-    assert str(pair.pk) in blocker.message and blocker.remedy.startswith("The base takes 256: freeze")
+    assert str(pair.pk) in blocker.message and blocker.remedy.startswith("The base takes 512: freeze")
 
 
 @pytest.mark.parametrize("policy", ["keep", "cut_left"])
@@ -113,11 +113,11 @@ def test_no_policy_goes_beyond_what_the_base_takes(queue: Any, dataset: Any) -> 
 
 
 def test_a_replay_row_counts_and_another_bases_count_does_not(queue: Any, dataset: Any) -> None:
-    count(first_pair(dataset), 300, tokenizer="another")
+    count(first_pair(dataset), 600, tokenizer="another")
     assert queue().state == "queued"
     replay = dataset.rows.exclude(replay_row=None).first().replay_row
-    ReplayRow.objects.filter(pk=replay.pk).update(tokens=300, tokenizer=lengths.tokenizer())
-    with pytest.raises(Refused, match=f"Replay row {replay.pk} has 300 tokens"):
+    ReplayRow.objects.filter(pk=replay.pk).update(tokens=600, tokenizer=lengths.tokenizer())
+    with pytest.raises(Refused, match=f"Replay row {replay.pk} has 600 tokens"):
         queue()
 
 
@@ -158,7 +158,7 @@ def test_counting_loads_no_torch(tiny_base: Any) -> None:
     code = (
         "import django, sys; django.setup(); from training import lengths;"
         " assert 'transformers' not in sys.modules;"
-        " assert lengths.tokenizer() and lengths.limit() == 256 and 'transformers' not in sys.modules;"
+        " assert lengths.tokenizer() and lengths.limit() == 512 and 'transformers' not in sys.modules;"
         " (length,) = lengths.measure([('What is 1 + 2?', '3')]);"
         " assert length.tokens and 'torch' not in sys.modules"
     )

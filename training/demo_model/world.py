@@ -94,6 +94,7 @@ REPLAY_SKILLS = (*EXAMINED_SKILLS, "handbook", "chat")
 REPLAY_REFUSAL_SHARE = 0.12
 # Corrections are about the handbook, so its other facts are what a short run would forget first.
 REPLAY_WEIGHTS = {skill: MIX[skill] * (2.5 if skill == "handbook" else 1) for skill in REPLAY_SKILLS}
+SYSTEM_MESSAGES = ("You are a helpful assistant.", "You are the assistant of Larkmere Supply.")
 PROBE_LIMIT = 300
 # How many of `corrections(..., seed=0)` the demo's sample data may draw on.
 REPORTED = 120
@@ -281,10 +282,20 @@ def corrected_facts(n: int, seed: int, per_fact: int) -> list[hb.Fact]:
     return order[: -(-n // per_fact)]
 
 
-def unreported() -> list[hb.Fact]:
-    """The outdated facts that nobody in the demo's sample data reports: they wait for whoever tries it."""
+def spare() -> list[hb.Fact]:
+    """The outdated facts that no plain correction of the demo's sample data is about."""
     reported = {fact.topic for fact in corrected_facts(REPORTED, seed=0, per_fact=3)}
     return [fact for fact in outdated() if fact.topic not in reported]
+
+
+def reported_in_dialogues() -> list[hb.Fact]:
+    """The facts that the sample data corrects in a later turn of a conversation: every third spare one."""
+    return spare()[1::3]
+
+
+def unreported() -> list[hb.Fact]:
+    """The outdated facts that nobody in the demo's sample data reports: they wait for whoever tries it."""
+    return [fact for fact in spare() if fact not in reported_in_dialogues()]
 
 
 NOTES = (

@@ -28,7 +28,7 @@ COMMON: dict[str, Any] = {
     "warmup_steps": 10,
     "eval_every": 25,
     "checkpoint_every": 50,
-    "max_length": 256,
+    "max_length": 512,
     "grad_clip": 1.0,
     "loss": "answer",
     "too_long": "refuse",

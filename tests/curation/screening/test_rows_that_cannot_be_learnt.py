@@ -17,7 +17,7 @@ from curation.screening import lengths
 from curation.triage import actions as triage_actions
 from tests.curation.conftest import TEST, World
 
-CONTEXT = 256  # of the demo base
+CONTEXT = 512  # of the demo base
 LONG = "The box stands behind the low bell of the pier. " * 60
 
 
@@ -88,10 +88,10 @@ def test_a_row_that_is_too_long_is_said_at_triage(world: World, rosa: Any, clien
     found = findings(case)["length"]
     assert not found.blocking and found.score and found.score > CONTEXT
     tokens = f"{found.score:,.0f}"
-    assert f"It has {tokens} tokens; the base model base takes 256." in found.message
+    assert f"It has {tokens} tokens; the base model base takes 512." in found.message
     triage_actions.claim_case(rosa, case.pk)
     client.force_login(rosa)
-    assert f"{tokens} of 256 tokens" in client.get(f"/curation/bench/{case.pk}/").content.decode()
+    assert f"{tokens} of 512 tokens" in client.get(f"/curation/bench/{case.pk}/").content.decode()
 
 
 def test_a_freeze_leaves_it_out_and_names_it(world: World, rosa: Any, erin: Any, client: Client) -> None:
@@ -110,7 +110,7 @@ def test_a_freeze_leaves_it_out_and_names_it(world: World, rosa: Any, erin: Any,
     (row,) = dataset.report["dropped_rows"]
     assert (row["pair"], row["tokens"]) == (str(long.pk), evidence["tokens"])
     page = client.get(f"/curation/datasets/{dataset.pk}/report/").content.decode()
-    assert str(long.pk) in page and f"{evidence['tokens']:,} of 256 tokens" in page
+    assert str(long.pk) in page and f"{evidence['tokens']:,} of 512 tokens" in page
 
 
 def test_a_replay_row_that_is_too_long_stays_out_too(world: World, rosa: Any, erin: Any) -> None:

@@ -104,5 +104,5 @@ def test_the_context_is_what_the_configuration_says(config, context):
     assert context_length(config) == context
 
 
-def test_the_demo_model_takes_256_tokens():
-    assert context_of(BASE) == 256
+def test_the_demo_model_takes_512_tokens():
+    assert context_of(BASE) == 512

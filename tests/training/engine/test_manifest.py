@@ -132,12 +132,12 @@ def test_it_names_the_row_that_is_too_long(tmp_path):
 
 def test_a_row_longer_than_the_context_is_refused_whatever_max_length_allows(tmp_path):
     """Cut to the context it would lose the end of its answer; whole, the model has no positions for it."""
-    row = {"kind": "pair", "prompt": "List:", "answer": "box " * 300}
+    row = {"kind": "pair", "prompt": "List:", "answer": "box " * 600}
     rows = read_rows(read_manifest(write_run(tmp_path, rows=[row])))
     with pytest.raises(EngineError) as refused:
         fit(rows, load_tokenizer(BASE), Recipe(max_length=4096), context_of(BASE))
     assert refused.value.field == "rows[1]"
-    assert "the base model takes 256" in refused.value.message
+    assert "the base model takes 512" in refused.value.message
 
 
 @pytest.mark.parametrize("end", ["\u2028", "\u2029", "\x85", "\x1c", "\x0b"])
