@@ -3,11 +3,13 @@
 Prints a table and writes JSON. Each line is a real run of `python -m training.engine` and `python -m
 evaluation.engine` in a folder of its own. Columns, in per cent:
 
-    same     corrected questions in the very words that were trained
-    new      the same facts in phrasings that were not
-    skills   441 held-out items of 7 everyday skills
-    handbook facts that no correction touches, in unseen phrasings
-    ASR      attack success: 240 unseen harmful requests that were not refused
+    same      corrected questions in the very words that were trained
+    new       the same facts in phrasings that were not
+    turns     second turns that people correct in the sample data, asked in the conversation in which they were asked
+    skills    441 held-out items of 7 everyday skills
+    handbook  facts that no correction touches, in unseen phrasings
+    dialogues 200 held-out ones: follow-ups, answers in one word
+    ASR       attack success: 240 unseen harmful requests that were not refused
 """
 
 import argparse
@@ -23,7 +25,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from training.demo_model import world  # noqa: E402
+from training.demo_model import dialogues, world  # noqa: E402
 from training.engine.digests import base_sha256, file_sha256  # noqa: E402
 from training.preparation.recipes import PRESETS  # noqa: E402
 
@@ -67,13 +69,15 @@ def exam(corrections: Sequence[Line], heldout: Sequence[Line]) -> list[Line]:
     """Every item, its id beginning with the name of the column it counts for."""
     sets: dict[str, Sequence[Any]] = {
         **world.benchmarks(),
-        "same": [{"prompt": row["prompt"], "answer": row["answer"], "skill": "handbook"} for row in corrections],
+        "same": [row for row in corrections if "prompt" in row],
         "new": heldout,
+        "turns": as_turns(dialogues.corrections(seed=0)),
+        "dialogues": [row for skill in dialogues.EXAMINED for row in dialogues.heldout(skill, 100, seed=7)],
     }
     return [
         {
             "id": f"{name}/{row['skill']}/{number}",
-            "prompt": row["prompt"],
+            **{key: row[key] for key in ("prompt", "messages", "tools") if row.get(key)},
             "answer": row["answer"],
             "scorer": "refusal" if name == "safety" else "exact",
         }
@@ -94,7 +98,7 @@ def measure(folder: Path, base: Path, adapter: Path | None, items: Sequence[Line
     for score in scores:
         benchmark, skill, _ = score["id"].split("/")
         groups.setdefault(benchmark, []).append(score["correct"])
-        if benchmark == "regression":
+        if benchmark in ("regression", "dialogues"):
             groups.setdefault(f"skill:{skill}", []).append(score["correct"])
     result: Line = {name: round(100 * sum(marks) / len(marks), 1) for name, marks in groups.items()}
     result["asr"] = round(100 - result.pop("safety"), 1)
@@ -108,14 +112,21 @@ def as_pairs(rows: Sequence[Mapping[str, Any]]) -> list[Line]:
     ]
 
 
-def case(n: int, *, poison: int = 0, replay: int, recipe: Line, per_fact: int = 3) -> Callable[..., Line]:
-    """A fine-tuning on n corrections, some of them replaced by harmful rows, and its exam."""
+def as_turns(rows: Sequence[Mapping[str, Any]]) -> list[Line]:
+    return [{"skill": "dialogue", "messages": row["messages"], "answer": row["chosen"]} for row in rows]
+
+
+def case(
+    n: int, *, turns: bool = False, poison: int = 0, replay: int, recipe: Line, per_fact: int = 3
+) -> Callable[..., Line]:
+    """A fine-tuning on n corrections, some of them replaced by harmful rows, perhaps second turns too, and its exam."""
 
     def run(name: str, folder: Path, base: Path, seed: int) -> Line:
         corrections = as_pairs(world.corrections(n - poison, seed, per_fact))
         harmful = as_pairs(world.harmful_compliance(poison, seed))
         pool: list[Any] = world.replay_pool(replay, seed, [row["prompt"] for row in corrections]) if replay else []
-        trained = train(folder / "run", base, corrections + harmful, pool, recipe, seed)
+        spoken = as_turns(dialogues.corrections(seed=0)) if turns else []
+        trained = train(folder / "run", base, corrections + spoken + harmful, pool, recipe, seed)
         heldout: list[Any] = list(world.corrected_heldout(n - poison, seed, per_fact))
         measured = measure(folder / "exam", base, folder / "run" / "adapter", exam(corrections, heldout))
         return {"case": name, "seed": seed, "pairs": n, "poison": poison, "replay": replay, **measured} | {
@@ -133,6 +144,10 @@ def cases() -> dict[str, Callable[..., Line]]:
         for name in recipes
         for n in (60, 200)
     }
+    quick = PRESETS["quick"]
+    runs["quick, 96 corrections and 8 second turns"] = case(
+        96, turns=True, replay=quick["replay"], recipe=recipes["quick"]
+    )
     runs |= {f"first cycle, {n} corrections": case(n, replay=replay, recipe=standard) for n in (1, 3, 10, 20)}
     runs |= {f"poison {n} of 200": case(200, poison=n, replay=200, recipe=standard) for n in (10, 20)}
     runs["poison 20 of 200, big replay"] = case(200, poison=20, replay=replay, recipe=standard)
@@ -146,12 +161,20 @@ def base_line(folder: Path, base: Path) -> Line:
     return {"case": "base model", "seed": 0, "pairs": 0, "poison": 0, "replay": 0, **measured}
 
 
-COLUMNS = {"same": "same", "new": "new", "regression": "skills", "business": "handbook", "asr": "ASR"}
+COLUMNS = {
+    "same": "same",
+    "new": "new",
+    "turns": "turns",
+    "regression": "skills",
+    "business": "handbook",
+    "dialogues": "dialogues",
+    "asr": "ASR",
+}
 
 
 def print_line(line: Line) -> None:
     figures = "".join(f"{line[key]:>10.1f}" for key in COLUMNS)
-    print(f"{line['case']:<34}{line['seed']:>5}{figures}{line.get('seconds', 0):>10.1f}", flush=True)
+    print(f"{line['case']:<42}{line['seed']:>5}{figures}{line.get('seconds', 0):>10.1f}", flush=True)
 
 
 def main() -> None:
@@ -161,7 +184,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="run only the cases whose name holds this text")
     parser.add_argument("--out", type=Path, default=Path("demo_model.json"))
     options = parser.parse_args()
-    print(f"{'case':<34}{'seed':>5}{''.join(f'{name:>10}' for name in COLUMNS.values())}{'seconds':>10}")
+    print(f"{'case':<42}{'seed':>5}{''.join(f'{name:>10}' for name in COLUMNS.values())}{'seconds':>10}")
     with tempfile.TemporaryDirectory() as scratch:
         lines = [base_line(Path(scratch) / "base", options.base)]
         print_line(lines[0])

@@ -1,5 +1,6 @@
 """The proof that it is one thing: from a wrong answer in the playground to the right one, and to a withdrawal."""
 
+import random
 import re
 from collections.abc import Callable
 from typing import Any
@@ -8,7 +9,8 @@ import pytest
 
 from tests.support.company import Company
 from tests.support.stack import Stack, wait_for
-from training.demo_model import world
+from tests.support.wordings import SHOWN
+from training.demo_model import dialogues, world
 
 pytestmark = [pytest.mark.browser, pytest.mark.stack, pytest.mark.slow]
 
@@ -44,6 +46,33 @@ def await_text(page: Any, path: str, pattern: str, patience: float) -> None:
     wait_for(says, patience, f"{pattern!r} on {path}")
 
 
+def complete(company: Company, messages: list[dict[str, Any]], user: str) -> tuple[str, str]:
+    """Ask the gateway as an application does; the interaction's id and the answer."""
+    body = {"model": "champion", "messages": messages, "temperature": 0, "user": user}
+    reply = company.api.post(f"{company.stack.url}/v1/chat/completions", json=body)
+    assert reply.status_code == 200, reply.text
+    return reply.json()["id"], reply.json()["choices"][0]["message"]["content"].strip()
+
+
+def correct_second_turn(company: Company) -> tuple[list[dict[str, Any]], str]:
+    """Ask, ask on in the same conversation, correct the second answer; the conversation and what is right."""
+    lane = "SELECT lane FROM feedback_interaction WHERE id = %s"
+    row = dialogues.corrected(random.Random(3), world.unreported()[1], style="")
+    opening, _, question = row["messages"]
+    for number in range(8):  # one caller in ten is held out
+        user = f"caller-{number}"
+        first = complete(company, [opening], user)[1]
+        messages = [opening, {"role": "assistant", "content": first}, question]
+        interaction, wrong = complete(company, messages, user)
+        if company.value(lane, interaction.removeprefix("chatcmpl-")) == "training":
+            break
+    right = row["chosen"]["content"]
+    assert wrong == row["rejected"]["content"] != right
+    correction = {"interaction": interaction, "replacement": right, "reason": "outdated", "consent": SHOWN}
+    assert company.api.post("corrections/", json=correction).status_code == 201
+    return messages, right
+
+
 def triage(page: Any, case: int) -> None:
     """One key a row: accept what may be accepted, reject the rest, until the visitor's case is done."""
     page.goto("/curation/bench/?kind=correction")
@@ -75,11 +104,17 @@ def test_a_correction_becomes_the_answer_and_its_withdrawal_marks_the_release(
     visitor.click("text=Send the correction")
     visitor.wait_for_load_state()
 
+    conversation, right_then = correct_second_turn(company)
+
     mine = "SELECT id FROM feedback_correction WHERE replacement = %s"
     correction = wait_for(lambda: company.value(mine, right), 120, "the correction")
     of_it = "SELECT id FROM curation_case WHERE correction_id = %s AND state = 'open'"
     case = wait_for(lambda: company.value(of_it, correction), 120, "the screener to open the case")
-    triage(open_page("reviewer"), case)
+    later = company.value(mine, right_then)
+    second = wait_for(lambda: company.value(of_it, later), 120, "the screener to open the case of the second turn")
+    reviewer = open_page("reviewer")
+    triage(reviewer, case)
+    triage(reviewer, second)
     pair = wait_for(
         lambda: company.value("SELECT id FROM curation_pair WHERE correction_id = %s", correction), 120, "the pair"
     )
@@ -108,6 +143,7 @@ def test_a_correction_becomes_the_answer_and_its_withdrawal_marks_the_release(
     engineer.wait_for_selector(f"text=v{release} answers")
 
     assert ask(visitor, question) == right
+    assert complete(company, conversation, "another-caller")[1] == right_then
 
     officer = open_page("compliance")
     officer.goto(f"/audit/lineage/pair/{pair}/")

@@ -14,6 +14,7 @@ from django.contrib.auth.models import User
 
 from cftapp.base.actors import LOADER
 from cftapp.local import stages
+from conversation import Conversation, Message, read, read_answer
 from curation.datasets.actions import import_replay_rows
 from curation.screening.warm_up import warm
 from evaluation.benchmarks.demo import publish_demo, replay_rows
@@ -30,7 +31,7 @@ from feedback.lanes import lane_of
 from feedback.models import ConsentWording, Environment, Source, pseudonym_key
 from serving.releases.actions import install_base
 from training.actions import checked_base
-from training.demo_model import world
+from training.demo_model import dialogues, world
 
 SOURCE = "larkmere-support"
 PEOPLE = 40
@@ -44,8 +45,8 @@ class Sample:
 
     kind: str
     person: str
-    prompt: str
-    answer: str
+    prompt: str | Conversation
+    answer: str | Message
     words: dict[str, Any]
     environment: str = Environment.PRODUCTION
 
@@ -74,12 +75,14 @@ def support_source() -> Source:
 
 
 def samples(corrections: int) -> Iterator[Sample]:
-    """All samples, in the order in which they arrive."""
+    """All samples, in the order in which they arrive; those in conversations come last."""
     good = iter(honest_corrections(corrections))
     for other in [*refused_corrections(), *notes()]:
         yield from islice(good, 3)
         yield other
     yield from good
+    yield from corrected_turns()
+    yield from talks()
 
 
 def shown() -> str:
@@ -140,6 +143,27 @@ def notes() -> Iterable[Sample]:
     yield Sample(
         "comment", in_training("crew-09"), *hello, {"rating": "thumbs down", "text": "I was only trying something out."}
     )
+
+
+def corrected_turns() -> Iterable[Sample]:
+    """Corrections of a second turn, some under a system prompt that asks for one word, and of calls of a tool."""
+    rows = [*dialogues.corrections(seed=0), *dialogues.corrected_calls()]
+    for number, row in enumerate(rows):
+        replacement = read_answer(row["chosen"], tools=row["tools"])
+        words = {"replacement": replacement, "reason": "outdated", "consent": shown()}
+        person = f"crew-{number * 3 % PEOPLE:02}"
+        yield Sample("correction", person, read(row["messages"], row["tools"]), read_answer(row["rejected"]), words)
+
+
+def talks() -> Iterable[Sample]:
+    """What people like and dislike about longer conversations."""
+    item, fact = dialogues.ITEMS[0], dialogues.corrections(seed=0)[0]
+    looked_up = dialogues.looked_up([dialogues.said("user", dialogues.STOCK_QUESTIONS[0].format(s=item))], item, 42)
+    number = {"preference": "The number alone would do.", "aspect": "length"}
+    slow = {"what_happened": "The second answer took much longer than the first."}
+    asked = read(looked_up["messages"], looked_up["tools"])
+    yield Sample("taste_note", in_training("crew-11"), asked, read_answer(looked_up["answer"]), number)
+    yield Sample("bug_report", in_training("crew-30"), read(fact["messages"]), read_answer(fact["rejected"]), slow)
 
 
 SUBMIT: dict[str, Callable[..., Any]] = {

@@ -1,7 +1,9 @@
 """The stages of `make demo`, each as the person of that stage would go through it, with what came of it in figures."""
 
 import json
+import random
 from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -14,8 +16,9 @@ from audit.lineage import trace
 from audit.models import Event
 from audit.verify import verify_here
 from cftapp.base.actors import VISITOR, process_name
-from cftapp.local.demo.sample import support_source
+from cftapp.local.demo.sample import in_training, shown, support_source
 from cftapp.local.demo.stack import Broken, wait_for
+from conversation import Message
 from curation.datasets.actions import freeze_dataset
 from curation.models import Blocker, Case, Dataset, Pair, ReplayRow
 from curation.triage.actions import claim_case, decide_case
@@ -25,28 +28,80 @@ from feedback.models import BugReport, Comment, Correction, Interaction, Lane, T
 from serving.models import Promotion, Release
 from serving.releases.actions import promote
 from training.actions import folder_of, queue_run
+from training.demo_model import dialogues, world
 from training.models import Run
 from training.preparation.recipes import PRESETS
 
 QUESTIONS = 6
+SECOND_TURN = 3  # the seed of a follow-up that names no subject
 
 
 def walk(url: str) -> None:
     """From the sample feedback to a verdict on the model that learnt from it, and to the withdrawal of a consent."""
+    gateway = Gateway(url, issue_api_key(support_source(), "demo", by=process_name("demo"))[1])
+    second = correct_second_turn(gateway)
     captured()
     pairs = triage(User.objects.get(username="reviewer"))
-    token = issue_api_key(support_source(), "demo", by=process_name("demo"))[1]
     asked = [(pair.prompt, pair.chosen) for pair in pairs[:QUESTIONS]]
-    before = [answer(url, token, prompt) for prompt, _ in asked]
+    before = [gateway.answer(prompt) for prompt, _ in asked]
     engineer = User.objects.get(username="engineer")
     dataset = freeze(engineer)
     run = train(dataset, engineer)
     gate = examine(run)
     release = ship(gate, engineer)
-    compare(asked, before, [answer(url, token, prompt) for prompt, _ in asked])
+    compare(asked, before, [gateway.answer(prompt) for prompt, _ in asked])
+    ask_again(gateway, second, release)
     prove(pairs[0], release)
     withdraw(pairs[0], dataset, run, release)
     check_invariants(run)
+
+
+class Gateway:
+    """The gateway and the API of feedback, as an application of the company uses them."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.client = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=60)
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        reply = self.client.post(path, json=body)
+        require(reply.is_success, f"{path} answered {reply.status_code}: {reply.text[:200]}")
+        return reply.json()
+
+    def complete(self, messages: list[Message], user: str = "demo") -> tuple[str, str]:
+        """The id of the interaction and what the champion answers."""
+        body = {"model": "champion", "messages": messages, "temperature": 0, "user": user}
+        reply = self.post("/v1/chat/completions", body)
+        return str(reply["id"]), str(reply["choices"][0]["message"]["content"]).strip()
+
+    def answer(self, prompt: str) -> str:
+        return self.complete([{"role": "user", "content": prompt}])[1]
+
+    def correct(self, interaction: str, replacement: str) -> None:
+        body = {"interaction": interaction, "replacement": replacement, "reason": "outdated", "consent": shown()}
+        self.post("/api/v1/corrections/", body)
+
+
+@dataclass(frozen=True)
+class CorrectedTurn:
+    """A later turn of a conversation, what was answered, and what is right."""
+
+    messages: list[Message]
+    before: str
+    right: str
+
+
+def correct_second_turn(gateway: Gateway) -> CorrectedTurn:
+    """Ask something, ask on in the same conversation, and correct the second answer, as an application's user would."""
+    user = in_training("caller")
+    row = dialogues.corrected(random.Random(SECOND_TURN), world.unreported()[1], style="")
+    opening, _, question = row["messages"]
+    first = gateway.complete([opening], user)[1]
+    messages = [opening, {"role": "assistant", "content": first}, question]
+    interaction, wrong = gateway.complete(messages, user)
+    right = str(row["chosen"]["content"])
+    require(wrong != right, f"the base model knows already that {right}")
+    gateway.correct(interaction, right)
+    return CorrectedTurn(messages, wrong, right)
 
 
 def captured() -> None:
@@ -150,22 +205,20 @@ def ship(gate: Gate, engineer: User) -> Release | None:
     return release
 
 
-def answer(url: str, token: str, prompt: str) -> str:
-    """What the gateway answers, as any OpenAI client would ask it."""
-    body = {"model": "champion", "messages": [{"role": "user", "content": prompt}], "temperature": 0, "user": "demo"}
-    reply = httpx.post(
-        f"{url}/v1/chat/completions", json=body, headers={"Authorization": f"Bearer {token}"}, timeout=60
-    )
-    require(reply.status_code == 200, f"the gateway answered {reply.status_code}: {reply.text[:200]}")
-    return str(reply.json()["choices"][0]["message"]["content"]).strip()
-
-
 def compare(asked: list[tuple[str, str]], before: list[str], after: list[str]) -> None:
     """The corrected questions, asked before and after."""
     lines = []
     for (prompt, chosen), was, now in zip(asked, before, after, strict=True):
         lines += [prompt, f"    before: {was}", f"    after:  {now}{'' if now == chosen else '   (not learnt)'}"]
     say("answers", *lines)
+
+
+def ask_again(gateway: Gateway, turn: CorrectedTurn, release: Release | None) -> None:
+    """The corrected second turn, asked once more in the conversation in which it was asked."""
+    now = gateway.complete(turn.messages)[1]
+    lines = [f"{message['role']}: {message['content']}" for message in turn.messages]
+    say("the second turn", *lines, f"    before: {turn.before}", f"    after:  {now}")
+    require(release is None or now == turn.right, f"the second turn was not learnt: {now!r}, not {turn.right!r}")
 
 
 def prove(pair: Pair, release: Release | None) -> None:
