@@ -18,7 +18,7 @@ from conversation.reading import (
     read,
     read_answer,
 )
-from conversation.shape import Conversation, Message, answer_of, answer_spelling, answer_text, canonical_answer
+from conversation.shape import Conversation, Message, answer_of, answer_spelling, answer_text, stored_answer
 from conversation.walking import Place, answer_places, decoded_arguments, places
 
 __all__ = [
@@ -35,7 +35,7 @@ __all__ = [
     "answer_places",
     "answer_spelling",
     "answer_text",
-    "canonical_answer",
+    "stored_answer",
     "decoded_arguments",
     "places",
     "read",

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import rfc8785
 
 Path = tuple[str | int, ...]
+EXACT = 2**53
+"""Up to here a float holds every integer."""
 PLAIN_KEY = re.compile(r"[A-Za-z_][\w-]*")
 
 
@@ -36,6 +38,23 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_number(name: str) -> None:
     raise ValueError(f"{name} is no number")
+
+
+def call_spelling(function: dict[str, Any]) -> str:
+    """What tells a call from every other: its name, and its arguments as values, or as the text that is no JSON.
+
+    The order and spacing of keys say nothing, and 1.0 is 1.
+    """
+    try:
+        arguments = json.loads(function["arguments"], parse_float=_number)
+    except (ValueError, RecursionError):
+        arguments = function["arguments"]
+    return json.dumps([function["name"], arguments], sort_keys=True, ensure_ascii=False)
+
+
+def _number(digits: str) -> int | float:
+    value = float(digits)
+    return int(value) if abs(value) < EXACT and value.is_integer() else value
 
 
 def pretty(text: str) -> str:

@@ -26,7 +26,7 @@ MOST_TOOLS = 128
 LONGEST_TEXT = 200_000
 """Characters of one text: a content, a part, the arguments of a call."""
 MOST_BYTES = 1_000_000
-"""Of a conversation's canonical form; a reference counts with its own few bytes."""
+"""Of a conversation as RFC 8785 writes it; a reference counts with its own few bytes."""
 LONGEST_NAME = 200
 
 ROLES = ("system", "developer", "user", "assistant", "tool")

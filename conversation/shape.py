@@ -1,7 +1,9 @@
-"""A conversation and an answer as values: their short form, their canonical bytes, the text that they read as.
+"""A conversation and an answer as values: how they are stored, what tells them apart, the text that they read as.
 
 The short form is what most interactions are: one question of a user, answered by a text. It is stored as two texts and
-has no canonical form of its own (""); everything else is stored as RFC 8785 bytes, beside the text that it reads as.
+nothing else (""); everything else is stored as JSON beside the text that it reads as. Its keys stand in the order in
+which they came: a chat template writes a tool's keys in their order, so the same tool in another order is another
+prompt. What tells one conversation from another is its RFC 8785 form, in which that order says nothing.
 """
 
 from __future__ import annotations
@@ -26,12 +28,12 @@ class Conversation:
     tools: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
-    def of(cls, prompt: str, canonical: str = "") -> Conversation:
-        """The stored conversation: of its canonical form where it has one, else the question `prompt` of a user."""
-        if not canonical:
+    def of(cls, prompt: str, stored: str = "") -> Conversation:
+        """The stored conversation: as its JSON says, where it has any, else the question `prompt` of a user."""
+        if not stored:
             return cls([{"role": "user", "content": prompt}])
-        stored = json.loads(canonical)
-        return cls(stored["messages"], stored.get("tools", []))
+        whole = json.loads(stored)
+        return cls(whole["messages"], whole.get("tools", []))
 
     @property
     def short(self) -> str | None:
@@ -43,18 +45,18 @@ class Conversation:
         return content if message.keys() == {"role", "content"} and is_question(message, content) else None
 
     @property
-    def canonical(self) -> str:
-        """RFC 8785 text: equal conversations have equal bytes. Empty for the short form, whose text says it all."""
-        return "" if self.short is not None else rfc8785.dumps(self._whole()).decode()
+    def stored(self) -> str:
+        """As JSON. Empty for the short form, whose text says it all."""
+        return "" if self.short is not None else json_text(self._whole())
 
     def _whole(self) -> dict[str, Any]:
         return {"messages": self.messages} | ({"tools": self.tools} if self.tools else {})
 
     @property
     def spelling(self) -> str:
-        """What tells it from every other conversation: the question alone, or, behind a NUL, the canonical form."""
+        """What tells it from every other conversation: the question alone, or, behind a NUL, its RFC 8785 form."""
         short = self.short
-        return short if short is not None else f"\0{self.canonical}"
+        return short if short is not None else f"\0{rfc8785.dumps(self._whole()).decode()}"
 
     @property
     def text(self) -> str:
@@ -88,22 +90,25 @@ def is_question(message: Message, content: Any) -> bool:
     return message["role"] == "user" and isinstance(content, str)
 
 
-def answer_of(text: str, canonical: str = "") -> Message:
-    """The stored answer as a message: of its canonical form where it has one, else a text of the assistant."""
-    message: Message = json.loads(canonical) if canonical else {"role": "assistant", "content": text}
+def answer_of(text: str, stored: str = "") -> Message:
+    """The stored answer as a message: as its JSON says, where it has any, else a text of the assistant."""
+    message: Message = json.loads(stored) if stored else {"role": "assistant", "content": text}
     return message
 
 
-def canonical_answer(answer: Message) -> str:
-    """RFC 8785 text of an answer. Empty for a text and nothing else."""
+def stored_answer(answer: Message) -> str:
+    """An answer as JSON. Empty for a text and nothing else."""
     is_text = answer.keys() == {"role", "content"} and isinstance(answer["content"], str)
-    return "" if is_text else rfc8785.dumps(answer).decode()
+    return "" if is_text else json_text(answer)
+
+
+def json_text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def answer_spelling(answer: Message) -> str:
-    """What tells an answer from every other: its text alone, or, behind a NUL, its canonical form."""
-    canonical = canonical_answer(answer)
-    return f"\0{canonical}" if canonical else str(answer["content"])
+    """What tells an answer from every other: its text alone, or, behind a NUL, its RFC 8785 form."""
+    return f"\0{rfc8785.dumps(answer).decode()}" if stored_answer(answer) else str(answer["content"])
 
 
 def answer_text(answer: Message) -> str:

@@ -24,9 +24,9 @@ from conversation import (
     NotAConversation,
     answer_of,
     answer_text,
-    canonical_answer,
     read,
     read_answer,
+    stored_answer,
 )
 
 FIELDS = ("id", "question", "messages", "tools", "answer", "category")
@@ -40,7 +40,7 @@ MOST_REASONS = 20
 @dataclass(frozen=True, slots=True)
 class Draft:
     """One item as it was handed in, checked. A question of a user and an answer that is a text are two texts; what is
-    more has its canonical form (RFC 8785) beside the text that it reads as.
+    more has its JSON beside the text that it reads as.
     """
 
     question: str
@@ -51,7 +51,7 @@ class Draft:
 
     @classmethod
     def of(cls, asked: Conversation, answered: Message, category: str = "") -> "Draft":
-        return cls(asked.text, answer_text(answered), category, asked.canonical, canonical_answer(answered))
+        return cls(asked.text, answer_text(answered), category, asked.stored, stored_answer(answered))
 
     @property
     def row(self) -> dict[str, Any]:

@@ -27,7 +27,7 @@ STEP = 0.05  # of what a clean row's measures tell
 
 @dataclass(frozen=True)
 class Facts:
-    """All that screening needs to know of one case. `conversation` and the messages: canonical forms, "" for a text."""
+    """All that screening needs to know of one case. `conversation` and the messages: JSON, "" for a text."""
 
     kind: str
     prompt: str = ""

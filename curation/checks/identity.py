@@ -6,14 +6,14 @@ from uuid import UUID
 from curation.decontamination.normalise import words
 
 
-def row_hash(prompt: str, chosen: str, rejected: str = "", *canonical: str) -> str:
+def row_hash(prompt: str, chosen: str, rejected: str = "", *stored: str) -> str:
     """SHA-256 (hexadecimal) over the netstrings of the three texts, as SQL's `curation_row_hash` computes it.
 
-    `canonical`: the canonical forms of conversation, chosen and rejected answer, which count where one is not empty. A
+    `stored`: the JSON of conversation, chosen and rejected answer, which counts where one of them is not empty. A
     netstring (`5:hello,`) says its length in bytes, so no two different rows have the same bytes.
     """
     digest = hashlib.sha256()
-    for text in (prompt, chosen, rejected, *(canonical if any(canonical) else ())):
+    for text in (prompt, chosen, rejected, *(stored if any(stored) else ())):
         data = text.encode()
         digest.update(b"%d:%s," % (len(data), data))
     return digest.hexdigest()

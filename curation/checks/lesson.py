@@ -5,18 +5,16 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from conversation import Conversation, Message, answer_of
+from conversation.arguments import call_spelling
 from conversation.shape import content_text, lines_of
 from curation.checks.duplicates import Row
 from curation.checks.identity import row_hash, text_hash
 from curation.checks.remembered import digest
 from curation.decontamination.normalise import words
 
-EXACT = 2**53
-"""Up to here a float holds every integer."""
-
 
 class Lesson(NamedTuple):
-    """The texts of question and answer and, for all but the short form, their canonical forms (see `conversation`)."""
+    """The texts of question and answer and, for all but the short form, their JSON (see `conversation`)."""
 
     prompt: str
     answer: str
@@ -67,22 +65,8 @@ def setting_of(before: Sequence[Message], tools: Sequence[dict[str, Any]]) -> st
 
 
 def calls_of(answer: Message) -> str:
-    """The calls of an answer, written one way: the order of arguments and their spacing say nothing. "" without any."""
-    functions = [call["function"] for call in answer.get("tool_calls", ())]
-    return spelt([[function["name"], arguments_of(function["arguments"])] for function in functions])
-
-
-def arguments_of(text: str) -> Any:
-    """Arguments as values, 1.0 being 1; what is no JSON is the text that it is."""
-    try:
-        return json.loads(text, parse_float=number)
-    except (ValueError, RecursionError):
-        return text
-
-
-def number(text: str) -> int | float:
-    value = float(text)
-    return int(value) if abs(value) < EXACT and value.is_integer() else value
+    """The calls of an answer, written one way, a line each. Empty without any."""
+    return "\n".join(call_spelling(call["function"]) for call in answer.get("tool_calls", ()))
 
 
 def spelt(value: Any) -> str:

@@ -17,9 +17,9 @@ from conversation import (
     Message,
     NotAConversation,
     answer_text,
-    canonical_answer,
     read,
     read_answer,
+    stored_answer,
 )
 from curation.checks.identity import as_uuid, row_hash
 from curation.datasets import decontamination_report, report_facts, selection
@@ -289,15 +289,15 @@ def replay_row(row: Mapping[str, Any]) -> ReplayRow:
     if path := asked.reference_path:
         raise NotAConversation(path, "An image, a sound or a file cannot be trained on.", "Leave the row out.")
     short = asked.text, answer_text(answer)
-    canonical = asked.canonical, canonical_answer(answer)
+    stored = asked.stored, stored_answer(answer)
     return ReplayRow(
         skill=row["skill"],
         is_refusal=bool(row.get("is_refusal", row["skill"] == "refusal")),
         prompt=short[0],
         answer=short[1],
-        conversation=canonical[0],
-        answer_message=canonical[1],
-        row_hash=row_hash(*short, "", *canonical, ""),
+        conversation=stored[0],
+        answer_message=stored[1],
+        row_hash=row_hash(*short, "", *stored, ""),
     )
 
 

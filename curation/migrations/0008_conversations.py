@@ -14,25 +14,25 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="pair",
             name="chosen_message",
-            field=models.TextField(blank=True, db_default="", default="", help_text="RFC 8785, as the correction's."),
+            field=models.TextField(blank=True, db_default="", default="", help_text="JSON, as the correction's."),
         ),
         migrations.AddField(
             model_name="pair",
             name="conversation",
-            field=models.TextField(blank=True, db_default="", default="", help_text="RFC 8785, as the interaction's."),
+            field=models.TextField(blank=True, db_default="", default="", help_text="JSON, as the interaction's."),
         ),
         migrations.AddField(
             model_name="pair",
             name="rejected_message",
             field=models.TextField(
-                blank=True, db_default="", default="", help_text="RFC 8785, as the interaction's answer."
+                blank=True, db_default="", default="", help_text="JSON, as the interaction's answer."
             ),
         ),
         migrations.AddField(
             model_name="replayrow",
             name="answer_message",
             field=models.TextField(
-                blank=True, db_default="", default="", help_text="RFC 8785. Empty: the answer is a text."
+                blank=True, db_default="", default="", help_text="JSON. Empty: the answer is a text."
             ),
         ),
         migrations.AddField(
@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
                 blank=True,
                 db_default="",
                 default="",
-                help_text="RFC 8785. Empty: the prompt is all, a question of a user.",
+                help_text="JSON. Empty: the prompt is all, a question of a user.",
             ),
         ),
         migrations.AlterField(

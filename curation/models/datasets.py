@@ -50,10 +50,10 @@ class ReplayRow(models.Model):
     prompt = models.TextField(help_text="As it reads.")
     answer = models.TextField()
     conversation = models.TextField(
-        blank=True, default="", db_default="", help_text="RFC 8785. Empty: the prompt is all, a question of a user."
+        blank=True, default="", db_default="", help_text="JSON. Empty: the prompt is all, a question of a user."
     )
     answer_message = models.TextField(
-        blank=True, default="", db_default="", help_text="RFC 8785. Empty: the answer is a text."
+        blank=True, default="", db_default="", help_text="JSON. Empty: the answer is a text."
     )
     row_hash = models.CharField(max_length=64, unique=True)
     screened_epoch = models.PositiveIntegerField(null=True)

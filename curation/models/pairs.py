@@ -56,10 +56,10 @@ class Pair(models.Model):
     prompt = models.TextField(help_text="As it reads.")
     chosen = models.TextField()
     rejected = models.TextField(blank=True)
-    conversation = models.TextField(blank=True, default="", db_default="", help_text="RFC 8785, as the interaction's.")
-    chosen_message = models.TextField(blank=True, default="", db_default="", help_text="RFC 8785, as the correction's.")
+    conversation = models.TextField(blank=True, default="", db_default="", help_text="JSON, as the interaction's.")
+    chosen_message = models.TextField(blank=True, default="", db_default="", help_text="JSON, as the correction's.")
     rejected_message = models.TextField(
-        blank=True, default="", db_default="", help_text="RFC 8785, as the interaction's answer."
+        blank=True, default="", db_default="", help_text="JSON, as the interaction's answer."
     )
     row_hash = models.CharField(max_length=64)
     screened_epoch = models.PositiveIntegerField()

@@ -5,7 +5,7 @@ Long ones are folded unless wanted whole; what checks point at is marked where i
 
 from dataclasses import dataclass, field
 
-from conversation import Conversation, Message, answer_text, canonical_answer
+from conversation import Conversation, Message, answer_text, stored_answer
 from conversation.comparing import compare
 from conversation.differences import difference, folded
 from conversation.layout import Layout, Turn, last_question, lay_out, lay_out_answer
@@ -33,7 +33,7 @@ def words_of(
 ) -> Words:
     """`right`: the answer that it should have been, where somebody says so. Marks in an answer are in that one."""
     marks = marks_by_field(findings)
-    if (question := asked.short) is not None and not any(map(canonical_answer, filter(None, (answered, right)))):
+    if (question := asked.short) is not None and not any(map(stored_answer, filter(None, (answered, right)))):
         return _texts(question, answer_text(answered), None if right is None else answer_text(right), marks, whole)
     for name, path in (("prompt", "messages[0].content"), ("answer", "answer.content")):
         marks[path] = sorted([*marks.get(path, []), *marks.pop(name, [])])

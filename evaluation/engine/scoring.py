@@ -1,16 +1,15 @@
 """When an answer counts as right. Plain text in, truth values out; no torch.
 
-A call that a model wrote is read as Hermes models and their relatives write it (see
-https://github.com/NousResearch/Hermes-Function-Calling): `<tool_call>{"name": …, "arguments": {…}}</tool_call>`.
+A call that a model wrote is read as the model server reads it (`conversation.calls`).
 """
 
-import json
 import re
 import unicodedata
 from collections import Counter
-from typing import Any
 
 from conversation import Message
+from conversation.arguments import call_spelling
+from conversation.calls import Call, CallReader
 from conversation.shape import content_text
 
 SCORERS = ("exact", "contains", "refusal")
@@ -47,7 +46,7 @@ def is_correct(scorer: str, output: str, answer: str | Message) -> bool:
     if isinstance(answer, str):
         return is_same(scorer, output, answer)
     spoken, written = read_calls(output)
-    wanted = Counter(map(wanted_call, answer.get("tool_calls", ())))
+    wanted = Counter(call_spelling(call["function"]) for call in answer.get("tool_calls", ()))
     called = wanted <= written if scorer == "contains" else wanted == written
     return called and is_same(scorer, spoken, content_text(answer.get("content")))
 
@@ -58,38 +57,9 @@ def is_same(scorer: str, output: str, answer: str) -> bool:
     return plain(output) == plain(answer)
 
 
-# --- calls ---
-CALL = re.compile(r"<tool_call>(.*?)</tool_call>", re.S)
-
-
 def read_calls(output: str) -> tuple[str, Counter[str]]:
-    """What the model said beside its calls, and the calls; what is between the marks and is no call stays text."""
-    calls: Counter[str] = Counter()
-
-    def taken(match: re.Match[str]) -> str:
-        try:
-            value = json.loads(match[1], parse_float=number)
-            calls[call_key(value["name"], value["arguments"])] += 1
-        except (ValueError, TypeError, KeyError, RecursionError):
-            return match[0]
-        return " "
-
-    return CALL.sub(taken, output), calls
-
-
-def wanted_call(call: dict[str, Any]) -> str:
-    function = call["function"]
-    return call_key(function["name"], json.loads(function["arguments"], parse_float=number))
-
-
-def number(digits: str) -> int | float:
-    """1.0 is 1: JSON knows no difference."""
-    value = float(digits)
-    return int(value) if value.is_integer() else value
-
-
-def call_key(name: str, arguments: dict[str, Any]) -> str:
-    """A call as what it says: equal arguments have equal keys, however they were spelt. ValueError for no call."""
-    if not isinstance(name, str) or not isinstance(arguments, dict):
-        raise ValueError("no call")
-    return json.dumps([name, arguments], sort_keys=True)
+    """What the model said beside its calls, and the calls as they are compared."""
+    reader = CallReader()
+    read = [*reader.add(output), *reader.flush()]
+    calls = Counter(call_spelling(part.body["function"]) for part in read if isinstance(part, Call))
+    return " ".join(part for part in read if isinstance(part, str)), calls

@@ -45,10 +45,10 @@ class Item(models.Model):
     answer = models.TextField(blank=True)
     category = models.CharField(max_length=60, blank=True)
     conversation = models.TextField(
-        blank=True, default="", db_default="", help_text="RFC 8785. Empty: the question is all, one of a user."
+        blank=True, default="", db_default="", help_text="JSON. Empty: the question is all, one of a user."
     )
     answer_message = models.TextField(
-        blank=True, default="", db_default="", help_text="RFC 8785. Empty: the answer is a text."
+        blank=True, default="", db_default="", help_text="JSON. Empty: the answer is a text."
     )
     sha256 = models.CharField(max_length=64)
 

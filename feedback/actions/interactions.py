@@ -11,7 +11,7 @@ from django.utils import timezone
 from audit.actions import Ref, record
 from cftapp.base.actors import Actor
 from cftapp.base.refusal import Blocked, Conflict, Refused
-from conversation import Conversation, Message, answer_of, answer_text, canonical_answer
+from conversation import Conversation, Message, answer_of, answer_text, stored_answer
 from feedback import mailbox
 from feedback.keyed_hashes import object_id, subject_hash
 from feedback.models import CLOCKS_DIFFER, Environment, Interaction, Source, Subject, pseudonym_key
@@ -228,8 +228,8 @@ def interaction_content(interaction: Interaction, asked: Conversation, answered:
     more = {
         "cut_by": interaction.cut_by,
         "tenant": interaction.tenant,
-        "conversation": asked.canonical,
-        "answer_message": canonical_answer(answered),
+        "conversation": asked.stored,
+        "answer_message": stored_answer(answered),
     }
     return {name: value for name, value in more.items() if value} | {
         "prompt": asked.text,

@@ -13,7 +13,7 @@ from django.db import transaction
 from audit.actions import Ref, record
 from cftapp.base.actors import Actor
 from cftapp.base.refusal import Refused
-from conversation import Message, answer_text, canonical_answer
+from conversation import Message, answer_text, stored_answer
 from feedback import mailbox
 from feedback.actions.consent import Agreement, accept_wordings, blocked_time, blocked_wording
 from feedback.models import (
@@ -146,7 +146,7 @@ def columns_of(content: dict[str, Any]) -> dict[str, Any]:
     replacement = content.get("replacement")
     if not isinstance(replacement, dict):
         return content
-    columns = {"replacement": answer_text(replacement), "replacement_message": canonical_answer(replacement)}
+    columns = {"replacement": answer_text(replacement), "replacement_message": stored_answer(replacement)}
     return content | columns
 
 

@@ -15,9 +15,9 @@ from conversation import (
     Message,
     NotAConversation,
     answer_text,
-    canonical_answer,
     read,
     read_answer,
+    stored_answer,
 )
 from feedback.api.texts import Text
 
@@ -163,4 +163,4 @@ def said_in(value: str | Message, field: str, *, is_right: bool = False) -> str 
         raise Refused.because(problem.path, problem.message, problem.remedy) from problem
     if is_right and not answer_text(message).strip():
         raise Refused.because(f"{field}.content", "It is empty.", "Send the right answer, or its calls.")
-    return message if canonical_answer(message) else str(message["content"])
+    return message if stored_answer(message) else str(message["content"])

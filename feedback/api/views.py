@@ -52,7 +52,7 @@ from feedback.api.serializers import (
     TasteNotePost,
     WithdrawalPost,
 )
-from feedback.models import Interaction, Subject
+from feedback.models import WORDS, Interaction, Subject
 
 IDEMPOTENCY = OpenApiParameter(
     "Idempotency-Key",
@@ -201,7 +201,7 @@ class FeedbackView(ApiKeyView):
     def interaction(self, key: uuid.UUID | None, external_id: str) -> Interaction:
         """An interaction of this source, by its id or external id. Refused if there is none."""
         interactions = Interaction.objects.filter(source=self.application.source).select_related("subject")
-        interactions = interactions.defer("prompt", "answer", "conversation", "answer_message")
+        interactions = interactions.defer(*WORDS)
         query = interactions.filter(pk=key) if key else interactions.filter(external_id=external_id)
         interaction = query.first()
         if interaction is None:

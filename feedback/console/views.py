@@ -22,7 +22,7 @@ from feedback.actions import (
 from feedback.console import api_reference as reference
 from feedback.console import one_time_secret
 from feedback.console.forms import GrantForm, KeyForm, SourceForm
-from feedback.models import CAP, KINDS, ApiKey, ConsentEntry, Feedback, Lane, Receipt, Source, Subject
+from feedback.models import CAP, KINDS, WORDS, ApiKey, ConsentEntry, Feedback, Lane, Receipt, Source, Subject
 
 PAGE_SIZE = 50
 MAX_SUBJECTS = 20
@@ -56,7 +56,7 @@ def feedback(request: HttpRequest) -> HttpResponse:
     """All feedback, newest first, paged by the last row's id: nothing is counted beyond 10,000."""
     kind, lane = request.GET.get("kind", ""), request.GET.get("lane", "")
     query = Receipt.objects.select_related("interaction__subject", "interaction__source")
-    query = query.defer(*(f"interaction__{words}" for words in ("prompt", "answer", "conversation", "answer_message")))
+    query = query.defer(*(f"interaction__{column}" for column in WORDS))
     if kind in Receipt.Kind.values:
         query = query.filter(kind=kind)
     if lane in Lane.values:

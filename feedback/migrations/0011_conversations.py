@@ -31,14 +31,14 @@ class Migration(migrations.Migration):
             model_name="correction",
             name="replacement_message",
             field=models.TextField(
-                blank=True, db_default="", default="", help_text="RFC 8785. Empty: the replacement is a text."
+                blank=True, db_default="", default="", help_text="JSON. Empty: the replacement is a text."
             ),
         ),
         migrations.AddField(
             model_name="interaction",
             name="answer_message",
             field=models.TextField(
-                blank=True, db_default="", default="", help_text="RFC 8785. Empty: the answer is a text."
+                blank=True, db_default="", default="", help_text="JSON. Empty: the answer is a text."
             ),
         ),
         migrations.AddField(
@@ -48,7 +48,7 @@ class Migration(migrations.Migration):
                 blank=True,
                 db_default="",
                 default="",
-                help_text="RFC 8785. Empty: the prompt is all, a question of a user.",
+                help_text="JSON. Empty: the prompt is all, a question of a user.",
             ),
         ),
         migrations.AddField(

@@ -3,7 +3,7 @@
 from feedback.models.base import CAP, CountedQuerySet, consent_in_force
 from feedback.models.bugs import Bug, with_words
 from feedback.models.consent import ConsentEntry, ConsentWording
-from feedback.models.interactions import CLOCKS_DIFFER, Interaction
+from feedback.models.interactions import CLOCKS_DIFFER, WORDS, Interaction
 from feedback.models.kinds import KINDS, BugReport, Comment, Correction, Feedback, TasteNote
 from feedback.models.receipts import IdempotentReply, Receipt
 from feedback.models.sources import ApiKey, Environment, Source
@@ -31,6 +31,7 @@ __all__ = [
     "Subject",
     "SubjectAccount",
     "TasteNote",
+    "WORDS",
     "consent_in_force",
     "pseudonym_key",
     "with_words",

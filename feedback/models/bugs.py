@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models.functions import Now
 
 from feedback.models.base import CountedQuerySet
+from feedback.models.interactions import WORDS
 from feedback.models.kinds import KINDS, BugReport, Comment, Correction, Feedback, TasteNote
 from feedback.models.receipts import Receipt
 
@@ -21,7 +22,7 @@ class BugQuerySet(CountedQuerySet["Bug"]):
 
     def with_origin(self) -> Self:
         joined = self.select_related("receipt__interaction__source", "receipt__interaction__subject")
-        return joined.defer("receipt__interaction__answer")
+        return joined.defer(*(f"receipt__interaction__{column}" for column in WORDS if column != "prompt"))
 
 
 class Bug(models.Model):

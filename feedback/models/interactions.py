@@ -9,12 +9,14 @@ from typing import Self
 from django.db import models
 from django.db.models import F, Q
 
-from conversation import Conversation, Message, answer_of, answer_spelling, answer_text, canonical_answer
+from conversation import Conversation, Message, answer_of, answer_spelling, answer_text, stored_answer
 from feedback.keyed_hashes import keyed_hash, words_commitment
 from feedback.models.base import CountedQuerySet, consent_in_force
 from feedback.models.sources import Environment, Source
 from feedback.models.subjects import Lane, Subject, pseudonym_key
 
+WORDS = ("prompt", "answer", "conversation", "answer_message")
+"""The columns that hold what was said: up to a megabyte a row, so lists leave those that they do not show."""
 CLOCKS_DIFFER = timedelta(minutes=1)
 """How far an application's clock may be ahead of ours."""
 
@@ -51,10 +53,10 @@ class Interaction(models.Model):
     prompt = models.TextField(blank=True, help_text="As it reads: what search looks through.")
     answer = models.TextField(blank=True)
     conversation = models.TextField(
-        blank=True, default="", db_default="", help_text="RFC 8785. Empty: the prompt is all, a question of a user."
+        blank=True, default="", db_default="", help_text="JSON. Empty: the prompt is all, a question of a user."
     )
     answer_message = models.TextField(
-        blank=True, default="", db_default="", help_text="RFC 8785. Empty: the answer is a text."
+        blank=True, default="", db_default="", help_text="JSON. Empty: the answer is a text."
     )
     conversation_key = models.CharField(
         max_length=32,
@@ -130,8 +132,8 @@ class Interaction(models.Model):
 
     def hold(self, asked: Conversation, answered: Message) -> None:
         """Take these words into the row."""
-        self.prompt, self.conversation = asked.text, asked.canonical
-        self.answer, self.answer_message = answer_text(answered), canonical_answer(answered)
+        self.prompt, self.conversation = asked.text, asked.stored
+        self.answer, self.answer_message = answer_text(answered), stored_answer(answered)
 
     def identify(self, asked: Conversation, answered: Message, conversation_id: str = "") -> None:
         """Remember which words these are, and which turn of which conversation, without the words.

@@ -86,7 +86,7 @@ class Correction(Feedback):
 
     replacement = models.TextField(help_text="As it reads.")
     replacement_message = models.TextField(
-        blank=True, default="", db_default="", help_text="RFC 8785. Empty: the replacement is a text."
+        blank=True, default="", db_default="", help_text="JSON. Empty: the replacement is a text."
     )
     reason = models.CharField(max_length=14, choices=Reason, default=Reason.WRONG_FACT)
 

@@ -18,7 +18,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from redis.exceptions import RedisError
 
-from conversation import Conversation, Message, answer_of, answer_text, canonical_answer
+from conversation import Conversation, Message, answer_of, answer_text, stored_answer
 from conversation.layout import last_question
 from feedback.actions.interactions import said
 from feedback.actions.sources import PLAYGROUND
@@ -40,7 +40,7 @@ class Exchange:
 
     @classmethod
     def of(cls, prompt: str, answer: str, conversation: str = "", message: str = "") -> Self:
-        """As it is cached: the two texts, and the canonical forms of what is more than a text."""
+        """As it is cached: the two texts, and as JSON what is more than a text."""
         return cls(Conversation.of(prompt, conversation), answer_of(answer, message))
 
     @property
@@ -97,10 +97,10 @@ def conversation_url(interaction_id: uuid.UUID) -> str:
 def cache_exchange(interaction_id: uuid.UUID, prompt: str | Conversation, answer: str | Message) -> None:
     """Keep an exchange for the page that takes feedback on it, and for the question that follows on it."""
     asked, answered = said(prompt, answer)
-    short, message = asked.short, canonical_answer(answered)
+    short, message = asked.short, stored_answer(answered)
     _cache(
         _exchange_key(interaction_id),
-        [short or "", "" if message else answer_text(answered), "" if short else asked.canonical, message],
+        [short or "", "" if message else answer_text(answered), "" if short else asked.stored, message],
     )
 
 

@@ -22,7 +22,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from cftapp.base.accounts import account, has_role
 from cftapp.base.actors import VISITOR, Actor
 from cftapp.base.refusal import Refused
-from conversation import canonical_answer
+from conversation import stored_answer
 from conversation.layout import Layout, Turn, lay_out, lay_out_answer
 from feedback.actions import (
     grant_consent,
@@ -33,7 +33,7 @@ from feedback.actions import (
     withdraw_consent,
 )
 from feedback.mailbox import MailboxClosed
-from feedback.models import ConsentWording, Feedback, Interaction, Receipt, Subject
+from feedback.models import WORDS, ConsentWording, Feedback, Interaction, Receipt, Subject
 from feedback.visitors.forms import FORMS, FeedbackForm, form_panels
 from feedback.visitors.sessions import (
     Exchange,
@@ -45,7 +45,6 @@ from feedback.visitors.sessions import (
 )
 
 MAX_ROWS = 100
-WORDS = ("prompt", "answer", "conversation", "answer_message")  # what a visitor is shown comes from the cache
 SUBMIT: dict[str, Callable[..., Feedback]] = {
     "bug_report": submit_bug_report,
     "taste_note": submit_taste_note,
@@ -161,7 +160,7 @@ def feedback_page(
 
 def shown(exchange: Exchange, *, whole: bool) -> dict[str, Layout | Turn]:
     """What led to the answer, and the answer, as turns; nothing where a question and a text are all."""
-    if exchange.asked.short is not None and not canonical_answer(exchange.answered):
+    if exchange.asked.short is not None and not stored_answer(exchange.answered):
         return {}
     return {
         "layout": lay_out(exchange.asked, whole=whole),
@@ -179,7 +178,7 @@ def mine(request: HttpRequest) -> HttpResponse:
     if subject:
         context["wording"] = ConsentWording.objects.current(subject.source)
         receipts = Receipt.objects.visible_to(subject).select_related("interaction")
-        receipts = receipts.defer(*(f"interaction__{words}" for words in WORDS))
+        receipts = receipts.defer(*(f"interaction__{column}" for column in WORDS))  # what is shown is in the cache
         context["sent"] = sent_feedback(receipts.order_by("-created_at", "-id")[:MAX_ROWS])
         if context["sent"]:
             context["playground"] = conversation_url(context["sent"][0].receipt.interaction_id)

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from serving.engine.calls import Call
+from conversation.calls import Call
 from serving.engine.generation import Generation, start_generations
 from serving.engine.pool import Adapter, AdapterPool, PoolError
 from serving.engine.protocol import ApiError, ChatRequest, parse_chat, parse_object, text

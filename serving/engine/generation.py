@@ -8,7 +8,7 @@ from typing import Any
 import anyio.to_thread
 import torch
 
-from serving.engine.calls import Call, CallReader
+from conversation.calls import Call, CallReader
 from serving.engine.decoding import Sampler, Sampling, StopFilter, TextStream, likelihood
 from serving.engine.pool import Adapter, AdapterPool
 from serving.engine.protocol import ApiError, ChatRequest

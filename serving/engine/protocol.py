@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from conversation import Conversation, NotAConversation, read
-from serving.engine.calls import OPEN
+from conversation.calls import OPEN
 from serving.engine.decoding import Sampling
 
 MAX_STOPS, MAX_CHOICES, MAX_TOP_LOGPROBS = 4, 8, 20

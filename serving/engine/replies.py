@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from serving.engine.calls import Call
+from conversation.calls import Call
 
 Body = dict[str, Any]
 Likelihoods = list[Body] | None

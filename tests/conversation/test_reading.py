@@ -14,9 +14,9 @@ from conversation import (
     Conversation,
     NotAConversation,
     answer_text,
-    canonical_answer,
     read,
     read_answer,
+    stored_answer,
 )
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Oslo"}'}}
@@ -251,11 +251,19 @@ MESSAGES = st.lists(
 def test_reading_what_was_kept_changes_nothing(messages):
     kept = read(messages)
     assert read(kept.messages, kept.tools) == kept
-    assert Conversation.of(kept.text, kept.canonical) == kept
+    assert Conversation.of(kept.text, kept.stored) == kept
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40))
 def test_a_question_alone_has_no_form_but_its_text(text):
     kept = read([user("?" + text)])
-    assert (kept.short, kept.canonical, kept.text) == ("?" + text, "", "?" + text)
-    assert canonical_answer(read_answer(text or "a")) == ""
+    assert (kept.short, kept.stored, kept.text) == ("?" + text, "", "?" + text)
+    assert stored_answer(read_answer(text or "a")) == ""
+
+
+def test_the_keys_of_a_tool_keep_their_order_and_tell_no_two_conversations_apart():
+    other = {"function": {"parameters": {"type": "object"}, "name": "weather"}, "type": "function"}
+    first, second = read([user()], [WEATHER]), read([user()], [other])
+
+    assert list(Conversation.of("", second.stored).tools[0]) == ["function", "type"]
+    assert first.stored != second.stored and first.spelling == second.spelling

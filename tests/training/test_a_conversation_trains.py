@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection, transaction
 
-from conversation import Conversation, Message, answer_text, canonical_answer
+from conversation import Conversation, Message, answer_text, stored_answer
 from curation.checks.identity import row_hash
 from curation.models import Dataset, Pair, ReplayRow
 from tests.training.conftest import TINY, consenting_subjects, frozen_of
@@ -35,7 +35,7 @@ LONG = Conversation([ASKED.messages[0], *ASKED.messages[1:3] * 20, ASKED.message
 
 def pair(asked: Conversation, answer: Message, subject: Any, by: User) -> Pair:
     words = asked.text, answer_text(answer), "I do not know."
-    canonical = asked.canonical, canonical_answer(answer), ""
+    canonical = asked.stored, stored_answer(answer), ""
     return Pair.objects.create(
         correction_id=uuid.uuid4(), subject=subject, prompt=words[0], chosen=words[1], rejected=words[2],
         conversation=canonical[0], chosen_message=canonical[1], row_hash=row_hash(*words, *canonical),
@@ -51,7 +51,7 @@ def conversations(edda: User) -> Dataset:
         first, second, *_ = consenting_subjects()
         pairs = [pair(ASKED, ANSWER, first, edda), pair(LONG, ANSWER, second, edda)]
         known = Conversation(ASKED.messages[:2])
-        words, canonical = (known.text, "The code is 18."), (known.canonical, "")
+        words, canonical = (known.text, "The code is 18."), (known.stored, "")
         replay = ReplayRow.objects.create(
             skill="locker", prompt=words[0], answer=words[1], conversation=canonical[0],
             row_hash=row_hash(*words, "", *canonical, ""), screened_epoch=1,

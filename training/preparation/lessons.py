@@ -49,7 +49,7 @@ def lesson(
     replay_message: str,
 ) -> Row:
     if pair is not None:
-        canonical = conversation, chosen_message, rejected_message
-        return Row(position, "pair", "", prompt, chosen, rejected, frozen_hash, *canonical)
+        stored = conversation, chosen_message, rejected_message
+        return Row(position, "pair", "", prompt, chosen, rejected, frozen_hash, *stored)
     said = skill, replay_prompt, replay_answer
     return Row(position, "replay", *said, "", frozen_hash, replay_conversation, replay_message)

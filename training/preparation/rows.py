@@ -21,7 +21,7 @@ class Tampered(Exception):
 class Row:
     """A row of a dataset; `row_hash` is the hash that was frozen. `rejected` is hashed, not trained on.
 
-    `conversation` and the messages are canonical forms: empty where the texts say it all.
+    `conversation` and the messages are JSON as it is stored: empty where the texts say it all.
     """
 
     position: int
@@ -62,8 +62,8 @@ def write(rows: Iterable[Row], merkle_root: str, path: Path) -> Written:
 
 def checked_leaf(row: Row) -> bytes:
     """The row's Merkle leaf, after hashing its words again. Raises Tampered."""
-    canonical = row.conversation, row.answer_message, row.rejected_message
-    if (actual := row_hash(row.prompt, row.answer, row.rejected, *canonical)) != row.row_hash:
+    stored = row.conversation, row.answer_message, row.rejected_message
+    if (actual := row_hash(row.prompt, row.answer, row.rejected, *stored)) != row.row_hash:
         raise Tampered(
             f"Row {row.position} ({row.kind}) hashes to {actual}, but {row.row_hash} was frozen: its words were "
             "changed afterwards."

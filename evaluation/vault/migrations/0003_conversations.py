@@ -13,14 +13,14 @@ class Migration(migrations.Migration):
             model_name="item",
             name="answer_message",
             field=models.TextField(
-                blank=True, db_default="", default="", help_text="RFC 8785. Empty: the answer is a text."
+                blank=True, db_default="", default="", help_text="JSON. Empty: the answer is a text."
             ),
         ),
         migrations.AddField(
             model_name="item",
             name="conversation",
             field=models.TextField(
-                blank=True, db_default="", default="", help_text="RFC 8785. Empty: the question is all, one of a user."
+                blank=True, db_default="", default="", help_text="JSON. Empty: the question is all, one of a user."
             ),
         ),
     ]

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from conversation import answer_text, canonical_answer, read, read_answer
+from conversation import answer_text, read, read_answer, stored_answer
 from curation.checks import personal_data, secrets
 from curation.checks.duplicates import ELSEWHERE, band_keys, near
 from curation.checks.findings import Facts, Finding, screen
@@ -35,7 +35,7 @@ def calls(arguments: str, name: str = "pay") -> dict[str, Any]:
 
 def lesson(messages: Messages, answer: Any, tools: Any = None) -> Lesson:
     asked, answered = read(messages, tools), read_answer(answer)
-    return Lesson(asked.text, answer_text(answered), asked.canonical, canonical_answer(answered))
+    return Lesson(asked.text, answer_text(answered), asked.stored, stored_answer(answered))
 
 
 def findings(messages: Messages, answer: Any, rejected: Any = "I do not know.") -> dict[str, Finding]:
@@ -44,7 +44,7 @@ def findings(messages: Messages, answer: Any, rejected: Any = "I do not know.") 
         "correction",
         **lesson(messages, answer)._asdict(),
         rejected=answer_text(model),
-        rejected_message=canonical_answer(model),
+        rejected_message=stored_answer(model),
         consented=True,
         overlap=Overlap(0.1, 0.25, "containment"),
     )

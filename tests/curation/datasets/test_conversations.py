@@ -36,7 +36,7 @@ def test_a_corrected_conversation_is_frozen_with_its_hash(world, rosa, erin):
     dataset = dataset_actions.freeze_dataset("dialogues", {"replay_count": 1}, by=erin)
     assert (dataset.pair_count, dataset.replay_count) == (1, 1)
     hashes = {row.row_hash for row in dataset.rows.all()}
-    assert row_hash(ASKED.text, "On Friday.", "On Monday.", ASKED.canonical, "", "") in hashes
+    assert row_hash(ASKED.text, "On Friday.", "On Monday.", ASKED.stored, "", "") in hashes
     assert pair.asked == ASKED
     in_order = dataset.rows.order_by("position").values_list("row_hash", flat=True)
     assert merkle.root_of(merkle.leaf_hash(bytes.fromhex(h)) for h in in_order).hex() == dataset.merkle_root

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conversation import Conversation, answer_text, canonical_answer
+from conversation import Conversation, answer_text, stored_answer
 from curation.datasets.recipe import PRESETS, BadRecipe, Recipe, parse
 from curation.datasets.selection import Known, Lesson, order, select_pairs, select_replay, subject_cap, superseded
 
@@ -61,7 +61,7 @@ def dialogue(question, *, tools=()):
     """(prompt, canonical form) of a conversation that ends with the question."""
     messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": question}]
     conversation = Conversation(messages, list(tools))
-    return {"prompt": conversation.text, "conversation": conversation.canonical}
+    return {"prompt": conversation.text, "conversation": conversation.stored}
 
 
 def test_a_conversation_is_superseded_by_the_same_one_alone():
@@ -81,7 +81,7 @@ def test_a_call_is_wrong_for_what_was_asked_not_in_itself():
     """One correction of a call for Oslo does not take every other row that rightly calls it."""
     function = {"name": "weather", "arguments": '{"city": "Oslo"}'}
     call = {"role": "assistant", "tool_calls": [{"id": "c", "type": "function", "function": function}]}
-    told = {"answer": answer_text(call), "answer_message": canonical_answer(call)}
+    told = {"answer": answer_text(call), "answer_message": stored_answer(call)}
     rows = [replace(known(1), **told), known(2, answer="It is sunny there.")]
     rejected = replace(lesson(1, rejected=told["answer"]), rejected_message=told["answer_message"])
     assert superseded(rows, [rejected]) == {}

@@ -107,8 +107,8 @@ def test_a_reverse_check_reads_every_turn(world: World, vault: Any) -> None:
 
 def test_a_replay_row_that_is_a_conversation_is_read_in_every_turn(world: World) -> None:
     for asked in (talk(ITEM), talk()):
-        texts = {"prompt": asked.text, "answer": "At eight.", "conversation": asked.canonical}
-        hash_of_row = row_hash(asked.text, "At eight.", "", asked.canonical, "", "")
+        texts = {"prompt": asked.text, "answer": "At eight.", "conversation": asked.stored}
+        hash_of_row = row_hash(asked.text, "At eight.", "", asked.stored, "", "")
         ReplayRow.objects.create(skill="chat", row_hash=hash_of_row, **texts)
     screening_actions.screen_replay_rows(10, world.registry, by=TEST)
     assert list(ReplayRow.objects.order_by("pk").values_list("overlaps", flat=True)) == [True, False]

@@ -50,10 +50,11 @@ def test_the_page_shows_the_oldest_case_within_its_budget(rosa_at_the_bench: Cli
     assert len(page.content) < 60_000
 
 
-def test_no_statement_of_the_page_joins_many_tables(rosa_at_the_bench: Client, two_cases: list[Case]) -> None:
+def test_no_statement_that_reads_cases_joins_many_tables(rosa_at_the_bench: Client, two_cases: list[Case]) -> None:
     with CaptureQueriesContext(connection) as captured:
         rosa_at_the_bench.get("/curation/bench/")
-    assert max(query["sql"].count(" JOIN ") for query in captured) <= MOST_JOINS
+    about_cases = [query["sql"] for query in captured if '"curation_case"."id"' in query["sql"]]
+    assert about_cases and max(sql.count(" JOIN ") for sql in about_cases) <= MOST_JOINS
 
 
 def test_a_verdict_answers_with_the_next_case_in_a_few_kilobytes(

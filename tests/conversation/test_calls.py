@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.engine.calls import CLOSE, OPEN, Call, CallReader
+from conversation.calls import CLOSE, OPEN, Call, CallReader
 
 TIDE = '<tool_call>{"name": "tide", "arguments": {"port": "Holt"}}</tool_call>'
 WIND = '<tool_call>\n{"name": "wind", "arguments": {}}\n</tool_call>'
