@@ -310,7 +310,7 @@ SENTENCES = [
 def tokenizer_of(name: str) -> PreTrainedTokenizerBase:
     """A tiny tokenizer with the family's control tokens and its chat template."""
     family = (FAMILIES | OTHERS)[name]
-    tokenizer = train_tokenizer(SENTENCES)
+    tokenizer = train_tokenizer(SENTENCES, for_tools=False)
     tokenizer.add_special_tokens({"eos_token": family.eos, "additional_special_tokens": family.special})
     if family.bos:
         tokenizer.add_special_tokens({"bos_token": family.bos})

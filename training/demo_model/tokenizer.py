@@ -37,8 +37,8 @@ CHAT_TEMPLATE = (
 )
 
 
-def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
-    """A tokenizer learnt from the texts; the same texts give the same tokenizer."""
+def train_tokenizer(texts: Iterable[str], *, for_tools: bool = True) -> PreTrainedTokenizerFast:
+    """A tokenizer learnt from the texts; the same texts give the same tokenizer. `for_tools`: with marks for them."""
     bpe = Tokenizer(models.BPE())
     bpe.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -54,8 +54,9 @@ def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
         show_progress=False,
     )
     bpe.train_from_iterator(texts, trainer)
-    bpe.add_special_tokens([TOOL])
-    bpe.add_tokens([AddedToken(mark, special=False) for mark in CALL_MARKS])  # kept by decoding: a server reads them
+    if for_tools:
+        bpe.add_special_tokens([TOOL])
+        bpe.add_tokens([AddedToken(mark, special=False) for mark in CALL_MARKS])  # decoding keeps them, to be read
     return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=bpe,
         pad_token=PAD,

@@ -39,7 +39,8 @@ def test_asking_stores_one_for_good(settings, model, transactional_db):
     settings.CFT_MODEL_SERVER_URL = model.url
     visitor = Client()
     for _ in range(2):
-        assert visitor.post("/playground/", {"prompt": "How long may I wait?"}).status_code == 200
+        answered = visitor.post("/playground/", {"prompt": "How long may I wait?"}, follow=True)
+        assert answered.status_code == 200
     assert Session.objects.count() == 1
     assert "sessionid" in visitor.cookies
 

@@ -258,7 +258,7 @@ def test_what_is_no_json_is_refused(server):
 
 
 def test_too_long_a_conversation_is_refused(server):
-    refused = ask(server, "demo", messages=[{"role": "user", "content": "box " * 400}])
+    refused = ask(server, "demo", messages=[{"role": "user", "content": "box " * 600}])
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "context_length_exceeded")
 
 

@@ -25,7 +25,8 @@ def demo() -> PreTrainedTokenizerBase:
 
 def chatml() -> PreTrainedTokenizerBase:
     """ChatML, with markup that is no special token, and runs of spaces as added tokens."""
-    tokenizer = train_tokenizer(text for row in small_rows() for text in (row["prompt"], row["answer"]))
+    texts = (text for row in small_rows() for text in (row["prompt"], row["answer"]))
+    tokenizer = train_tokenizer(texts, for_tools=False)
     tokenizer.add_special_tokens({"additional_special_tokens": ["<|im_start|>", "<|im_end|>"]})
     tokenizer.add_tokens(["<tool_call>", "    ", "        "])
     tokenizer.chat_template = CALLS
