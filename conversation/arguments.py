@@ -5,11 +5,9 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import rfc8785
+from conversation.shape import canonical
 
 Path = tuple[str | int, ...]
-EXACT = 2**53
-"""Up to here a float holds every integer."""
 PLAIN_KEY = re.compile(r"[A-Za-z_][\w-]*")
 
 
@@ -46,15 +44,9 @@ def call_spelling(function: dict[str, Any]) -> str:
     The order and spacing of keys say nothing, and 1.0 is 1.
     """
     try:
-        arguments = json.loads(function["arguments"], parse_float=_number)
+        return canonical([function["name"], json.loads(function["arguments"])])
     except (ValueError, RecursionError):
-        arguments = function["arguments"]
-    return json.dumps([function["name"], arguments], sort_keys=True, ensure_ascii=False)
-
-
-def _number(digits: str) -> int | float:
-    value = float(digits)
-    return int(value) if abs(value) < EXACT and value.is_integer() else value
+        return canonical([function["name"], function["arguments"]])
 
 
 def pretty(text: str) -> str:
@@ -71,7 +63,7 @@ def changes(before: str, after: str) -> list[Change] | None:
         old, new = (dict(_leaves(read_arguments(text), ())) for text in (before, after))
     except (ValueError, RecursionError):
         return None
-    same = {path for path in old.keys() & new.keys() if _canonical(old[path]) == _canonical(new[path])}
+    same = {path for path in old.keys() & new.keys() if canonical(old[path]) == canonical(new[path])}
     paths = [path for path in dict.fromkeys([*new, *old]) if path not in same]
     return [Change(_key(path), _shown(old, path), _shown(new, path)) for path in paths]
 
@@ -83,14 +75,6 @@ def _leaves(value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
         yield from _leaves(one, (*path, name))
     if not (isinstance(value, dict | list) and value) and (path or value != {}):
         yield path, value
-
-
-def _canonical(value: Any) -> bytes:
-    """Equal for equal values: 1.0 is 1, and true is not."""
-    try:
-        return rfc8785.dumps(value)
-    except rfc8785.CanonicalizationError:  # a number beyond 2⁵³
-        return json.dumps(value).encode()
 
 
 def _key(path: Path) -> str:

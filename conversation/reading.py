@@ -12,14 +12,13 @@ import base64
 import binascii
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-import rfc8785
-
-from conversation.shape import REFERENCE, Conversation, Message
+from conversation.shape import REFERENCE, Conversation, Message, canonical
 
 MOST_MESSAGES = 1_000
 MOST_TOOLS = 128
@@ -314,20 +313,22 @@ def _tool_name(tool: Any, path: str, lenient: bool) -> Iterator[str]:
 
 def _check_size(conversation: Conversation) -> None:
     try:
-        size = len(rfc8785.dumps({"messages": conversation.messages, "tools": conversation.tools}))
-    except (rfc8785.CanonicalizationError, ValueError, RecursionError) as problem:
-        raise NotAConversation("tools", f"It cannot be kept: {problem}.", "Send plain JSON.") from problem
+        for index, tool in enumerate(conversation.tools):
+            _check_value(tool, f"tools[{index}]")
+        size = len(canonical({"messages": conversation.messages, "tools": conversation.tools}).encode())
+    except RecursionError as problem:
+        raise NotAConversation("tools", "They are nested too deeply.", "Send a flatter schema.") from problem
     if size > MOST_BYTES:
         raise NotAConversation("messages", f"They have {size} bytes.", f"Send at most {MOST_BYTES}, in fewer turns.")
-    for index, tool in enumerate(conversation.tools):
-        _check_texts(tool, f"tools[{index}]")
 
 
-def _check_texts(value: Any, path: str) -> None:
+def _check_value(value: Any, path: str) -> None:
     if isinstance(value, str):
         _storable(value, path)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise NotAConversation(path, "It is no number of JSON.", "Send plain JSON.")
     for name, inner in value.items() if isinstance(value, dict) else ():
         _storable(name, path)
-        _check_texts(inner, f"{path}.{name}")
+        _check_value(inner, f"{path}.{name}")
     for index, inner in enumerate(value if isinstance(value, list) else ()):
-        _check_texts(inner, f"{path}[{index}]")
+        _check_value(inner, f"{path}[{index}]")

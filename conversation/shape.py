@@ -56,7 +56,7 @@ class Conversation:
     def spelling(self) -> str:
         """What tells it from every other conversation: the question alone, or, behind a NUL, its RFC 8785 form."""
         short = self.short
-        return short if short is not None else f"\0{rfc8785.dumps(self._whole()).decode()}"
+        return short if short is not None else f"\0{canonical(self._whole())}"
 
     @property
     def text(self) -> str:
@@ -106,9 +106,20 @@ def json_text(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+def canonical(value: Any) -> str:
+    """RFC 8785: equal for equal values, whatever the order of keys; 1.0 is 1, and true is not.
+
+    A number beyond 2⁵³, such as the `maximum` of a schema, has no form there: then sorted JSON, which keeps its digits.
+    """
+    try:
+        return rfc8785.dumps(value).decode()
+    except rfc8785.CanonicalizationError:
+        return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
 def answer_spelling(answer: Message) -> str:
     """What tells an answer from every other: its text alone, or, behind a NUL, its RFC 8785 form."""
-    return f"\0{rfc8785.dumps(answer).decode()}" if stored_answer(answer) else str(answer["content"])
+    return f"\0{canonical(answer)}" if stored_answer(answer) else str(answer["content"])
 
 
 def answer_text(answer: Message) -> str:

@@ -1,12 +1,11 @@
 """What a row teaches: what was asked and what is to be answered, as stored, and what identifies it. Plain values."""
 
-import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from conversation import Conversation, Message, answer_of
 from conversation.arguments import call_spelling
-from conversation.shape import content_text, lines_of
+from conversation.shape import canonical, content_text, lines_of
 from curation.checks.duplicates import Row
 from curation.checks.identity import row_hash, text_hash
 from curation.checks.remembered import digest
@@ -41,7 +40,7 @@ def lesson_hash(lesson: Lesson) -> str:
         return text_hash(lesson.prompt, lesson.answer)
     asked, answered = lesson.asked, lesson.answered
     said = " ".join(words(content_text(answered.get("content"))))
-    return row_hash(" ".join(words(asked.text)), said, spelt(asked.tools), calls_of(answered))
+    return row_hash(" ".join(words(asked.text)), said, spelling_of(asked.tools), calls_of(answered))
 
 
 def compared_row(lesson: Lesson) -> Row:
@@ -60,7 +59,7 @@ def compared_row(lesson: Lesson) -> Row:
 
 def setting_of(before: Sequence[Message], tools: Sequence[dict[str, Any]]) -> str:
     """What came before a question, and the tools, as a fingerprint. Empty where there is nothing of either."""
-    setting = f"{' '.join(words(lines_of(before)))}\n{spelt(tools)}"
+    setting = f"{' '.join(words(lines_of(before)))}\n{spelling_of(tools)}"
     return digest(setting).hex() if setting.strip() else ""
 
 
@@ -69,5 +68,5 @@ def calls_of(answer: Message) -> str:
     return "\n".join(call_spelling(call["function"]) for call in answer.get("tool_calls", ()))
 
 
-def spelt(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False) if value else ""
+def spelling_of(tools: Sequence[dict[str, Any]]) -> str:
+    return canonical(tools) if tools else ""

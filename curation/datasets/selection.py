@@ -1,6 +1,5 @@
 """Which rows of those that may train go into a dataset: caps, weights, quotas, order. Pure, and decided by the seed."""
 
-import json
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from conversation import Conversation, answer_of
+from conversation.shape import canonical
 from curation.datasets.recipe import REACH, Recipe
 from curation.decontamination.normalise import words
 
@@ -170,7 +170,7 @@ def superseded(known: Iterable[Known], lessons: Iterable[Lesson]) -> dict[int, s
 def asked_of(row: Lesson | Known) -> tuple[tuple[str, ...], str]:
     """What is asked, in words: of a conversation every message and who said it, and the tools that there were."""
     tools = Conversation.of(row.prompt, row.conversation).tools if row.conversation else []
-    return tuple(words(row.prompt)), json.dumps(tools, sort_keys=True) if tools else ""
+    return tuple(words(row.prompt)), canonical(tools) if tools else ""
 
 
 def calls(answer_message: str) -> bool:

@@ -23,7 +23,7 @@ REMEDIES = {
     Blocker.Check.AUTHOR_SHARE: "Wait until others have contributed, or reject it.",
     Blocker.Check.COMMENTARY: "Retype it, or ask for the answer itself. If it is one, ask a lead for an override.",
     Blocker.Check.TEACHES_NOTHING: "Reject it, or ask for the answer that it should have been.",
-    Blocker.Check.LENGTH: "Ask for a correction without the base model's control tokens.",
+    Blocker.Check.LENGTH: "Reject it, or ask for a correction that the base can read: the finding says what it cannot.",
     Blocker.Check.REFERENCE: "Reject it, or leave it open: what is not text is not learnt yet.",
     Blocker.Check.KIND: "Retype or reject it: only a correction holds a replacement.",
 }

@@ -39,6 +39,10 @@ def calling(name, arguments):
     return {"tool_calls": [{**CALL, "function": {"name": name, "arguments": arguments}}]}
 
 
+def bounded(maximum):
+    return {"type": "function", "function": {"name": "f", "parameters": {"maximum": maximum}}}
+
+
 def refused(messages, tools=None, **options):
     with pytest.raises(NotAConversation) as problem:
         read(messages, tools, **options)
@@ -202,7 +206,8 @@ def test_the_whole_has_a_limit_too():
         ([{"type": "function", "function": {"parameters": {}}}], "tools[0].function.name"),
         ([{"type": "function", "function": {"name": "f", "parameters": []}}], "tools[0].function.parameters"),
         ([{"type": "function", "function": {"name": "f", "description": "\0"}}], "tools[0].function.description"),
-        ([{"type": "function", "function": {"name": "f", "parameters": {"maximum": 2**60}}}], "tools"),
+        ([bounded(float("inf"))], "tools[0].function.parameters.maximum"),
+        ([bounded("\ud800")], "tools[0].function.parameters.maximum"),
     ],
 )
 def test_tools_are_refused_with_the_path(tools, path):
@@ -267,3 +272,10 @@ def test_the_keys_of_a_tool_keep_their_order_and_tell_no_two_conversations_apart
 
     assert list(Conversation.of("", second.stored).tools[0]) == ["function", "type"]
     assert first.stored != second.stored and first.spelling == second.spelling
+
+
+def test_a_schema_may_have_a_bound_of_64_bits():
+    kept = read([user()], [bounded(2**63 - 1)])
+
+    assert Conversation.of("", kept.stored) == kept
+    assert kept.spelling != read([user()], [bounded(2**63 - 2)]).spelling
