@@ -2,10 +2,11 @@
 
 An event (W3C PROV: activity) used some entities and generated others. Back goes from an entity to the event that
 generated it and on to what that used; forward goes the other way. A gate is looked at, never walked through: it names
-the champion that a candidate was compared with, and nobody learns from being compared.
+the champion that a candidate was compared with, and nobody learns from being compared. Nor does `became` go
+on from a run that left out every pair on the way (each was too long for it): what came of that run has not learnt them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -15,9 +16,11 @@ from django.db import connection
 from audit import vocabulary
 
 Direction = Literal["back", "forward"]
+Entity = tuple[str, str]
 MOST_STEPS = 20_000
 
 LOOKED_AT = ["gate"]
+LESSON = "pair"
 
 # Entities and events take turns in `reached`; UNION drops what was reached before, so a circle ends by itself and an
 # event over ten thousand rows is opened once.
@@ -31,6 +34,7 @@ WITH RECURSIVE reached (kind, object_id, event_id) AS (
         WHERE reached.event_id IS NULL AND edge.kind = reached.kind AND edge.object_id = reached.object_id
           AND edge.relation = %(enter)s
           AND (reached.kind <> ALL (%(looked_at)s) OR (reached.kind, reached.object_id) = (%(kind)s, %(object_id)s))
+          AND reached.kind || ' ' || reached.object_id <> ALL (%(closed)s::text[])
         UNION ALL
         SELECT edge.kind, edge.object_id, NULL FROM audit_edge edge
         WHERE edge.event_id = reached.event_id AND edge.relation = %(leave)s
@@ -78,6 +82,14 @@ WHERE edge.kind = 'subject' AND edge.relation = 'used' AND edge.object_id = ANY 
 ORDER BY edge.object_id, event.id DESC
 """
 
+LEFT_OUT = """
+SELECT edge.kind, edge.object_id, lesson
+FROM audit_edge edge JOIN audit_event event ON event.id = edge.event_id,
+     jsonb_array_elements_text(event.detail -> 'left_out') AS lesson
+WHERE edge.kind = ANY (%s) AND edge.object_id = ANY (%s) AND edge.relation = 'used' AND event.name = ANY (%s)
+ORDER BY event.id
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Consent:
@@ -103,6 +115,7 @@ class Step:
     newest_at: datetime | None
     marked_at: datetime | None
     consent: Consent | None = None
+    left_out_of: list[Entity] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +126,41 @@ class Stage:
     steps: list[Step] = field(default_factory=list)
 
 
-def trace(kind: str, object_id: object, direction: Direction, most: int = MOST_STEPS) -> list[Step]:
+def trace(
+    kind: str, object_id: object, direction: Direction, most: int = MOST_STEPS, closed: Collection[Entity] = ()
+) -> list[Step]:
     """Everything that the entity came from ("back") or went into ("forward"), itself included, oldest first.
 
-    One query. Beyond `most` entities the rest is left out.
+    One query. Beyond `most` entities the rest is left out; what is `closed` is reached and not walked through.
     """
     enter, leave = ("generated", "used") if direction == "back" else ("used", "generated")
-    values = {"kind": kind, "object_id": str(object_id), "enter": enter, "leave": leave}
+    values: dict[str, Any] = {"kind": kind, "object_id": str(object_id), "enter": enter, "leave": leave, "most": most}
+    values |= {"looked_at": LOOKED_AT, "closed": [" ".join(entity) for entity in closed], "marks": vocabulary.marks()}
     with connection.cursor() as cursor:
-        cursor.execute(TRACE, {**values, "looked_at": LOOKED_AT, "marks": vocabulary.marks(), "most": most})
+        cursor.execute(TRACE, values)
         return [Step(*row) for row in cursor.fetchall()]
+
+
+def became(kind: str, object_id: object) -> list[Step]:
+    """Forward, but not on from a run that left out every pair on the way; `left_out_of` is set."""
+    steps = with_left_out(trace(kind, object_id, "forward"))
+    shut = [set(step.left_out_of) for step in steps if step.kind == LESSON]
+    closed = set.intersection(*shut) if shut else set()
+    return with_left_out(trace(kind, object_id, "forward", closed=closed)) if closed else steps
+
+
+def with_left_out(steps: list[Step]) -> list[Step]:
+    """Set `left_out_of` on every pair that another of these steps left out. At most one query."""
+    events = vocabulary.left_out()
+    takers = [step.object_id for step in steps if step.kind in events.values()]
+    lessons = {step.object_id: step for step in steps if step.kind == LESSON}
+    if takers and lessons:
+        with connection.cursor() as cursor:
+            cursor.execute(LEFT_OUT, [list(events.values()), takers, list(events)])
+            for kind, object_id, lesson in cursor.fetchall():
+                if lesson in lessons:
+                    lessons[lesson].left_out_of.append((kind, object_id))
+    return steps
 
 
 def grouped(steps: Iterable[Step]) -> list[Stage]:

@@ -113,7 +113,7 @@ def lineage(request: HttpRequest, kind: str, object_id: str) -> HttpResponse:
     """A row, what it came from and what became of it."""
     if not vocabulary.has_lineage(kind):
         raise Http404(f"There is no kind {kind}.")
-    back, forward = lines.trace(kind, object_id, "back"), lines.trace(kind, object_id, "forward")
+    back, forward = lines.with_left_out(lines.trace(kind, object_id, "back")), lines.became(kind, object_id)
     here = next(step for step in forward if (step.kind, step.object_id) == (kind, object_id))
     if here.newest_id is None:
         raise Http404(f"The log knows no {kind} {object_id}.")
@@ -151,7 +151,7 @@ def _shortened(stage: Stage) -> tuple[Stage, int]:
 
 
 def _needs_no_look(step: Step) -> bool:
-    return step.marked_at is None and (step.consent is None or step.consent.state == "granted")
+    return step.marked_at is None and not step.left_out_of and (step.consent is None or step.consent.state == "granted")
 
 
 def page_of(kind: str, object_id: str, *, reads: bool) -> str:

@@ -6,11 +6,13 @@ An app declares in `<app>/events.py`, and nobody records anything else:
     SAID_OF = {"case.decided": {"pair": "accepted"}, "pairs.withdrawn": {ANY: "withdrawn"}}
     MARKS = ["pairs.withdrawn"]
     KEPT = ["consent.withdrawn"]
+    LEFT_OUT = {"run.finished": "run"}
     KINDS = {"case": Kind("Curation"), "pair": Kind("Curation", page="curation:pair")}
 
 EVENTS has the verb that a page shows after what the event is about ("case decided"). SAID_OF has what the event means
 for an entity of another kind that it names. MARKS are the events after which an entity stands out in a lineage, KEPT
-those that are kept outside the database too, since no restore may forget them.
+those that are kept outside the database too, since no restore may forget them. LEFT_OUT has the events that may name in
+their detail, under `left_out`, the pairs that an entity of this kind has not taken in.
 """
 
 from dataclasses import dataclass
@@ -70,6 +72,12 @@ def marks() -> list[str]:
 def kept() -> list[str]:
     """The events that no restore may forget."""
     return listed("KEPT")
+
+
+@cache
+def left_out() -> dict[str, str]:
+    """The events that may name what was left out, and the kind of what left it out."""
+    return declared("events", "LEFT_OUT")
 
 
 def listed(attribute: str) -> list[str]:

@@ -181,6 +181,8 @@ def finish_run(run: Run, *, by: str = TRAINER) -> Run:
         cancel_requested_at=None,
     )
     detail = {"manifest_sha256": run.manifest_sha256, "steps": result["steps"], "seconds": result["seconds"]}
+    if left_out := [str(pk) for pk in fitting.pairs_left_out(run.dataset, result)]:
+        detail["left_out"] = left_out
     record("run.finished", by=by, used=[("run", run.pk)], generated=[("adapter", adapter)], detail=detail)
     return run
 
@@ -193,6 +195,7 @@ def verified_result(run: Run) -> tuple[dict[str, Any], str]:
         adapter = adapter_sha256(folder / "adapter")
         manifest = file_sha256(folder / "manifest.json")
         claimed = (result["adapter_sha256"], result["manifest_sha256"], int(result["steps"]), float(result["seconds"]))
+        result["left_out"] = [int(number) for number in result.get("left_out", ())]
     except (OSError, ValueError, KeyError, TypeError) as problem:
         raise Refused.because("result", f"The engine left no whole result: {problem!r}.", "Resume it.") from problem
     if claimed[0] != adapter:

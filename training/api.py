@@ -52,7 +52,8 @@ class NewRunSerializer(serializers.Serializer):
         + ", ".join(f"{name} {low:g} to {high:g}" for name, (low, high) in LIMITS.items())
         + "; "
         + "; ".join(f"{name}: {', '.join(values)}" for name, values in CHOICES.items())
-        + ". The result counts rows_cut and rows_left_out: those that were too long.",
+        + ". The result counts rows_cut and rows_left_out: those that were too long. `left_out` has the numbers of "
+        "the latter, from 1 in the dataset's order: the adapter has not learnt them.",
     )
     seed = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=0)
 

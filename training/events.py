@@ -12,6 +12,7 @@ EVENTS = {
     "run.finished": "finished",
     "run.failed": "failed",
 }
+LEFT_OUT = {"run.finished": "run"}
 SAID_OF = {"run.finished": {"adapter": "trained"}}
 
 KINDS = {"run": Kind("Run", page="training:run"), "adapter": Kind("Run")}

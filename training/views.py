@@ -24,6 +24,7 @@ from training.models import Run
 from training.monitoring import metrics
 from training.monitoring.history import history
 from training.monitoring.progress import Progress
+from training.preparation import fitting
 from training.preparation import manifest as manifests
 from training.preparation.recipes import PRESETS
 
@@ -138,6 +139,7 @@ def below(shown: Run, log_size: int = 4000) -> dict[str, Any]:
     """What stands under the figures: gates, manifest, log, audit. It is sent once more when the run has ended."""
     return gates_of(shown) | {
         "history": history(shown),
+        "left_out": fitting.pairs_left_out(shown.dataset, shown.result or {}),
         "log": metrics.tail(actions.folder_of(shown) / LOG, size=log_size),
         "manifest_text": manifests.encode(shown.manifest).decode() if shown.manifest else "",
     }

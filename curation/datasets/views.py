@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
 from cftapp.base.accounts import ROLES, account, has_role, role_required
+from cftapp.base.jobs import Job
 from cftapp.base.refusal import Refused
 from curation.datasets import actions, decontamination_report, freezing, plan
 from curation.datasets.forms import FreezeForm
@@ -52,7 +53,8 @@ def pair(request: HttpRequest, pk: UUID) -> HttpResponse:
         "subject__source", "accepted_by", "correction__case", "correction__interaction"
     )
     shown = get_object_or_404(joined, pk=pk)
-    uses = DatasetRow.objects.filter(pair=shown).select_related("dataset").order_by("-dataset_id")
+    uses = DatasetRow.objects.filter(pair=shown).select_related("dataset").order_by("-dataset_id")[:50]
+    learnt = learners(shown)
     return render(
         request,
         "curation/datasets/pair.html",
@@ -64,9 +66,19 @@ def pair(request: HttpRequest, pk: UUID) -> HttpResponse:
             "consented": Subject.objects.consented().filter(pk=shown.subject_id).exists(),
             "consent": shown.subject.consent_entries.select_related("wording").order_by("-id").first(),
             "checks": checks_of(shown.correction.case),
-            "uses": list(uses[:50]),
+            "uses": [(row, learnt.get(row.dataset_id, [])) for row in uses],
         },
     )
+
+
+def learners(shown: Pair) -> dict[int, list[tuple[int, bool]]]:
+    """By dataset, its finished runs, and whether each learnt the pair: one that was too long for it is left out."""
+    rows = DatasetRow.objects.filter(pair=shown, dataset__runs__state=Job.State.FINISHED).order_by("dataset__runs")
+    found: dict[int, list[tuple[int, bool]]] = {}
+    columns = "dataset_id", "position", "dataset__runs", "dataset__runs__result__left_out"
+    for dataset_id, position, run, left_out in rows.values_list(*columns):
+        found.setdefault(dataset_id, []).append((run, position + 1 not in (left_out or [])))
+    return found
 
 
 def checks_of(case: Case) -> list[Check]:

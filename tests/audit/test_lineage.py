@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from audit.actions import record
-from audit.lineage import MOST_STEPS, grouped, trace, with_consents
+from audit.lineage import MOST_STEPS, became, grouped, trace, with_consents, with_left_out
 from tests.support.growth import grows_linearly
 
 pytestmark = pytest.mark.django_db
@@ -90,6 +90,22 @@ def test_a_champion_that_a_candidate_was_compared_with_is_no_ancestor_of_it(stor
     assert ("release", "9") not in entities(trace("pair", "p1", "forward"))
     assert ("pair", "p1") not in entities(trace("release", 9, "back"))
     assert {("run", "1"), ("run", "9")} <= {*entities(trace("gate", 9, "back"))}
+
+
+def test_what_a_run_left_out_is_not_followed_into_what_came_of_it():
+    tell("dataset.frozen", [("pair", "short"), ("pair", "long")], [("dataset", 1)])
+    for run, left_out in ((1, ["long"]), (2, [])):
+        tell("run.queued", [("dataset", 1)], [("run", run)])
+        tell("run.finished", [("run", run)], [("adapter", f"sha{run}")], left_out=left_out)
+        tell("gate.queued", [("run", run)], [("gate", run)])
+    assert entities(became("pair", "short")) == entities(trace("pair", "short", "forward"))
+    became_of_long = became("pair", "long")
+    assert entities(became_of_long)[2:] == [("run", "1"), ("run", "2"), ("adapter", "sha2"), ("gate", "2")]
+    assert became_of_long[0].left_out_of == [("run", "1")]
+    assert entities(became("dataset", 1)) == entities(trace("dataset", 1, "forward"))
+    back = {step.object_id: step.left_out_of for step in with_left_out(trace("gate", 1, "back"))}
+    assert (back["short"], back["long"]) == ([], [("run", "1")])
+    assert not any(step.left_out_of for step in with_left_out(trace("gate", 2, "back")))
 
 
 def test_consent_is_the_newest_word_of_the_subject_behind_each_step(story):

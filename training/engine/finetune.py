@@ -270,6 +270,7 @@ def summary(
         "replay": len(trainer.plan.replay),
         "kept_aside": len(trainer.plan.kept_aside),
         **trainer.fitted.counts,
+        "left_out": trainer.fitted.left_out,
         "seconds": round(seconds, 3),
         "final": {key: last.get(key) for key in ("loss", "ce", "kl", "replay_loss", "kept_aside_loss")},
         "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,

@@ -6,6 +6,8 @@ leaves it out only where the recipe says so.
 
 import re
 from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 from cftapp.base.refusal import Refused
 from curation.models import Blocker, Dataset, DatasetRow
@@ -55,6 +57,13 @@ def longer(dataset: Dataset, max_length: int, tokenizer: str) -> list[tuple[int,
     ).values_list("replay_row__tokens", "replay_row")
     named = [(tokens, f"Pair {pk}") for tokens, pk in pairs] + [(tokens, f"Replay row {pk}") for tokens, pk in replay]
     return [(int(tokens), name) for tokens, name in named if tokens is not None]
+
+
+def pairs_left_out(dataset: Dataset, result: dict[str, Any]) -> list[UUID]:
+    """The dataset's pairs that a run did not learn, because they were too long for it."""
+    positions = [number - 1 for number in result.get("left_out", ())]
+    rows = DatasetRow.objects.filter(dataset=dataset, position__in=positions, pair__isnull=False)
+    return list(rows.order_by("position").values_list("pair_id", flat=True))
 
 
 def name_row(dataset: Dataset, said: str) -> str:
