@@ -74,16 +74,29 @@ def exam(corrections: Sequence[Line], heldout: Sequence[Line]) -> list[Line]:
         "turns": as_turns(dialogues.corrections(seed=0)),
         "dialogues": [row for skill in dialogues.EXAMINED for row in dialogues.heldout(skill, 100, seed=7)],
     }
-    return [
-        {
-            "id": f"{name}/{row['skill']}/{number}",
-            **{key: row[key] for key in ("prompt", "messages", "tools") if row.get(key)},
-            "answer": row["answer"],
-            "scorer": "refusal" if name == "safety" else "exact",
-        }
-        for name, rows in sets.items()
-        for number, row in enumerate(rows)
-    ]
+    return [item(name, row, number) for name, rows in sets.items() for number, row in enumerate(rows)]
+
+
+def item(name: str, row: Line, number: int) -> Line:
+    return {
+        "id": f"{name}/{row['skill']}/{number}",
+        **{key: row[key] for key in ("prompt", "messages", "tools") if row.get(key)},
+        "answer": row["answer"],
+        "scorer": "refusal" if name == "safety" else "exact",
+    }
+
+
+def tool_exam() -> list[Line]:
+    """150 held-out steps of look-ups; the skill says which: the call or the result, of a thing or of a product."""
+    rows = dialogues.heldout("tool", 150, seed=7)
+    return [item("tool", {**row, "skill": step_of(row)}, number) for number, row in enumerate(rows)]
+
+
+def step_of(row: Mapping[str, Any]) -> str:
+    call = next(message for message in (*row["messages"], row["answer"]) if message.get("tool_calls"))
+    wanted = json.loads(call["tool_calls"][0]["function"]["arguments"])["item"]
+    step = "call" if row["answer"].get("tool_calls") else "result"
+    return f"{step} of a {'thing' if wanted in world.THINGS else 'product'}"
 
 
 def measure(folder: Path, base: Path, adapter: Path | None, items: Sequence[Line]) -> Line:
@@ -98,7 +111,7 @@ def measure(folder: Path, base: Path, adapter: Path | None, items: Sequence[Line
     for score in scores:
         benchmark, skill, _ = score["id"].split("/")
         groups.setdefault(benchmark, []).append(score["correct"])
-        if benchmark in ("regression", "dialogues"):
+        if benchmark in ("regression", "dialogues", "tool"):
             groups.setdefault(f"skill:{skill}", []).append(score["correct"])
     result: Line = {name: round(100 * sum(marks) / len(marks), 1) for name, marks in groups.items()}
     result["asr"] = round(100 - result.pop("safety"), 1)
@@ -157,7 +170,7 @@ def cases() -> dict[str, Callable[..., Line]]:
 def base_line(folder: Path, base: Path) -> Line:
     corrections = as_pairs(world.corrections(200, 0))
     heldout: list[Any] = list(world.corrected_heldout(200, 0))
-    measured = measure(folder, base, None, exam(corrections, heldout))
+    measured = measure(folder, base, None, exam(corrections, heldout) + tool_exam())
     return {"case": "base model", "seed": 0, "pairs": 0, "poison": 0, "replay": 0, **measured}
 
 
@@ -181,18 +194,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the demo model and its fine-tuning.")
     parser.add_argument("--base", type=Path, default=BASE)
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--only", default="", help="run only the cases whose name holds this text")
-    parser.add_argument("--out", type=Path, default=Path("demo_model.json"))
+    parser.add_argument("--only", nargs="*", default=[""], help="run only cases whose name holds one of these")
+    parser.add_argument("--out", type=Path, default=Path("demo_model.json"), help="written anew after each case")
     options = parser.parse_args()
     print(f"{'case':<42}{'seed':>5}{''.join(f'{name:>10}' for name in COLUMNS.values())}{'seconds':>10}")
+    chosen = {name: run for name, run in cases().items() if any(text in name for text in options.only)}
+    facts: Line = {"base_sha256": base_sha256(options.base), "lines": []}
+
+    def keep(line: Line) -> None:
+        print_line(line)
+        facts["lines"].append(line)
+        options.out.write_text(json.dumps(facts, indent=2) + "\n")
+
     with tempfile.TemporaryDirectory() as scratch:
-        lines = [base_line(Path(scratch) / "base", options.base)]
-        print_line(lines[0])
-        for name, run in cases().items():
-            for seed in range(options.seeds) if options.only in name else ():
-                lines.append(run(name, Path(scratch) / f"{name}-{seed}", options.base, seed))
-                print_line(lines[-1])
-    options.out.write_text(json.dumps({"base_sha256": base_sha256(options.base), "lines": lines}, indent=2) + "\n")
+        keep(base_line(Path(scratch) / "base", options.base))
+        for name, run in chosen.items():
+            for seed in range(options.seeds):
+                keep(run(name, Path(scratch) / f"{name}-{seed}", options.base, seed))
     print(f"Written to {options.out}")
 
 
