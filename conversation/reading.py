@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from conversation.shape import REFERENCE, Conversation, Message, canonical
+from conversation.shape import REFERENCE, Conversation, Message, canonical, functions_of
 
 MOST_MESSAGES = 1_000
 MOST_TOOLS = 128
@@ -271,7 +271,7 @@ def _check_call(function: dict[str, Any], path: str, tools: Any) -> None:
         is_object = False
     if not is_object:
         raise NotAConversation(f"{path}.arguments", "They are no JSON object.", 'Send JSON text such as {"city": "…"}.')
-    names = [tool["function"]["name"] for tool in tools or () if tool.get("type") == "function"]
+    names = functions_of(tools or ())
     if names and function["name"] not in names:
         raise NotAConversation(f"{path}.name", "No tool has this name.", f"Call one of {', '.join(names[:10])}.")
 

@@ -86,6 +86,11 @@ class Conversation:
         return ""
 
 
+def functions_of(tools: Sequence[dict[str, Any]]) -> list[str]:
+    """The names of the functions among these tools."""
+    return [tool["function"]["name"] for tool in tools if tool.get("type") == "function"]
+
+
 def is_question(message: Message, content: Any) -> bool:
     return message["role"] == "user" and isinstance(content, str)
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from conversation import Conversation, Message, answer_of
-from conversation.shape import content_text
+from conversation.shape import content_text, functions_of
 from curation.checks import commentary, pattern_places, personal_data, sameness, secrets
 from curation.checks.duplicates import BLOCKING, METHODS, Duplicates
 from curation.checks.lengths import Length
@@ -98,6 +98,7 @@ def correction_findings(facts: Facts) -> Iterator[Finding]:
     yield teaches_nothing(facts)
     yield length(facts)
     yield reference(facts)
+    yield unknown_tool(facts)
 
 
 def consent(facts: Facts) -> Finding:
@@ -281,3 +282,16 @@ def reference(facts: Facts) -> Finding:
         path = path or Conversation([facts.answered]).reference_path.replace("messages[0]", "answer", 1)
     message = f"It has an image, sound or file ({path}): not trainable yet." if path else ""
     return Finding("reference", bool(path), message=message, evidence={"path": path} if path else {})
+
+
+def unknown_tool(facts: Facts) -> Finding:
+    """Whether the answer calls what the conversation does not offer; one without functions says nothing about it."""
+    if facts.lesson.is_short:
+        return Finding("unknown_tool", False)
+    offered = functions_of(facts.asked.tools)
+    for index, call in enumerate(facts.answered.get("tool_calls", ())):
+        if offered and (name := call["function"]["name"]) not in offered:
+            message = f"It calls {name[:100]}, which the conversation does not offer. It has {', '.join(offered)}"
+            path = f"answer.tool_calls[{index}].function.name"
+            return Finding("unknown_tool", True, message=f"{message[:299]}.", evidence={"path": path})
+    return Finding("unknown_tool", False)

@@ -209,6 +209,7 @@ class Blocker(models.Model):
         TEACHES_NOTHING = "teaches_nothing", "Teaches nothing"
         LENGTH = "length", "Length"
         REFERENCE = "reference", "Images, sounds, files"
+        UNKNOWN_TOOL = "unknown_tool", "Calls what is not offered"
         KIND = "kind", "Kind"
 
     case = models.ForeignKey(Case, on_delete=models.CASCADE, related_name="findings")

@@ -25,6 +25,7 @@ REMEDIES = {
     Blocker.Check.TEACHES_NOTHING: "Reject it, or ask for the answer that it should have been.",
     Blocker.Check.LENGTH: "Reject it, or ask for a correction that the base can read: the finding says what it cannot.",
     Blocker.Check.REFERENCE: "Reject it, or leave it open: what is not text is not learnt yet.",
+    Blocker.Check.UNKNOWN_TOOL: "Reject it, or ask for a correction that calls what the conversation offers.",
     Blocker.Check.KIND: "Retype or reject it: only a correction holds a replacement.",
 }
 

@@ -38,11 +38,13 @@ def lesson(messages: Messages, answer: Any, tools: Any = None) -> Lesson:
     return Lesson(asked.text, answer_text(answered), asked.stored, stored_answer(answered))
 
 
-def findings(messages: Messages, answer: Any, rejected: Any = "I do not know.") -> dict[str, Finding]:
+def findings(
+    messages: Messages, answer: Any, rejected: Any = "I do not know.", tools: Any = None
+) -> dict[str, Finding]:
     model = read_answer(rejected)
     facts = Facts(
         "correction",
-        **lesson(messages, answer)._asdict(),
+        **lesson(messages, answer, tools)._asdict(),
         rejected=answer_text(model),
         rejected_message=stored_answer(model),
         consented=True,
@@ -126,6 +128,23 @@ def test_a_call_of_the_same_name_with_the_same_arguments_teaches_nothing(right: 
     found = findings(TALK, right, model)
     assert found["teaches_nothing"].blocking is same
     assert not found["commentary"].blocking
+
+
+TOOLS = [{"type": "function", "function": {"name": name}} for name in ("pay", "refund")]
+
+
+def test_a_call_of_what_the_conversation_does_not_offer_blocks_and_names_its_place() -> None:
+    answer = assistant(None, tool_calls=[call("{}", "pay"), call("{}", "cancel") | {"id": "c2"}])
+    finding = findings(TALK, answer, tools=TOOLS)["unknown_tool"]
+    assert finding.blocking and finding.evidence == {"path": "answer.tool_calls[1].function.name"}
+    assert finding.message == "It calls cancel, which the conversation does not offer. It has pay, refund."
+
+
+@pytest.mark.parametrize(("answer", "tools"), [(calls("{}"), TOOLS), (calls("{}", "cancel"), None), ("At ten.", TOOLS)])
+def test_a_call_of_what_is_offered_passes_and_so_does_any_where_nothing_is_said_of_tools(
+    answer: Any, tools: Any
+) -> None:
+    assert not findings(TALK, answer, tools=tools)["unknown_tool"].blocking
 
 
 def test_an_answer_without_words_or_calls_teaches_nothing() -> None:

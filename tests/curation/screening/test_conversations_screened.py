@@ -64,6 +64,14 @@ def test_a_call_is_screened_and_compared_as_json(world: World) -> None:
     assert overlap_of(leak).evidence["spans"][0]["field"] == "answer.tool_calls[0].function.arguments"
 
 
+@pytest.mark.parametrize(("name", "stops"), [("hours", set()), ("prices", {"unknown_tool"})])
+def test_a_call_of_a_tool_that_was_not_offered_blocks(world: World, name: str, stops: set[str]) -> None:
+    tools = [{"type": "function", "function": {"name": "hours", "parameters": {"type": "object"}}}]
+    function = {"name": name, "arguments": '{"of": "depot"}'}
+    right = {"role": "assistant", "tool_calls": [{"id": "c", "type": "function", "function": function}]}
+    assert blocking(world.screened(read(talk().messages, tools), right)) == stops
+
+
 def test_an_image_blocks(world: World) -> None:
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}}
     case = world.screened(read([{"role": "user", "content": [{"type": "text", "text": "What is it?"}, image]}]))
