@@ -22,10 +22,7 @@ from feedback.actions.interactions import (
     environment_blocked,
     interaction_content,
     other_subject,
-    other_tenant,
     said,
-    tenant_blocked,
-    tenant_of,
     time_blocked,
 )
 from feedback.actions.submissions import columns_of, content_of
@@ -42,6 +39,7 @@ from feedback.models import (
     Subject,
     pseudonym_key,
 )
+from feedback.tenants import other_tenant, tenant_blocked, tenant_of
 
 LIMIT = 1_000
 MEETINGS = 3  # with another batch that records the same rows at the same time: once more, and they are there

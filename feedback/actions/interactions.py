@@ -16,6 +16,7 @@ from feedback import mailbox
 from feedback.keyed_hashes import object_id, subject_hash
 from feedback.models import CLOCKS_DIFFER, Environment, Interaction, Source, Subject, pseudonym_key
 from feedback.subject_keys import normal_conversation, normal_subject
+from feedback.tenants import other_tenant, tenant_blocked, tenant_of
 
 
 @transaction.atomic
@@ -33,56 +34,74 @@ def record_interaction(
     replay_of: Interaction | uuid.UUID | None = None,
     happened_at: datetime | None = None,
     interaction_id: uuid.UUID | None = None,
+    is_new: bool = False,
     cut_by: str = "",
     by: Actor,
 ) -> Interaction:
     """Record a conversation (or a prompt alone) and the answer to it; the lane is that of its subject.
 
     Held-out text goes to the vault, the returned row is a stub then. Repeating a call with the same `external_id` (or
-    `interaction_id`), subject and words changes nothing and returns the first row, with `already_recorded` set. A
-    replay takes the subject of its original, so `subject_key` may be empty then. `conversation_id` is the application's
-    own for it; without one a conversation is known by how it began. Refused without a subject, for an unknown original,
-    for a replay with another subject, for an environment or a tenant that the source does not have, and for a time in
-    the future; Conflict for an id that belongs to other words or another subject; MailboxClosed while the vault cannot
-    be reached.
+    `interaction_id`), subject and words changes nothing and returns the first row, with `already_recorded` set;
+    `is_new` says that the `interaction_id` was drawn for this call: there is nothing to look for. A replay takes the
+    subject of its original, so `subject_key` may be empty then. `conversation_id` is the application's own for it;
+    without one a conversation is known by how it began. Refused without a subject, for an unknown original, for a
+    replay with another subject, for an environment or a tenant that the source does not have, and for a time in the
+    future; Conflict for an id that belongs to other words or another subject; MailboxClosed while the vault cannot be
+    reached.
     """
     asked, answered = said(prompt, answer)
     subject_key = normal_subject(subject_key) if subject_key or replay_of is None else ""
     conversation_id = normal_conversation(conversation_id) if conversation_id else ""
-    require_environment(source, environment)
-    if blocked := time_blocked(happened_at) or tenant_blocked(source, tenant):
+    if blocked := (
+        environment_blocked(source, environment) or time_blocked(happened_at) or tenant_blocked(source, tenant)
+    ):
         raise Refused(blocked)
-    new_id = interaction_id or _interaction_id(source, external_id)
-    is_repeatable = bool(interaction_id or external_id)
-    if is_repeatable and (recorded := _recorded_before(source, external_id, new_id)):
+    interaction = Interaction(
+        id=interaction_id or _interaction_id(source, external_id),
+        source=source,
+        external_id=external_id,
+        environment=environment or source.environment,
+        model_name=model_name,
+        cut_by=cut_by,
+        happened_at=happened_at or timezone.now(),
+    )
+    is_repeatable = bool(interaction_id or external_id) and not is_new
+    if is_repeatable and (recorded := _recorded_before(interaction)):
         return _same(recorded, source, subject_key, asked, answered, tenant)
+    _give_subject(interaction, subject_key, replay_of, tenant)
+    interaction.identify(asked, answered, conversation_id)
+    _place_text(interaction, asked, answered)
+    if recorded := _insert(interaction, is_repeatable):
+        return _same(recorded, source, subject_key, asked, answered, tenant)
+    _record_event(interaction, by=by)
+    return interaction
+
+
+def _give_subject(
+    interaction: Interaction, subject_key: str, replay_of: Interaction | uuid.UUID | None, tenant: str
+) -> None:
+    """Say whose it is: subject, lane and tenant. A replay has those of its original. Refused if that is another's."""
+    source = interaction.source
     original = _original(source, subject_key, replay_of)
     if original and (blocked := other_tenant(original, tenant)):
         raise Refused(blocked)
-    interaction = Interaction(
-        id=new_id,
-        source=source,
-        subject=original.subject if original else Subject.objects.get_or_open(source, subject_key),
-        tenant=tenant_of(source, original, tenant),
-        environment=Environment.REPLAY if original else environment or source.environment,
-        model_name=model_name,
-        cut_by=cut_by,
-        external_id=external_id,
-        replay_of=original,
-        happened_at=happened_at or timezone.now(),
-    )
+    if original:
+        interaction.replay_of, interaction.environment = original, Environment.REPLAY
+    interaction.subject = original.subject if original else Subject.objects.get_or_open(source, subject_key)
     interaction.lane = interaction.subject.lane
-    interaction.identify(asked, answered, conversation_id)
-    _place_text(interaction, asked, answered)
+    interaction.tenant = tenant_of(source, original, tenant)
+
+
+def _insert(interaction: Interaction, is_repeatable: bool) -> Interaction | None:
+    """Write the row. None, or the row that another call with the same id has written meanwhile."""
     try:
         with transaction.atomic() if is_repeatable else nullcontext():
             interaction.save(force_insert=True)
     except IntegrityError:
-        if is_repeatable and (recorded := _recorded_before(source, external_id, new_id)):  # recorded meanwhile
-            return _same(recorded, source, subject_key, asked, answered, tenant)
+        if is_repeatable and (recorded := _recorded_before(interaction)):
+            return recorded
         raise
-    _record_event(interaction, by=by)
-    return interaction
+    return None
 
 
 def said(prompt: str | Conversation, answer: str | Message) -> tuple[Conversation, Message]:
@@ -110,10 +129,11 @@ def _interaction_id(source: Source, external_id: str) -> uuid.UUID:
     return object_id(pseudonym_key(), "interaction", source.name, external_id) if external_id else uuid.uuid4()
 
 
-def _recorded_before(source: Source, external_id: str, interaction_id: uuid.UUID) -> Interaction | None:
-    query = Interaction.objects.filter(source=source).select_related("subject")
-    query = query.filter(external_id=external_id) if external_id else query.filter(pk=interaction_id)
-    recorded = query.first()
+def _recorded_before(interaction: Interaction) -> Interaction | None:
+    """The row of an earlier call with the same external id, or with the same id."""
+    query = Interaction.objects.filter(source=interaction.source).select_related("subject")
+    external_id = interaction.external_id
+    recorded = query.filter(external_id=external_id).first() if external_id else query.filter(pk=interaction.pk).first()
     if recorded:
         recorded.already_recorded = True
     return recorded
@@ -155,36 +175,12 @@ def other_subject(interaction: Interaction, source: Source, subject_key: str) ->
     return Blocked("subject", message, "Name the interaction that this subject was answered in.")
 
 
-def require_environment(source: Source, environment: str | None) -> None:
-    """The source decides: a row may say that it is less than its source (staging, a replay), never that it is more."""
-    if blocked := environment_blocked(source, environment):
-        raise Refused(blocked)
-
-
 def environment_blocked(source: Source, environment: str | None) -> Blocked | None:
+    """The source decides: a row may say that it is less than its source (staging, a replay), never that it is more."""
     if environment != Environment.PRODUCTION or source.environment == Environment.PRODUCTION:
         return None
     message = f"{source.name} is a source of the environment {source.environment}: its rows are not from production."
     return Blocked("environment", message, "Leave the environment out, or record it under a source of production.")
-
-
-def tenant_blocked(source: Source, tenant: str) -> Blocked | None:
-    """A source of one brand or customer has no rows of another."""
-    if not tenant or source.tenant in ("", tenant):
-        return None
-    return Blocked("tenant", f"{source.name} is a source of {source.tenant}.", "Leave the tenant out.")
-
-
-def tenant_of(source: Source, original: Interaction | None, tenant: str) -> str:
-    """Whose a row is: its own word, else its source's, else that of the interaction that it replays."""
-    return tenant or source.tenant or (original.tenant if original else "")
-
-
-def other_tenant(interaction: Interaction, tenant: str) -> Blocked | None:
-    """Whoever speaks for one brand or customer has nothing to do with an interaction of another."""
-    if not tenant or interaction.tenant == tenant:
-        return None
-    return Blocked("tenant", "The interaction is another tenant's.", "Send it for the tenant of the interaction.")
 
 
 def time_blocked(happened_at: datetime | None) -> Blocked | None:

@@ -9,9 +9,9 @@ from django.utils import timezone
 from audit.actions import record
 from cftapp.base.actors import WEB, Actor
 from cftapp.base.refusal import Conflict, Refused
-from feedback.actions.interactions import tenant_blocked
 from feedback.api_tokens import new_token, token_hash
 from feedback.models import ApiKey, Environment, Source
+from feedback.tenants import tenant_blocked
 
 PLAYGROUND = "playground"
 

@@ -9,10 +9,11 @@ from rest_framework.exceptions import ValidationError
 
 from cftapp.base.actors import Actor
 from cftapp.base.problems import errors_in
-from cftapp.base.refusal import Forbidden, Refused
+from cftapp.base.refusal import Refused
 from feedback.actions import BatchRow, RowResult, record_batch
 from feedback.api.serializers import ROWS
 from feedback.models import Source
+from feedback.tenants import named_tenant
 
 ENVELOPE_FIELDS = {
     "kind", "subject", "external_id", "interaction", "conversation_id", "tenant", "environment", "replay_of",
@@ -89,19 +90,11 @@ class RowReader:
             return [error("kind", "This is no kind of row.", f"Send one of {', '.join(ROWS)}.")]
         try:
             fields = serializer.run_validation(row)
-            return batch_row(fields, object_id, tenant_named(self.tenant, fields.get("tenant", "")))
+            return batch_row(fields, object_id, named_tenant(self.tenant, fields.get("tenant", "")))
         except ValidationError as problem:
             return list(errors_in(problem.detail))
         except Refused as refused:
             return [asdict(blocked) for blocked in refused.blockers]
-
-
-def tenant_named(of_key: str, of_row: str) -> str:
-    """The tenant that is posted for, if any. Forbidden where the key is another's."""
-    if of_key and of_row not in ("", of_key):
-        message = f"This key posts for {of_key} only."
-        raise Forbidden.because("tenant", message, "Leave the tenant out, or send it with a key of that tenant.")
-    return of_key or of_row
 
 
 def batch_row(fields: dict[str, Any], object_id: uuid.UUID, tenant: str) -> BatchRow:

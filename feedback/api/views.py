@@ -30,11 +30,11 @@ from feedback.actions import (
     withdraw_consent,
 )
 from feedback.actions.batches import LIMIT
-from feedback.actions.interactions import other_subject, other_tenant
+from feedback.actions.interactions import other_subject
 from feedback.api.authentication import Application, BearerKey, HoldsKey, KeyRate
 from feedback.api.idempotency import Ids, Reply, answer_once
 from feedback.api.parsers import JsonLinesParser, JsonParser
-from feedback.api.rows import record_rows, tenant_named
+from feedback.api.rows import record_rows
 from feedback.api.serializers import (
     ROWS,
     BatchReply,
@@ -53,6 +53,7 @@ from feedback.api.serializers import (
     WithdrawalPost,
 )
 from feedback.models import WORDS, Interaction, Subject
+from feedback.tenants import named_tenant, other_tenant
 
 IDEMPOTENCY = OpenApiParameter(
     "Idempotency-Key",
@@ -163,7 +164,7 @@ class Interactions(ApiKeyView):
         interaction = record_interaction(
             self.application.source,
             fields.pop("subject", ""),
-            tenant=tenant_named(self.application.tenant, fields.pop("tenant", "")),
+            tenant=named_tenant(self.application.tenant, fields.pop("tenant", "")),
             **fields,
             interaction_id=None if "external_id" in fields else ids.repeatable(),
             by=str(self.application),
