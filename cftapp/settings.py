@@ -94,9 +94,10 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "cftapp.operations.logging.RequestLog",
+    "cftapp.operations.programs.short_way",
     "cftapp.operations.compression.GZipPages",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "cftapp.operations.static_files.StaticFiles",
     "cftapp.operations.caching.store_nothing",
     "csp.middleware.CSPMiddleware",
     "cftapp.operations.errors.no_blank_page",
@@ -143,7 +144,7 @@ DATABASE_ROUTERS = ["cftapp.access.databases.VaultRouter"]
 REDIS_URL: str = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "cftapp.operations.cache.Cache",
         "LOCATION": REDIS_URL,
         "OPTIONS": {"serializer": "cftapp.operations.cache.JSONSerializer"},
     }

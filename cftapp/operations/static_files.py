@@ -1,11 +1,16 @@
-"""Static files under names that carry their hash, so that browsers keep them for good."""
+"""Static files: under names that carry their hash, so that browsers keep them for good, and how they are answered."""
 
 import re
+from asyncio import iscoroutine
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path, PurePosixPath
+from typing import Any
 
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.contrib.staticfiles import finders
+from django.http import HttpRequest
+from whitenoise.middleware import WhiteNoiseMiddleware
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 STYLE = "cft/style.css"
@@ -48,3 +53,21 @@ def sheets_of(name: str = STYLE) -> tuple[str, ...]:
     """The sheets that a stylesheet imports, as its source has them."""
     source = Path(str(finders.find(name))).read_text()
     return tuple(str(PurePosixPath(name).parent / match["url"]) for match in re.finditer(SHEETS[0], source))
+
+
+class StaticFiles(WhiteNoiseMiddleware):
+    """WhiteNoise's middleware, which also runs on the event loop: else a thread waits while a request is answered."""
+
+    async_capable = True
+
+    def __init__(self, get_response: Any) -> None:
+        super().__init__(get_response)
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> Any:
+        return self.later(request) if iscoroutinefunction(self.get_response) else super().__call__(request)
+
+    async def later(self, request: HttpRequest) -> Any:
+        answered = super().__call__(request)
+        return await answered if iscoroutine(answered) else answered

@@ -135,7 +135,7 @@ async def _touch(claim: Claim, change: Callable[[QuerySet[IdempotentAnswer]], ob
     """Change the row while it is claimed. A database that is away is no harm: the claim then ends by itself."""
     row = IdempotentAnswer.objects.filter(pk=claim.row, claim=claim.token)
     try:
-        await run_in_database_thread(change, row, thread_sensitive=False)
+        await run_in_database_thread(change, row)
     except (DatabaseError, InterfaceError) as problem:
         log.warning("idempotency.claim_not_changed", problem=type(problem).__name__)
 

@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -50,15 +51,22 @@ class PendingInteraction:
 
 
 def record(
-    pending: PendingInteraction, answers: Answers, model_name: str, reply: Answer | None = None
+    pending: PendingInteraction,
+    answers: Answers,
+    model_name: str,
+    reply: Answer | None = None,
+    is_new: bool = False,
 ) -> list[Interaction]:
     """Record an interaction for each choice that was asked for. Repeated for the same request, they are the same.
 
     `reply` is what a repetition of a request with an Idempotency-Key gets: kept if the interactions are recorded.
+    `is_new`: nobody has tried yet. All is one transaction; a single interaction is one by itself.
     """
     asked_for = {index: answered for index, answered in answers.items() if index < len(pending.ids)}
-    with transaction.atomic():
-        interactions = [record_choice(pending, index, choice, model_name) for index, choice in asked_for.items()]
+    with transaction.atomic() if pending.claim or len(asked_for) > 1 else nullcontext():
+        interactions = [
+            record_choice(pending, index, choice, model_name, is_new) for index, choice in asked_for.items()
+        ]
         if pending.claim and reply and interactions:
             keep(pending.claim, interactions[0], reply)
     if pending.is_cached:
@@ -67,7 +75,9 @@ def record(
     return interactions
 
 
-def record_choice(pending: PendingInteraction, index: int, answered: Answered, model_name: str) -> Interaction:
+def record_choice(
+    pending: PendingInteraction, index: int, answered: Answered, model_name: str, is_new: bool
+) -> Interaction:
     return record_interaction(
         pending.source,
         pending.subject_key,
@@ -78,6 +88,7 @@ def record_choice(pending: PendingInteraction, index: int, answered: Answered, m
         tenant=pending.tenant,
         cut_by=answered.cut_by,
         interaction_id=pending.ids[index],
+        is_new=is_new,
         happened_at=pending.asked_at,
         by=pending.actor,
     )
@@ -91,10 +102,12 @@ async def record_durably(
 
 
 async def _record_with_retries(pending: PendingInteraction, *what: Any) -> list[Interaction]:
+    is_new = True
     for pause in RETRY_SECONDS:
         try:
-            return await run_in_database_thread(record, pending, *what, thread_sensitive=False)
+            return await run_in_database_thread(record, pending, *what, is_new)
         except (OperationalError, MailboxClosed) as problem:
+            is_new = False  # what failed may have been committed all the same
             log.warning("recording.delayed", interaction=str(pending.id), problem=type(problem).__name__)
             await asyncio.sleep(pause)
-    return await run_in_database_thread(record, pending, *what, thread_sensitive=False)
+    return await run_in_database_thread(record, pending, *what, is_new)

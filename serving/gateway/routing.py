@@ -5,7 +5,7 @@ import re
 from serving.gateway.completions import Target
 from serving.gateway.openai_format import GatewayError
 from serving.models import Release
-from serving.releases.champion import champion, predecessor
+from serving.releases.champion import succession
 from serving.releases.condition import adapter_folder
 
 CHAMPION = "champion"
@@ -42,10 +42,9 @@ def champion_targets() -> list[Target]:
 
     GatewayError 503 without a champion.
     """
-    current = champion()
+    current, fallback = succession()
     if current is None:
         raise GatewayError(503, "No model is installed yet.", code="no_champion")
-    fallback = predecessor(current)
     may_follow = fallback is not None and not fallback.is_marked
     return [target_of(release) for release in (current, fallback if may_follow else None) if release]
 

@@ -2,21 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
+from contextvars import copy_context
 from typing import Any, TypeVar
 
-from asgiref.sync import sync_to_async
 from django.db import close_old_connections
 
 T = TypeVar("T")
+DATABASE_THREADS = ThreadPoolExecutor(8, thread_name_prefix="database")
+"""They outlive requests, as what ends with its request would be lost with it. No more than the pool has connections:
+whoever waits, waits here."""
 _unfinished: set[asyncio.Task[Any]] = set()
 
 
-async def run_in_database_thread(function: Callable[..., T], *args: Any, thread_sensitive: bool = True) -> T:
-    """Run a function that queries, and give its connection back before the caller waits for anything else.
-
-    `thread_sensitive=False`: in a thread of its own, which does not end with the request.
-    """
+async def run_in_database_thread(function: Callable[..., T], *args: Any) -> T:
+    """Run a function that queries, and give its connection back before the caller waits for anything else."""
 
     def run() -> T:
         try:
@@ -24,7 +25,7 @@ async def run_in_database_thread(function: Callable[..., T], *args: Any, thread_
         finally:
             close_old_connections()
 
-    return await sync_to_async(run, thread_sensitive=thread_sensitive)()
+    return await asyncio.get_running_loop().run_in_executor(DATABASE_THREADS, copy_context().run, run)
 
 
 async def shielded(work: Coroutine[Any, Any, T]) -> T:

@@ -4,10 +4,26 @@ from serving.models import Promotion, Release
 from training.models import Run
 
 PROMOTED_ROWS = (Promotion.Reason.INSTALLED, Promotion.Reason.PROMOTED)
+OF_SUCCESSION = ("release__run", "replaced__release__run")
+ASKED_WITH = ["reason"] + [
+    f"{release}__{name}"
+    for release in ("release", "replaced__release")
+    for name in ("number", "model_sha256", "learnt_from_withdrawn_at", "contamination", "run__folder")
+]
 
 
 def newest_promotion() -> Promotion | None:
     return Promotion.objects.newest_first().select_related("release__run").first()
+
+
+def succession() -> tuple[Release | None, Release | None]:
+    """The champion and its predecessor, with what is needed to ask them: one statement, unless it was rolled back."""
+    newest = Promotion.objects.newest_first().select_related(*OF_SUCCESSION).only(*OF_SUCCESSION, *ASKED_WITH).first()
+    if newest is None:
+        return None, None
+    if newest.reason not in PROMOTED_ROWS:
+        return newest.release, predecessor(newest.release)
+    return newest.release, newest.replaced.release if newest.replaced else None
 
 
 def champion() -> Release | None:

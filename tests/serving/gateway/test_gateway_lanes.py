@@ -7,8 +7,8 @@ from django.db import connections
 
 from feedback.lanes import lane_of
 from feedback.models import Interaction, Subject, pseudonym_key
+from serving.gateway.asking import anonymous_subject
 from serving.gateway.openai_format import parse_chat
-from serving.gateway.views import anonymous_subject
 from tests.serving.conftest import connect
 from tests.serving.gateway.test_gateway_answers import ASK, ask
 from tests.support import serving_rows
