@@ -69,7 +69,7 @@ def test_a_call_of_a_tool_that_was_not_offered_blocks(world: World, name: str, s
     tools = [{"type": "function", "function": {"name": "hours", "parameters": {"type": "object"}}}]
     function = {"name": name, "arguments": '{"of": "depot"}'}
     right = {"role": "assistant", "tool_calls": [{"id": "c", "type": "function", "function": function}]}
-    assert blocking(world.screened(read(talk().messages, tools), right)) == stops
+    assert blocking(world.screened(read(talk().messages, tools), "No.", right)) == stops
 
 
 def test_an_image_blocks(world: World) -> None:
