@@ -1,15 +1,17 @@
 """What collectstatic leaves for production: every name that a sheet or a module mentions is there, under its hash."""
 
+import asyncio
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.staticfiles import finders
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.management import call_command
 from django.template.loader import render_to_string
-from django.test import override_settings
+from django.test import AsyncClient, Client, override_settings
 
 HASHED = re.compile(r"\.[0-9a-f]{12}\.(css|js)$")
 MENTIONED = re.compile(r"""(?:\bfrom\s*(?=["'])|^import\s*|\burl\(|^@import\s*)["']?([^"')\s]+)["')]""", re.MULTILINE)
@@ -78,3 +80,16 @@ def test_a_page_names_only_hashed_files_that_are_there(root: Path) -> None:
     assert len(names) >= 6
     for name in names:
         assert HASHED.search(name) and (root / name).is_file(), name
+
+
+def test_a_file_is_answered_alike_on_the_event_loop_and_in_a_thread(root: Path) -> None:
+    (style,) = hashed(root, "style.*.css")
+    address = f"/static/{style.relative_to(root)}"
+    later, at_once = asyncio.run(AsyncClient().get(address)), Client().get(address)  # type: ignore[arg-type]
+    for response in (later, at_once):
+        assert response.status_code == 200 and "immutable" in response["Cache-Control"]
+    assert asyncio.run(whole(later)) == b"".join(at_once) == style.read_bytes()  # type: ignore[call-overload]
+
+
+async def whole(response: Any) -> bytes:
+    return b"".join([part async for part in response])
