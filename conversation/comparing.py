@@ -6,7 +6,7 @@ from typing import Any
 
 from conversation.arguments import Change, changes
 from conversation.differences import LONG, Part, difference
-from conversation.layout import Call, Difference, Marks, Passage, Turn, Writer
+from conversation.layout import MOST_CALLS, Call, Difference, Marks, Passage, Turn, Writer
 from conversation.marking import Piece
 from conversation.shape import Message
 
@@ -26,7 +26,14 @@ def compare(answered: Message, right: Message, marks: Marks | None = None, *, wh
     else:
         passages = list(writer.passages(right, "answer", LONG))
     calls = list(compared_calls(answered.get("tool_calls", []), right.get("tool_calls", []), writer))
-    return Turn("assistant", [], passages, calls)
+    shown = calls if whole else what_changed(calls)
+    return Turn("assistant", [], passages, shown, more_calls=len(calls) - len(shown))
+
+
+def what_changed(calls: Sequence[Call]) -> list[Call]:
+    """Of very many calls some, in their order: those that changed before those that are as they were."""
+    by_interest = sorted(range(len(calls)), key=lambda n: (calls[n].state == "same" and not calls[n].is_marked, n))
+    return [calls[n] for n in sorted(by_interest[:MOST_CALLS])]
 
 
 def compared_calls(before: Calls, after: Calls, writer: Writer) -> Iterator[Call]:

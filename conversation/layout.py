@@ -19,7 +19,7 @@ INSTRUCTIONS = ("system", "developer")
 A_LINE = 80  # characters: what a closed fold shows
 LONG_TURN = 700  # characters: a longer message before the last question is folded
 MOST_TURNS, AT_THE_END = 12, 8
-MOST_CALLS = 8
+MOST_CALLS, MOST_PARTS, MOST_TOOLS_SHOWN = 8, 8, 12
 EARLIER = LONG // 2  # tokens of a message before the last question
 Marks = Mapping[str, Sequence[Mark]]
 """What checks point at, by the path of the text."""
@@ -111,6 +111,7 @@ class Layout:
     tools: list[Tool]
     tools_are_marked: bool
     messages: int
+    more_tools: int = 0
 
     @property
     def tool_names(self) -> str:
@@ -124,13 +125,14 @@ def has_marks(pieces: Iterable[Piece]) -> bool:
 def lay_out(conversation: Conversation, marks: Marks | None = None, *, whole: bool = False) -> Layout:
     """The conversation up to where the model answers."""
     writer = Writer(marks or {}, whole)
-    tools = [writer.tool(tool, f"tools[{index}]") for index, tool in enumerate(conversation.tools)]
+    tools = list(writer.tools(conversation.tools))
     messages = conversation.messages
     return Layout(
         turns=list(writer.turns(messages)),
         tools=tools,
         tools_are_marked=any(path.startswith("tools[") for path in writer.marks),
         messages=len(messages),
+        more_tools=len(conversation.tools) - len(tools),
     )
 
 
@@ -204,12 +206,21 @@ class Writer:
             if content:
                 yield Passage(self.text(content, f"{path}.content", most))
             return
+        hidden: list[dict[str, Any]] = []
         for index, part in enumerate(content):
             where = f"{path}.content[{index}]"
-            if part["type"] == "text":
+            if index >= MOST_PARTS and not self.shows(where):
+                hidden.append(part)
+            elif part["type"] == "text":
                 yield Passage(self.text(part["text"], f"{where}.text", most))
             else:
                 yield Passage(self.reference(part, where), "reference")
+        if hidden:
+            yield Passage([Piece("skipped", str(len(content_text(hidden).split())))])
+
+    def shows(self, path: str) -> bool:
+        """Whether what lies at the path is shown although there is very much beside it."""
+        return self.whole or any(one == path or one.startswith(f"{path}.") for one in self.marks)
 
     def reference(self, part: dict[str, Any], path: str) -> list[Piece]:
         """What it stands for; the whole of it is marked where a check points at its name or address."""
@@ -243,6 +254,11 @@ class Writer:
 
     def pieces(self, parts: Sequence[Part], path: str) -> list[Piece]:
         return marked(parts, self.marks.get(path, ()))
+
+    def tools(self, tools: Sequence[dict[str, Any]]) -> Iterator[Tool]:
+        for index, tool in enumerate(tools):
+            if index < MOST_TOOLS_SHOWN or self.shows(f"tools[{index}]"):
+                yield self.tool(tool, f"tools[{index}]")
 
     def tool(self, tool: dict[str, Any], path: str) -> Tool:
         function = tool.get("function", tool)

@@ -22,6 +22,7 @@ urlpatterns = [
     path("overrides/<int:pk>/settle/", override_views.settle, name="settle"),
     path("pairs/", dataset_views.pairs, name="pairs"),
     path("pairs/<uuid:pk>/", dataset_views.pair, name="pair"),
+    path("replay/<int:pk>/", dataset_views.replay_row, name="replay_row"),
     path("duplicates/", duplicate_views.duplicates, name="duplicates"),
     path("datasets/", dataset_views.datasets, name="datasets"),
     path("datasets/freeze/", dataset_views.freeze, name="freeze"),

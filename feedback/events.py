@@ -37,5 +37,5 @@ KINDS = {
     "correction": Kind("Feedback"),
     "comment": Kind("Feedback"),
     "receipt": Kind("Feedback"),
-    "bug": Kind("Feedback", list_page="feedback:bugs"),
+    "bug": Kind("Feedback", page="feedback:bug", for_readers=True),
 }

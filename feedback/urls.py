@@ -10,6 +10,7 @@ app_name = "feedback"
 urlpatterns = [
     path("", views.feedback, name="list"),
     path("bugs/", bugs.bugs, name="bugs"),
+    path("bugs/<int:pk>/", bugs.bug, name="bug"),
     path("bugs.csv", bugs.bugs_csv, name="bugs_csv"),
     path("bugs/<int:pk>/move/", bugs.move, name="move_bug"),
     path("sources/", views.sources, name="sources"),

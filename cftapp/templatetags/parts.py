@@ -1,6 +1,5 @@
 """Parts of the look that need a little arithmetic: figures, states, hashes, numbers and times."""
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -14,10 +13,10 @@ from django.utils.safestring import SafeString
 
 from cftapp.base import plots
 from cftapp.operations.static_files import STYLE, sheets_of
+from conversation.lines import line_of, place_name
 
 register = template.Library()
 
-SPOKEN = re.compile(r"(system|developer|user|assistant|tool): ")
 KINDS = {"bug": "Bug", "taste": "Taste", "correction": "Correction", "comment": "Comment"}
 GOOD = {"pass", "accepted", "finished", "promoted", "granted", "training", "champion", "verified", "published", "fixed"}
 BAD = {"fail", "failed", "rejected", "withdrawn", "refused", "revoked", "broken"}
@@ -116,13 +115,16 @@ def hash_(value: str | bytes | memoryview, whole: bool = False) -> SafeString:
     )
 
 
+@register.inclusion_tag("parts/answer_line.html")
+def answer_line(text: str, stored: str = "", most: int = 70) -> dict[str, Any]:
+    """An answer as a list shows it: its first words and its calls. `stored`: JSON, where it is more than a text."""
+    return {"line": line_of(text, stored), "most": most}
+
+
 @register.filter
-def question(prompt: str) -> str:
-    """What the user said last, of a conversation as it reads; of a question alone all of it."""
-    if not SPOKEN.match(prompt):
-        return prompt
-    last = prompt.rpartition("\nuser: ")[2] if "\nuser: " in prompt else prompt.partition(": ")[2]
-    return last.partition("\n")[0]
+def place(path: str) -> str:
+    """Where in a row something stands: `messages[4].content` is message 5."""
+    return place_name(path)
 
 
 @register.filter

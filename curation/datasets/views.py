@@ -12,13 +12,13 @@ from django.views.decorators.http import require_GET, require_http_methods
 from cftapp.base.accounts import ROLES, account, has_role, role_required
 from cftapp.base.jobs import Job
 from cftapp.base.refusal import Refused
+from conversation.words import words_of
 from curation.datasets import actions, decontamination_report, freezing, plan
 from curation.datasets.forms import FreezeForm
 from curation.decontamination import overlap
-from curation.models import Blocker, Case, Dataset, DatasetRow, Pair
+from curation.models import Blocker, Case, Dataset, DatasetRow, Pair, ReplayRow
 from curation.triage import override_rules
 from curation.triage.wording import Check, shown_checks
-from curation.triage.words import words_of
 from feedback.models import Subject
 
 A_PAGE = 25
@@ -30,7 +30,7 @@ def pairs(request: HttpRequest) -> HttpResponse:
     """All pairs, newest first, by state."""
     state = request.GET.get("state", "")
     state = state if state in Pair.State.values else ""
-    rows = Pair.objects.select_related("subject", "accepted_by").order_by("-accepted_at", "-id")
+    rows = Pair.objects.with_questions().select_related("subject", "accepted_by").order_by("-accepted_at", "-id")
     page = Paginator(rows.filter(state=state) if state else rows, A_PAGE).get_page(request.GET.get("page"))
     return render(
         request,
@@ -55,17 +55,20 @@ def pair(request: HttpRequest, pk: UUID) -> HttpResponse:
     shown = get_object_or_404(joined, pk=pk)
     uses = DatasetRow.objects.filter(pair=shown).select_related("dataset").order_by("-dataset_id")[:50]
     learnt = learners(shown)
+    checks = checks_of(shown.correction.case)
+    pointing = [(one.finding.get_check_name_display(), one.finding.evidence) for one in checks if one.finding.blocking]
+    said = words_of(shown.asked, shown.rejected_answer, shown.chosen_answer, pointing, whole="whole" in request.GET)
     return render(
         request,
         "curation/datasets/pair.html",
         {
             "pair": shown,
             "case": shown.correction.case,
-            "said": words_of(shown.asked, shown.rejected_answer, shown.chosen_answer, whole="whole" in request.GET),
+            "said": said,
             "whole": "?whole=1",
             "consented": Subject.objects.consented().filter(pk=shown.subject_id).exists(),
             "consent": shown.subject.consent_entries.select_related("wording").order_by("-id").first(),
-            "checks": checks_of(shown.correction.case),
+            "checks": checks,
             "uses": [(row, learnt.get(row.dataset_id, [])) for row in uses],
         },
     )
@@ -79,6 +82,21 @@ def learners(shown: Pair) -> dict[int, list[tuple[int, bool]]]:
     for dataset_id, position, run, left_out in rows.values_list(*columns):
         found.setdefault(dataset_id, []).append((run, position + 1 not in (left_out or [])))
     return found
+
+
+@require_GET
+@role_required(*ROLES)
+def replay_row(request: HttpRequest, pk: int) -> HttpResponse:
+    """One row of what the base model already knows, and the datasets that it is in."""
+    shown = get_object_or_404(ReplayRow, pk=pk)
+    uses = DatasetRow.objects.filter(replay_row=shown).select_related("dataset").order_by("-dataset_id")
+    context = {
+        "row": shown,
+        "said": words_of(shown.asked, shown.answered, None, whole="whole" in request.GET),
+        "whole": "?whole=1",
+        "uses": [(row, []) for row in uses[:50]],
+    }
+    return render(request, "curation/datasets/replay_row.html", context)
 
 
 def checks_of(case: Case) -> list[Check]:
@@ -104,7 +122,7 @@ def datasets(request: HttpRequest) -> HttpResponse:
 def dataset(request: HttpRequest, pk: int) -> HttpResponse:
     """One dataset: its root, its report, its rows."""
     shown = get_object_or_404(Dataset.objects.select_related("frozen_by"), pk=pk)
-    rows = shown.rows.select_related("pair", "replay_row").order_by("position")
+    rows = shown.rows.with_questions().order_by("position")
     paginator = Paginator(rows, A_PAGE)
     paginator.count = shown.pair_count + shown.replay_count  # frozen, so it need not be counted
     page = paginator.get_page(request.GET.get("page"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Self
 
@@ -11,7 +12,17 @@ from django.db import models
 from django.db.models import F, OuterRef, Q, Value
 
 from curation.models.epochs import RegistryEpoch, current_epoch_number
-from feedback.models import CAP, BugReport, Comment, Correction, CountedQuerySet, Subject, TasteNote
+from feedback.models import (
+    CAP,
+    WORDS,
+    BugReport,
+    Comment,
+    Correction,
+    CountedQuerySet,
+    LastQuestion,
+    Subject,
+    TasteNote,
+)
 from feedback.models import KINDS as TABLES
 
 KINDS = ("correction", "bug_report", "taste_note", "comment")
@@ -56,19 +67,22 @@ class CaseQuerySet(CountedQuerySet):
     def held_by(self, user: User, now: datetime) -> Self:
         return self.filter(leased_by=user, lease_expires_at__gt=now)
 
-    def with_feedback(self, *unread: str) -> Self:
+    def with_feedback(self) -> Self:
         """With what a page or a check needs of the feedback: one query for each kind that there is, none per case.
 
-        Not one join of all kinds: PostgreSQL takes ten times as long to plan it as to run it. `unread`: columns of the
-        interaction that are left in the database.
+        Not one join of all kinds: PostgreSQL takes ten times as long to plan it as to run it.
         """
-        rows = {kind: TABLES[kind]._default_manager.select_related("interaction__source") for kind in KINDS}
-        rows = {kind: query.defer(*(f"interaction__{name}" for name in unread)) for kind, query in rows.items()}
-        return self.select_related("subject").prefetch_related(*(models.Prefetch(*row) for row in rows.items()))
+        return self._with({kind: TABLES[kind]._default_manager.select_related("interaction__source") for kind in KINDS})
 
     def with_questions(self) -> Self:
-        """For a list, which shows what was asked: the rest of a conversation may be a megabyte a row."""
-        return self.with_feedback("conversation", "answer", "answer_message")
+        """For a list, which shows of a conversation what was asked last: each piece of feedback has `question`."""
+        unread = [f"interaction__{column}" for column in WORDS]
+        asked = {"question": LastQuestion("interaction__")}
+        rows = {kind: TABLES[kind]._default_manager.select_related("interaction__source") for kind in KINDS}
+        return self._with({kind: query.defer(*unread).annotate(**asked) for kind, query in rows.items()})
+
+    def _with(self, rows: Mapping[str, models.QuerySet[Any]]) -> Self:
+        return self.select_related("subject").prefetch_related(*(models.Prefetch(*row) for row in rows.items()))
 
     def decided_by_last(self, user: User, count: int) -> Self:
         """The newest `count` verdicts of an account, newest first."""

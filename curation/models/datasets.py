@@ -12,10 +12,20 @@ from conversation import Conversation, Message, answer_of
 from curation.models.cases import Blocker
 from curation.models.epochs import current_epoch_number
 from curation.models.pairs import Pair
+from feedback.models import WORDS, LastQuestion
 
 
 class DatasetRowQuerySet(models.QuerySet):
     """A dataset never changes, but the exam does: what was clean when it was frozen may be an item today."""
+
+    def with_questions(self) -> Self:
+        """For a list: annotated with what was asked last, by a pair or a replay row; the conversations are not read."""
+        joined = self.select_related("pair__correction__interaction", "replay_row")
+        asked = {"question": LastQuestion("pair__"), "replay_question": LastQuestion("replay_row__")}
+        unread = [f"pair__{column}" for column in ("prompt", "conversation", "rejected", "rejected_message")]
+        unread += [f"pair__correction__interaction__{column}" for column in WORDS]
+        unread += ["replay_row__prompt", "replay_row__conversation"]
+        return joined.annotate(**asked).defer(*unread)
 
     def unscreened(self) -> Self:
         """Not screened under the current epoch: whether it is part of an exam is not known."""

@@ -13,10 +13,16 @@ from django.utils import timezone
 
 from conversation import Conversation, Message, answer_of
 from curation.models.epochs import current_epoch_number
-from feedback.models import ConsentEntry, Correction, CountedQuerySet, Subject, consent_in_force
+from feedback.models import WORDS, ConsentEntry, Correction, CountedQuerySet, LastQuestion, Subject, consent_in_force
 
 
 class PairQuerySet(CountedQuerySet):
+    def with_questions(self) -> Self:
+        """For a list: annotated with what was asked last, `question`; the rest of the conversation is not read."""
+        unread = ("prompt", "conversation", "rejected", "rejected_message")
+        joined = self.select_related("correction__interaction").annotate(question=LastQuestion())
+        return joined.defer(*unread, *(f"correction__interaction__{column}" for column in WORDS))
+
     def accepted(self) -> Self:
         return self.filter(state="accepted")
 

@@ -12,11 +12,11 @@ from django.views.decorators.http import require_GET, require_POST
 
 from cftapp.base.accounts import account, has_role, role_required
 from cftapp.base.refusal import Refused
+from conversation.words import Words, words_of
 from curation.models import Override
 from curation.triage import override_rules
 from curation.triage.override_actions import confirm_override, decline_override, withdraw_override
 from curation.triage.wording import METHODS
-from curation.triage.words import Words, words_of
 
 A_PAGE = 20
 ANSWERS = {"confirm": confirm_override, "decline": decline_override, "withdraw": withdraw_override}

@@ -14,12 +14,13 @@ from django.views.decorators.http import require_GET, require_POST
 
 from cftapp.base.accounts import account, role_required
 from cftapp.base.refusal import Refused
+from conversation.layout import last_question
+from conversation.words import Words, words_of
 from curation.decontamination import overlap
 from curation.models import Blocker, Case, CaseQuerySet, Override
 from curation.triage import actions, override_rules, reviewing
 from curation.triage.override_actions import request_override
 from curation.triage.wording import shown_checks
-from curation.triage.words import Words, words_of
 
 QUEUE = 40
 COUNTED = 10_000
@@ -246,8 +247,17 @@ def _queue(user: User, filtered: Filter, current: Case | None) -> dict[str, Any]
         rows = [current, *rows[: QUEUE - 1]]
     stopped = [row for row in rows if row.findings.all()]
     prefetch_related_objects(stopped, Prefetch("overrides", Override.objects.in_force()))
-    shown = [{"case": row, "short": SHORT[row.kind], **_flag(row)} for row in rows]
+    shown = [{"case": row, "short": SHORT[row.kind], **_asked(row), **_flag(row)} for row in rows]
     return {"rows": shown, "shown_to": max((row.pk for row in rows), default=0)}
+
+
+def _asked(row: Case) -> dict[str, Any]:
+    """What was asked last, and at which turn; of the open case, which came whole, from its conversation."""
+    given = row.feedback
+    question = getattr(given, "question", None)
+    if question is None:
+        question = last_question(given.interaction.asked)
+    return {"question": question, "turn": given.interaction.turn}
 
 
 def _flag(row: Case) -> dict[str, str]:

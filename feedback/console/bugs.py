@@ -6,15 +6,16 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
 from cftapp.base.accounts import account, has_role, role_required
 from cftapp.base.refusal import Refused
+from conversation.words import words_of
 from feedback.actions import move_bug
-from feedback.models import Bug, BugReport, Lane, Receipt, with_words
+from feedback.models import Bug, BugReport, Correction, Lane, Receipt, with_words
 from feedback.models.bugs import BugQuerySet
 
 READERS = ("reviewer", "lead", "engineer", "compliance", "admin")
@@ -48,6 +49,25 @@ def bugs(request: HttpRequest) -> HttpResponse:
         "may_move": has_role(request.user, "engineer"),
     }
     return render(request, "feedback/console/bugs.html", context)
+
+
+@require_GET
+@role_required(*READERS)
+def bug(request: HttpRequest, pk: int) -> HttpResponse:
+    """One bug: the report, and the conversation in which it happened."""
+    found = Bug.objects.select_related("receipt__interaction__source", "receipt__interaction__subject")
+    [shown] = with_words([get_object_or_404(found, pk=pk)])
+    interaction = shown.receipt.interaction
+    right = shown.feedback.right_answer if isinstance(shown.feedback, Correction) else None
+    context = {
+        "bug": shown,
+        "mark": MARKS.get(shown.receipt.kind, shown.receipt.kind),
+        "interaction": interaction,
+        "said": words_of(interaction.asked, interaction.answered, right, whole="whole" in request.GET),
+        "whole": "?whole=1",
+        "may_move": has_role(request.user, "engineer") and shown.state != Bug.State.DROPPED,
+    }
+    return render(request, "feedback/console/bug.html", context)
 
 
 def asked_for(request: HttpRequest) -> BugQuerySet:

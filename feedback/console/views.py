@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from cftapp.base.accounts import account, role_required
 from cftapp.base.refusal import Refused
+from conversation.lines import Line, line_of
 from feedback.actions import (
     grant_consent,
     issue_api_key,
@@ -22,7 +23,20 @@ from feedback.actions import (
 from feedback.console import api_reference as reference
 from feedback.console import one_time_secret
 from feedback.console.forms import GrantForm, KeyForm, SourceForm
-from feedback.models import CAP, KINDS, WORDS, ApiKey, ConsentEntry, Feedback, Lane, Receipt, Source, Subject
+from feedback.models import (
+    CAP,
+    KINDS,
+    WORDS,
+    ApiKey,
+    ConsentEntry,
+    Correction,
+    Feedback,
+    Lane,
+    LastQuestion,
+    Receipt,
+    Source,
+    Subject,
+)
 
 PAGE_SIZE = 50
 MAX_SUBJECTS = 20
@@ -30,7 +44,6 @@ MARKS = {"bug_report": "bug", "taste_note": "taste"}
 SUMMARY_FIELDS = {
     "bug_report": "what_happened",
     "taste_note": "preference",
-    "correction": "replacement",
     "comment": "text",
 }
 
@@ -38,14 +51,14 @@ SUMMARY_FIELDS = {
 # --- all feedback ---
 @dataclass(frozen=True, slots=True)
 class FeedbackRow:
-    """A row of the list of feedback. `text` is empty where the text is in the vault, or was erased.
+    """A row of the list of feedback. `said` is None where the words are in the vault, or were erased.
 
     The row links to the pair that was made of it, or to its case while that is open.
     """
 
     receipt: Receipt
     mark: str
-    text: str
+    said: Line | None
     pair: uuid.UUID | None
     case: int | None
 
@@ -56,6 +69,7 @@ def feedback(request: HttpRequest) -> HttpResponse:
     """All feedback, newest first, paged by the last row's id: nothing is counted beyond 10,000."""
     kind, lane = request.GET.get("kind", ""), request.GET.get("lane", "")
     query = Receipt.objects.select_related("interaction__subject", "interaction__source")
+    query = query.annotate(question=LastQuestion("interaction__"))
     query = query.defer(*(f"interaction__{column}" for column in WORDS))
     if kind in Receipt.Kind.values:
         query = query.filter(kind=kind)
@@ -99,12 +113,16 @@ def feedback_row(receipt: Receipt, stored: Feedback | None) -> FeedbackRow:
     )
 
 
-def summary(receipt: Receipt, stored: Feedback | None) -> str:
+def summary(receipt: Receipt, stored: Feedback | None) -> Line | None:
+    """What the person wrote; of a correction also what it calls."""
+    if isinstance(stored, Correction):
+        return line_of(stored.replacement, stored.replacement_message) if stored.replacement else None
     if stored is None:
-        return ""
+        return None
     rating = getattr(stored, "rating", "")
     text = getattr(stored, SUMMARY_FIELDS[receipt.kind])
-    return " · ".join(part for part in (rating, text) if part)
+    words = " · ".join(part for part in (rating, text) if part)
+    return Line(words) if words else None
 
 
 # --- sources and their API keys ---

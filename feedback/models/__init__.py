@@ -5,6 +5,7 @@ from feedback.models.bugs import Bug, with_words
 from feedback.models.consent import ConsentEntry, ConsentWording
 from feedback.models.interactions import CLOCKS_DIFFER, WORDS, Interaction
 from feedback.models.kinds import KINDS, BugReport, Comment, Correction, Feedback, TasteNote
+from feedback.models.last_question import LastQuestion
 from feedback.models.receipts import IdempotentReply, Receipt
 from feedback.models.sources import ApiKey, Environment, Source
 from feedback.models.subjects import Lane, Subject, SubjectAccount, pseudonym_key
@@ -26,6 +27,7 @@ __all__ = [
     "Interaction",
     "KINDS",
     "Lane",
+    "LastQuestion",
     "Receipt",
     "Source",
     "Subject",

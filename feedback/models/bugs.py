@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from feedback.models.base import CountedQuerySet
 from feedback.models.interactions import WORDS
 from feedback.models.kinds import KINDS, BugReport, Comment, Correction, Feedback, TasteNote
+from feedback.models.last_question import LastQuestion
 from feedback.models.receipts import Receipt
 
 
@@ -21,8 +22,10 @@ class BugQuerySet(CountedQuerySet["Bug"]):
         return newest.filter(state=state) if state in Bug.State.values else newest.exclude(state=Bug.State.DROPPED)
 
     def with_origin(self) -> Self:
+        """For a list, which shows of a conversation what was asked last: `question`."""
         joined = self.select_related("receipt__interaction__source", "receipt__interaction__subject")
-        return joined.defer(*(f"receipt__interaction__{column}" for column in WORDS if column != "prompt"))
+        asked = joined.annotate(question=LastQuestion("receipt__interaction__"))
+        return asked.defer(*(f"receipt__interaction__{column}" for column in WORDS))
 
 
 class Bug(models.Model):

@@ -5,14 +5,14 @@ was given is listed by receipts.
 """
 
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -22,8 +22,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from cftapp.base.accounts import account, has_role
 from cftapp.base.actors import VISITOR, Actor
 from cftapp.base.refusal import Refused
-from conversation import stored_answer
-from conversation.layout import Layout, Turn, lay_out, lay_out_answer
+from conversation.words import words_of
 from feedback.actions import (
     grant_consent,
     link_account,
@@ -41,10 +40,12 @@ from feedback.visitors.sessions import (
     cached_exchange,
     cached_texts,
     conversation_url,
+    feedback_url,
     visitor_subject,
 )
 
 MAX_ROWS = 100
+NOT_WRITTEN = {"consent", "reason", "aspect"}
 SUBMIT: dict[str, Callable[..., Feedback]] = {
     "bug_report": submit_bug_report,
     "taste_note": submit_taste_note,
@@ -66,23 +67,45 @@ class SentFeedback:
 @require_http_methods(["GET", "HEAD", "POST"])
 def give(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     """The forms of the three kinds, for the visitor who was answered, or a reviewer."""
-    interaction, is_owner = accessible_interaction(request, pk)
+    found = accessible_interaction(request, pk)
+    if found is None:
+        return not_known(request)
+    interaction, is_owner = found
     exchange = cached_exchange(pk) if is_owner else stored_exchange(interaction)
     if request.method == "POST":
         return submit(request, interaction, is_owner, exchange)
     return feedback_page(request, interaction, is_owner, exchange, None)
 
 
-def accessible_interaction(request: HttpRequest, pk: uuid.UUID) -> tuple[Interaction, bool]:
-    """The interaction, and whether it is the visitor's own. Http404 for anyone else but reviewers."""
+def accessible_interaction(request: HttpRequest, pk: uuid.UUID) -> tuple[Interaction, bool] | None:
+    """The interaction, and whether it is the visitor's own. None for anyone else but reviewers."""
     interaction = Interaction.objects.filter(pk=pk).select_related("subject", "source").first()
     if interaction is None:
-        raise Http404
+        return None
     subject = visitor_subject(request)
     is_owner = subject is not None and subject.pk == interaction.subject_id
     if not is_owner and not has_role(request.user, "reviewer", "lead"):
-        raise Http404
+        return None
     return interaction, is_owner
+
+
+def not_known(request: HttpRequest) -> HttpResponse:
+    """404, the same whether there is such an answer or not; what was posted is given back to whoever wrote it."""
+    written = list(written_in(request.POST)) if request.method == "POST" else []
+    return render(request, "feedback/visitors/not_known.html", {"written": written}, status=404)
+
+
+def written_in(sent: QueryDict) -> Iterator[tuple[str, str]]:
+    """The texts of a form that was sent, with their labels."""
+    form_class = FORMS.get(sent.get("door", ""))
+    if form_class is None:
+        return
+    for name in sent:
+        kind, _, field_name = name.partition("-")
+        text = str(sent[name])
+        if kind == form_class.kind and field_name not in NOT_WRITTEN and text.strip():
+            field = form_class.base_fields.get(field_name)
+            yield str(field.label) if field else "Arguments of a call", text
 
 
 def stored_exchange(interaction: Interaction) -> Exchange | None:
@@ -151,21 +174,11 @@ def feedback_page(
         "interaction": interaction,
         "playground": conversation_url(interaction.pk) if is_owner else "",
         "is_owner": is_owner,
-        "exchange": exchange,
-        **(shown(exchange, whole="whole" in request.GET) if exchange else {}),
+        "said": words_of(exchange.asked, exchange.answered, None, whole="whole" in request.GET) if exchange else None,
+        "whole": f"{feedback_url(interaction.pk)}?whole=1",
         "panels": form_panels(exchange, wording=wording_for(interaction, is_owner), bound=bound),
     }
     return render(request, "feedback/visitors/give_feedback.html", context, status=422 if bound else 200)
-
-
-def shown(exchange: Exchange, *, whole: bool) -> dict[str, Layout | Turn]:
-    """What led to the answer, and the answer, as turns; nothing where a question and a text are all."""
-    if exchange.asked.short is not None and not stored_answer(exchange.answered):
-        return {}
-    return {
-        "layout": lay_out(exchange.asked, whole=whole),
-        "answer": lay_out_answer(exchange.answered, whole=whole),
-    }
 
 
 # --- what the visitor gave ---

@@ -3,6 +3,7 @@
 import json
 
 from conversation.comparing import compare
+from conversation.layout import MOST_CALLS
 from conversation.marking import Mark, Piece
 
 
@@ -75,3 +76,12 @@ def test_a_thousand_changed_arguments_are_cut_until_they_are_wanted_whole():
     [cut], [whole] = compare(before, after).calls, compare(before, after, whole=True).calls
     assert len(cut.differences) == 41 and cut.differences[-1].key == "960 more"
     assert len(whole.differences) == 1000
+
+
+def test_of_very_many_calls_those_that_changed_are_shown():
+    before = calling(*[("f", '{"n": 1}')] * 40)
+    after = calling(*[("f", f'{{"n": {1 + (n == 30)}}}') for n in range(40)])
+    shown = compare(before, after)
+    assert (len(shown.calls), shown.more_calls) == (MOST_CALLS, 40 - MOST_CALLS)
+    assert [one.state for one in shown.calls].count("changed") == 1
+    assert len(compare(before, after, whole=True).calls) == 40

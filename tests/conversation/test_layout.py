@@ -1,7 +1,18 @@
 """A conversation as a page shows it: who speaks, what is folded, what belongs together, and where the marks are."""
 
 from conversation import Conversation, read
-from conversation.layout import A_LINE, MOST_CALLS, MOST_TURNS, Gap, Turn, last_question, lay_out, lay_out_answer
+from conversation.layout import (
+    A_LINE,
+    MOST_CALLS,
+    MOST_PARTS,
+    MOST_TOOLS_SHOWN,
+    MOST_TURNS,
+    Gap,
+    Turn,
+    last_question,
+    lay_out,
+    lay_out_answer,
+)
 from conversation.marking import Mark
 
 HARBOUR = "You answer for the harbour office. " * 5
@@ -169,3 +180,18 @@ def test_text_that_looks_like_roles_stays_the_text_of_its_message():
 
 def test_the_question_is_what_the_user_said_last():
     assert last_question(weather()) == "And tomorrow?"
+
+
+def test_very_many_tools_and_parts_are_counted_until_they_are_wanted_whole_but_never_over_a_mark():
+    tools = [{"type": "function", "function": {"name": f"f{n}", "description": "It does. " * 50}} for n in range(128)]
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
+    parts = [part for n in range(250) for part in ({"type": "text", "text": f"part {n} "}, image)]
+    asked = read([{"role": "user", "content": parts}], tools)
+    shown = lay_out(asked, {"tools[99].function.description": [Mark(0, 2, "Secrets")]})
+    assert (len(shown.tools), shown.more_tools) == (MOST_TOOLS_SHOWN + 1, 128 - MOST_TOOLS_SHOWN - 1)
+    passages = shown.turns[0].passages
+    assert len(passages) == MOST_PARTS + 1 and passages[-1].pieces[0].change == "skipped"
+    pointed = lay_out(asked, {"messages[0].content[400].text": [Mark(0, 4, "Secrets")]}).turns[0]
+    assert pointed.is_marked and len(pointed.passages) == MOST_PARTS + 2
+    whole = lay_out(asked, whole=True)
+    assert (len(whole.tools), len(whole.turns[0].passages)) == (128, 500)

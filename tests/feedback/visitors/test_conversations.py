@@ -166,3 +166,24 @@ def test_a_reviewer_sees_the_stored_conversation(db, rosa):
     client.force_login(rosa)
     page = client.get(feedback_url(interaction.pk)).content.decode()
     assert "The pilot keeps it." in page and "call_0_arguments" in page
+
+
+def test_of_a_very_long_conversation_the_page_holds_the_end_and_stays_small(lane):
+    spoken = [
+        {"role": role, "content": f"{role} {n}: " + "and so on " * 60}
+        for n in range(200)
+        for role in ("user", "assistant")
+    ]
+    tools = [
+        {"type": "function", "function": {"name": f"f{n}", "description": "It does a thing. " * 60}} for n in range(128)
+    ]
+    asked = read(
+        [{"role": "system", "content": "Be brief. " * 500}, *spoken, {"role": "user", "content": "Now?"}], tools
+    )
+    url = feedback_url(recorded(asked, calling(*['{"port": "Arden"}'] * 4)).pk)
+    page = visitor().get(url).content.decode()
+    shown = page.partition("<main")[2].partition('<div class="doors">')[0]
+    assert len(shown) < 40_000 and shown.count("<") < 400
+    assert "… 393 messages between …" in shown and "116 more tools" in shown and "user 100:" not in shown
+    whole = visitor().get(f"{url}?whole=1").content.decode()
+    assert whole.count('<li class="turn ') == 403 and "user 100:" in whole

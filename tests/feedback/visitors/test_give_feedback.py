@@ -1,5 +1,6 @@
 """A visitor gives feedback on an answer of the playground; the page is the same in both lanes."""
 
+import html
 import re
 from dataclasses import dataclass
 
@@ -142,6 +143,29 @@ def test_other_visitors_find_nothing(turn, outsider: User):
     form = {"door": "bug_report", "bug_report-what_happened": "x"}
     assert visitor("v-2").post(turn.feedback_url, form).status_code == 404
     assert not Receipt.objects.exists()
+
+
+def test_whose_session_has_ended_gets_back_what_was_written_and_the_way_to_the_sign_in(turn):
+    form = {"door": "correction", "correction-reason": "other", "correction-consent": SHOWN}
+    form |= {"correction-replacement": "Within <30> days.", "correction-call_0_arguments": '{"day": 30}'}
+    answer = Client().post(turn.feedback_url, form)
+    text = html.unescape(answer.content.decode())
+    assert answer.status_code == 404 and "It was not sent" in text and not Receipt.objects.exists()
+    assert "readonly>\nWithin <30> days.</textarea>" in text and 'readonly>\n{"day": 30}</textarea>' in text
+    assert text.count("<textarea") == 2
+    assert f'href="/accounts/login/?next={turn.feedback_url}"' in text
+    nowhere = Client().post(turn.feedback_url.replace(str(turn.interaction.pk), "0" * 32), form)
+    assert nowhere.status_code == 404
+
+
+def test_long_texts_of_a_question_alone_are_folded_until_they_are_wanted_whole(db):
+    turn = record_turn("v-1", "Why? " * 20_000, "Because. " * 20_000)
+    page = visitor().get(turn.feedback_url).content.decode()
+    shown, forms = page.split('<div class="doors">')
+    assert len(shown) < 20_000 and re.search(r'class="skipped" href="[^"]*whole=1"', shown)
+    assert "Because. " * 20_000 in forms.replace("\n", ""), "the correction starts from all of it"
+    whole = visitor().get(turn.feedback_url + "?whole=1").content.decode()
+    assert "Why? " * 19_999 in whole
 
 
 def test_a_reviewer_cannot_consent_for_somebody(turn, rosa: User):

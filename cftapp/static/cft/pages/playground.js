@@ -26,13 +26,36 @@ function parseEvent(block) {
   return { name: field("event:")[0] ?? "message", data: field("data:").join("\n") };
 }
 
+const TOKEN = "[name=csrfmiddlewaretoken]";
+
+function post(form) {
+  const headers = { Accept: "text/event-stream" };
+  return fetch(form.dataset.chat, { method: "POST", body: new FormData(form), headers });
+}
+
+/* Who signs in, in this tab or another, makes the forms of before too old: a new page has a new token. */
+async function renew(form) {
+  const page = await (await fetch(location.pathname)).text();
+  $(TOKEN, form).value = $(TOKEN, new DOMParser().parseFromString(page, "text/html")).value;
+}
+
+/* The server's own words, where it has some. What it does not keep any more is not asked for again. */
+async function refusal(form, response) {
+  const { message } = await response.json().catch(() => ({}));
+  if (response.status === 410) {
+    form.elements.after.value = "";
+    history.replaceState(null, "", location.pathname);
+  }
+  return new Error(message ?? `The model did not answer (${response.status}).`);
+}
+
 async function stream(form, answer) {
-  const response = await fetch(form.dataset.chat, {
-    method: "POST",
-    body: new FormData(form),
-    headers: { Accept: "text/event-stream" },
-  });
-  if (!response.ok) throw new Error(`The model did not answer (${response.status}).`);
+  let response = await post(form);
+  if (response.status === 403) {
+    await renew(form);
+    response = await post(form);
+  }
+  if (!response.ok) throw await refusal(form, response);
   const words = $("p", answer);
   const say = (text) => {
     words.textContent = (words.textContent + text).trimStart();
