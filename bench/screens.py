@@ -1,8 +1,10 @@
 """Pictures of every page of a running stack, as each role sees it, light and dark, on a desk and on a phone.
 
     python -m bench.screens [--url http://127.0.0.1:8000] [--var var] [--out var/screens] [--role reviewer]
+    python -m bench.screens --pictures docs/pictures [--url …] [--var …]
 
-Prints a line a page (status, kB over the wire, requests, elements wider than the screen) and writes screens.json.
+Prints a line a page (status, kB over the wire, requests, elements wider than the screen) and writes screens.json. With
+`--pictures` it takes those of the README and no others: of a stack on the folder that `make demo` left.
 """
 
 import argparse
@@ -19,6 +21,15 @@ SCHEMES = ("light", "dark")
 WIDTHS = {"desk": (1440, 900), "phone": (390, 844)}
 SKIPPED = re.compile(r"^/(admin|static|api|v1|accounts/logout)|\.(csv|json|jsonl|log|txt|zip)$")
 VISITOR = "visitor"
+PICTURE = {"width": 1200, "height": 760}
+PICTURES = {
+    "home": ("engineer", "/", []),
+    "triage": ("reviewer", "/curation/bench/", [".row:has-text('turn 2')"]),
+    "run": ("engineer", "/training/", ["tbody th a"]),
+    "gate": ("engineer", "/evaluation/", ["tbody th a"]),
+    "lineage": ("compliance", "/curation/pairs/?state=accepted", ["tbody th a", "text=Lineage"]),
+}
+"""By name: who looks, where from, and what is clicked on the way."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +93,23 @@ class Camera:
         return [urlsplit(href).path for href in hrefs if urlsplit(href).netloc == own]
 
 
+def take_pictures(browser: Any, url: str, accounts: dict[str, str], out: Path) -> None:
+    """The pictures of the README: what a desk shows at first, without scrolling."""
+    for name, (role, path, clicks) in PICTURES.items():
+        camera = Camera(browser, url, role, accounts[role], "light", "desk")
+        page = camera.page
+        page.set_viewport_size(PICTURE)
+        page.goto(path)
+        for selector in clicks:
+            page.locator(selector).first.click()
+            page.wait_for_load_state("networkidle")
+        page.mouse.move(0, 0)
+        page.wait_for_timeout(300)
+        page.screenshot(path=out / f"{name}.png")
+        print(f"{name:8} {page.url} {(out / f'{name}.png').stat().st_size / 1000:.0f} kB")
+        camera.context.close()
+
+
 def read_accounts(file: Path) -> dict[str, str]:
     """Name to password, as `make up` keeps them."""
     return dict(line.split("\t", 1) for line in file.read_text().splitlines() if "\t" in line)
@@ -134,6 +162,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("var/screens"))
     parser.add_argument("--role", action="append", help="only this role; 'visitor' is nobody")
     parser.add_argument("--limit", type=int, default=60, help="pages a role")
+    parser.add_argument("--pictures", type=Path, help="only the README's pictures, into this folder")
     options = parser.parse_args()
     accounts = {VISITOR: ""} | read_accounts(options.var / "accounts.txt")
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -141,6 +170,10 @@ def main() -> int:
     with sync_playwright() as playwright:
         flags = ["--no-sandbox", "--disable-gpu"]
         browser = playwright.chromium.launch(executable_path=chromium, args=flags)
+        if options.pictures:
+            take_pictures(browser, options.url, accounts, options.pictures)
+            browser.close()
+            return 0
         for role in options.role or accounts:
             shots += take_all(browser, options.url, role, accounts[role], options.out, options.limit)
         browser.close()

@@ -53,11 +53,13 @@ SECTIONS: dict[str, tuple[str, list[tuple[str, str]]]] = {
 }
 PARENTS = {
     "feedback:give": "feedback:list",
+    "feedback:bug": "feedback:bugs",
     "feedback:wording": "feedback:wordings",
     "curation:pair": "curation:pairs",
     "curation:dataset": "curation:datasets",
     "curation:dataset_report": "curation:datasets",
     "curation:freeze": "curation:datasets",
+    "curation:replay_row": "curation:datasets",
     "curation:checked": "curation:check",
     "curation:batch": "curation:batches",
     "curation:queue_batch": "curation:batches",

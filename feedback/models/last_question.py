@@ -7,7 +7,7 @@ from django.db.models import F, Func, TextField
 SHOWN = 300  # characters
 MESSAGES = "json_array_elements({conversation}::json -> 'messages') WITH ORDINALITY AS message (said, number)"
 PARTS = "json_array_elements(said -> 'content') WITH ORDINALITY AS part (part, place)"
-PART = "coalesce(part ->> 'text', '[' || (part ->> 'kind') || ']')"
+PART = "coalesce(part ->> 'text', ' [' || (part ->> 'kind') || '] ')"
 WORDS = (
     "CASE json_typeof(said -> 'content') WHEN 'array' "
     f"THEN (SELECT string_agg({PART}, '' ORDER BY place) FROM {PARTS}) ELSE said ->> 'content' END"
@@ -30,4 +30,4 @@ class LastQuestion(Func):
     def as_sql(self, compiler: Any, connection: Any, *_: Any, **__: Any) -> tuple[str, tuple[Any, ...]]:
         (prompt, _), (conversation, _) = map(compiler.compile, self.get_source_expressions())
         last = LAST.format(conversation=conversation)
-        return f"left(CASE {conversation} WHEN '' THEN {prompt} ELSE coalesce(({last}), '') END, {SHOWN})", ()
+        return f"left(ltrim(CASE {conversation} WHEN '' THEN {prompt} ELSE coalesce(({last}), '') END), {SHOWN})", ()

@@ -50,4 +50,4 @@ def test_an_image_is_named_and_a_long_question_is_cut(shop: Source) -> None:
     ):
         record_interaction(shop, "ann", asked, "Yes.", by=TEST)
     questions = Interaction.objects.annotate(question=LastQuestion()).order_by("created_at").values_list("question")
-    assert list(questions) == [("[image]What?",), ("x" * SHOWN,)]
+    assert list(questions) == [("[image] What?",), ("x" * SHOWN,)]

@@ -49,14 +49,14 @@ def dataset(world: World, rosa: User, erin: User) -> Dataset:
 
 def test_the_list_of_pairs_says_what_was_asked_last_and_what_is_called(dataset: Dataset, erin: User) -> None:
     page = opened(erin, "/curation/pairs/")
-    assert 'When is high tide? turn 2 calls tides {"port": "Jarrow"}' in plain(page)
+    assert 'When is high tide? · turn 2 calls tides {"port": "Jarrow"}' in plain(page)
     assert "user:" not in page and "[calls" not in page
 
 
 def test_so_do_the_rows_of_a_dataset_and_each_leads_to_its_page(dataset: Dataset, erin: User) -> None:
     page = opened(erin, f"/curation/datasets/{dataset.pk}/")
     words = plain(page)
-    assert 'When is high tide? turn 2 calls tides {"port": "Jarrow"} correction' in words
+    assert 'When is high tide? · turn 2 calls tides {"port": "Jarrow"} correction' in words
     assert 'And at Hull? calls tides {"port": "Hull"} replay: tools' in words
     assert f'href="/curation/replay/{ReplayRow.objects.get().pk}/"' in page and "user:" not in page
 
@@ -91,7 +91,7 @@ def test_duplicates_are_told_by_what_was_asked_last(world: World, rosa: User) ->
             harbour("On which day is the tide book of the harbour bound?"), "On Monday.", answer, subject=subject
         )
     words = plain(opened(rosa, "/curation/duplicates/"))
-    assert words.count("On which day is the tide book of the harbour bound? turn 2") == 2 and "user:" not in words
+    assert words.count("On which day is the tide book of the harbour bound? · turn 2") == 2 and "user:" not in words
 
 
 def test_more_rows_take_no_more_queries(

@@ -56,13 +56,13 @@ def test_the_list_of_feedback_says_what_was_asked_last_and_what_is_called(shop: 
     asked = record_interaction(shop, "ann", harbour(), calling('{"port": "Arden"}'), by=TEST)
     submit_correction(asked.pk, replacement=calling('{"port": "Jarrow"}'), by=TEST)
     page = opened(rosa, "/feedback/")
-    assert 'calls tides {"port": "Jarrow"} About: And on which day is it bound? turn 2' in plain(page)
+    assert 'calls tides {"port": "Jarrow"} About: And on which day is it bound? · turn 2' in plain(page)
     assert "system:" not in page and "[calls" not in page
 
 
 def test_the_bug_list_does_too_and_leads_to_the_bug(bug: Bug, erin: User) -> None:
     page = opened(erin, "/feedback/bugs/")
-    assert "It hung. Expected: A day. About: And on which day is it bound? turn 2" in plain(page)
+    assert "It hung. Expected: A day. About: And on which day is it bound? · turn 2" in plain(page)
     assert f'href="/feedback/bugs/{bug.pk}/">Bug {bug.pk}</a>' in page and "system:" not in page
 
 
