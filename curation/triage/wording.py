@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from conversation.lines import place_name
 from curation.decontamination.overlap import Policy, limit_of_meaning
 from curation.models import Blocker, Override
 
@@ -57,6 +58,12 @@ class Check:
     def covered(self) -> bool:
         """Whether two people let it pass."""
         return self.override is not None and self.override.state == Override.State.CONFIRMED
+
+    @property
+    def places(self) -> list[str]:
+        """The messages of a conversation, and its tools, that it points at, where it stops the case."""
+        fields = [span["field"] for span in self.finding.evidence.get("spans", ())] if self.finding.blocking else []
+        return list(dict.fromkeys(place_name(field) for field in fields if "." in field or "[" in field))
 
     @property
     def tone(self) -> str:

@@ -126,6 +126,8 @@ def test_what_a_check_points_at_is_marked_in_its_message_and_no_fold_hides_it(
     page = shown(rosa, case)
     assert '<mark title="Held-out overlap">a skipper</mark>' in page
     assert re.search(r'<li class="turn system"><details open>', page)
+    whole = plain(signed_in(rosa).get("/curation/bench/", {"case": case.pk}).content.decode())
+    assert "Points at message 1" in whole
 
 
 def long_talk(turns: int) -> Conversation:
