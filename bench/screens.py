@@ -4,7 +4,8 @@
     python -m bench.screens --pictures docs/pictures [--url …] [--var …]
 
 Prints a line a page (status, kB over the wire, requests, elements wider than the screen) and writes screens.json. With
-`--pictures` it takes those of the README and no others: of a stack on the folder that `make demo` left.
+`--pictures` it takes those of the README and no others, of a stack on the folder that `make demo` left; at triage, of a
+second turn, where one waits.
 """
 
 import argparse
@@ -100,14 +101,24 @@ def take_pictures(browser: Any, url: str, accounts: dict[str, str], out: Path) -
         page = camera.page
         page.set_viewport_size(PICTURE)
         page.goto(path)
-        for selector in clicks:
-            page.locator(selector).first.click()
-            page.wait_for_load_state("networkidle")
+        if any(not click(page, selector) for selector in clicks):
+            print(f"{name:8} left as it is: {page.url} holds nothing to show")
+            camera.context.close()
+            continue
         page.mouse.move(0, 0)
         page.wait_for_timeout(300)
         page.screenshot(path=out / f"{name}.png")
         print(f"{name:8} {page.url} {(out / f'{name}.png').stat().st_size / 1000:.0f} kB")
         camera.context.close()
+
+
+def click(page: Any, selector: str) -> bool:
+    """Whether there was something to click."""
+    if not page.locator(selector).count():
+        return False
+    page.locator(selector).first.click()
+    page.wait_for_load_state("networkidle")
+    return True
 
 
 def read_accounts(file: Path) -> dict[str, str]:

@@ -4,8 +4,8 @@ A conversation is a list of messages in OpenAI's chat form, with the tools that 
 answer is one message of the assistant. `reading` checks what strangers send and brings it into one spelling, `shape`
 holds it, names it and writes it as text, `walking` finds each text in it by its path. For the eye, `layout` says what
 is folded and which result belongs to which call, `comparing` what a correction changes (`differences` of words,
-`arguments` as JSON), `marking` where checks point. Plain functions: no Django, no database, no torch, so that engines
-and checks read the same shape as the web.
+`arguments` as JSON), `marking` where checks point, `words` all of it for a page, `lines` a row of a list. Plain
+functions: no Django, no database, no torch, so that engines and checks read the same shape as the web.
 """
 
 from conversation.reading import (
