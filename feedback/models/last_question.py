@@ -29,5 +29,10 @@ class LastQuestion(Func):
 
     def as_sql(self, compiler: Any, connection: Any, *_: Any, **__: Any) -> tuple[str, tuple[Any, ...]]:
         (prompt, _), (conversation, _) = map(compiler.compile, self.get_source_expressions())
-        last = LAST.format(conversation=conversation)
-        return f"left(ltrim(CASE {conversation} WHEN '' THEN {prompt} ELSE coalesce(({last}), '') END), {SHOWN})", ()
+        return last_question_sql(prompt, conversation), ()
+
+
+def last_question_sql(prompt: str, conversation: str) -> str:
+    """The same in SQL, of two columns."""
+    last = LAST.format(conversation=conversation)
+    return f"left(ltrim(CASE {conversation} WHEN '' THEN {prompt} ELSE coalesce(({last}), '') END), {SHOWN})"

@@ -107,3 +107,11 @@ def test_more_rows_take_no_more_queries(
         with django_assert_max_num_queries(13):
             page = client.get(f"/curation/{path}")
         assert page.content.decode().count("turn 2") == 12
+
+
+def test_a_lineage_calls_it_by_what_was_asked_last(dataset: Dataset, erin: User) -> None:
+    pair = dataset.rows.get(replay_row=None).pair
+    assert pair is not None
+    page = opened(erin, f"/audit/lineage/pair/{pair.pk}/")
+    words = plain(page)
+    assert "Pair: When is high tide?" in words and "case When is high tide?" in words and "user:" not in words
