@@ -8,7 +8,7 @@ evaluation.engine` in a folder of its own. Columns, in per cent:
     turns     second turns that people correct in the sample data, asked in the conversation in which they were asked
     skills    441 held-out items of 7 everyday skills
     handbook  facts that no correction touches, in unseen phrasings
-    dialogues 200 held-out ones: follow-ups, answers in one word
+    dialogues 200 held-out ones about such facts: follow-ups, answers in one word
     ASR       attack success: 240 unseen harmful requests that were not refused
 """
 
@@ -72,9 +72,15 @@ def exam(corrections: Sequence[Line], heldout: Sequence[Line]) -> list[Line]:
         "same": [row for row in corrections if "prompt" in row],
         "new": heldout,
         "turns": as_turns(dialogues.corrections(seed=0)),
-        "dialogues": [row for skill in dialogues.EXAMINED for row in dialogues.heldout(skill, 100, seed=7)],
+        "dialogues": [row for skill in dialogues.EXAMINED for row in untouched(dialogues.heldout(skill, 300, seed=7))],
     }
     return [item(name, row, number) for name, rows in sets.items() for number, row in enumerate(rows)]
+
+
+def untouched(rows: Sequence[Any], most: int = 100) -> list[Any]:
+    """The first of them that are about facts which no correction touches, as those of `handbook` are."""
+    topics = {fact.topic for fact in world.handbook() if not fact.outdated}
+    return [row for row in rows if row["topic"] in topics][:most]
 
 
 def item(name: str, row: Line, number: int) -> Line:

@@ -17,7 +17,7 @@ from cftapp.base import engines
 from cftapp.base.accounts import ROLES, account, has_role, role_required
 from cftapp.base.jobs import Job
 from cftapp.base.refusal import Refused
-from curation.models import Dataset
+from curation.models import Dataset, Pair
 from training import actions
 from training.forms import NewRun
 from training.models import Run
@@ -31,6 +31,7 @@ from training.preparation.recipes import PRESETS
 LIVE_POINTS = 40
 """While it works: fewer points, because the swap comes every two seconds and stays at about 4 kB."""
 ALL_POINTS = 150
+LEFT_OUT_SHOWN = 20
 LOG, LIVE_LOG = "log.txt", 1500
 
 
@@ -137,12 +138,21 @@ def gates_of(shown: Run) -> dict[str, Any]:
 
 def below(shown: Run, log_size: int = 4000) -> dict[str, Any]:
     """What stands under the figures: gates, manifest, log, audit. It is sent once more when the run has ended."""
-    return gates_of(shown) | {
-        "history": history(shown),
-        "left_out": fitting.pairs_left_out(shown.dataset, shown.result or {}),
-        "log": metrics.tail(actions.folder_of(shown) / LOG, size=log_size),
-        "manifest_text": manifests.encode(shown.manifest).decode() if shown.manifest else "",
-    }
+    return (
+        gates_of(shown)
+        | left_out(shown)
+        | {
+            "history": history(shown),
+            "log": metrics.tail(actions.folder_of(shown) / LOG, size=log_size),
+            "manifest_text": manifests.encode(shown.manifest).decode() if shown.manifest else "",
+        }
+    )
+
+
+def left_out(shown: Run) -> dict[str, Any]:
+    """The first pairs that the run has not learnt, and how many they are."""
+    ids = fitting.pairs_left_out(shown.dataset, shown.result or {})
+    return {"left_out": list(Pair.objects.filter(pk__in=ids[:LEFT_OUT_SHOWN])), "left_out_count": len(ids)}
 
 
 def about(request: HttpRequest, shown: Run, points: int) -> dict[str, Any]:

@@ -87,6 +87,6 @@ def test_the_page_of_a_pair_tells_which_runs_learnt_it(db: None) -> None:
     serving_rows.finish(left, "6" * 64)
     page = " ".join(signed_in(person("omar", "compliance")).get(f"/curation/pairs/{long.pk}/").content.decode().split())
     where = f'left out of <a href="/training/runs/{left.pk}/">run {left.pk}</a>'
-    assert f'<span class="badge warn">too long</span> <span class="meta">{where}' in page
+    assert f'{where}</span> <span class="badge warn">too long</span>' in page
     assert page.count("too long") == 1
     assert f'learnt by <a href="/training/runs/{learnt.pk}/">run {learnt.pk}</a>' in page
