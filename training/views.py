@@ -18,6 +18,7 @@ from cftapp.base.accounts import ROLES, account, has_role, role_required
 from cftapp.base.jobs import Job
 from cftapp.base.refusal import Refused
 from curation.models import Dataset, Pair
+from feedback.models import LastQuestion
 from training import actions
 from training.forms import NewRun
 from training.models import Run
@@ -152,7 +153,8 @@ def below(shown: Run, log_size: int = 4000) -> dict[str, Any]:
 def left_out(shown: Run) -> dict[str, Any]:
     """The first pairs that the run has not learnt, and how many they are."""
     ids = fitting.pairs_left_out(shown.dataset, shown.result or {})
-    return {"left_out": list(Pair.objects.filter(pk__in=ids[:LEFT_OUT_SHOWN])), "left_out_count": len(ids)}
+    first = Pair.objects.filter(pk__in=ids[:LEFT_OUT_SHOWN]).annotate(question=LastQuestion())
+    return {"left_out": list(first.only("pk")), "left_out_count": len(ids)}
 
 
 def about(request: HttpRequest, shown: Run, points: int) -> dict[str, Any]:
