@@ -16,9 +16,9 @@ from curation.decontamination.overlap import Overlap
 if TYPE_CHECKING:
     from curation.decontamination.registry import Registry
 
-METHODS = ("exact", "sequence", "containment", "jaccard", "meaning")
+METHODS = ("exact", "sequence", "containment", "jaccard", "structure", "meaning")
 """In the order of how much each proves."""
-WORDS = METHODS[:4]
+WORDS = METHODS[:-1]
 CHARACTERS_AT_ONCE = 4_000_000
 
 _known: Remembered[Overlap] = Remembered()
@@ -98,7 +98,10 @@ def strongest_of(row: Sequence[Reading], overlaps: Sequence[Overlap]) -> Overlap
     best = strongest(overlaps)
     if not best.blocked:
         nearest = max(overlaps, key=lambda overlap: overlap.scores.get("meaning", -1.0))
-        highest = {name: max(overlap.scores[name] for overlap in overlaps) for name in best.scores if name in WORDS}
+        measured = {name for overlap in overlaps for name in overlap.scores if name in WORDS}
+        highest = {
+            name: max(overlap.scores.get(name, 0.0) for overlap in overlaps) for name in WORDS if name in measured
+        }
         return replace(best, scores=nearest.scores | highest, encoder=nearest.encoder)
     reading = row[next(n for n, overlap in enumerate(overlaps) if overlap is best)]
     spans = [span for found in best.spans for span in reading.spans(found.start, found.end)]

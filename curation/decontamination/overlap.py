@@ -6,6 +6,8 @@
   stand within one window of the row about as long as the field. Half of the n-grams (by a bit of their hash) are never
   kept, which costs no recall and breaks the chaining that would recover text.
 - *jaccard*: shared over all different word 5-grams, exact over the kept half.
+- *structure*: the share of the rare n-grams of an item's code that stand in one window of the row's code, names,
+  literals and comments left out; 1 for code that stands in the row as a whole.
 - *meaning*: cosine of embeddings, against a limit calibrated for the item.
 """
 
@@ -29,6 +31,7 @@ class Policy:
 
     containment_limit: float = 0.25
     jaccard_limit: float = 0.8
+    structure_limit: float = 0.5
     meaning_floor: float = 0.68
     meaning_margin: float = 0.1
     duplicate_limit: float = 0.8
@@ -84,6 +87,7 @@ class Decision(NamedTuple):
 def decide(scores: Mapping[str, float], policy: Policy) -> Decision | None:
     """The first measure that reaches its limit, in the order of how much each proves; None for a clean row."""
     limits = {"exact": 1.0, "sequence": 1.0, "containment": policy.containment_limit, "jaccard": policy.jaccard_limit}
+    limits["structure"] = policy.structure_limit
     if "meaning" in scores:
         limits["meaning"] = limit_of_meaning(scores, policy)
     for method, limit in limits.items():

@@ -14,6 +14,7 @@ import numpy as np
 
 from curation.decontamination import building, meaning, normalise, numbers, overlap, snapshot
 from curation.decontamination.building import Item
+from curation.decontamination.code import structure, tables
 from curation.decontamination.meaning import Meaning, NearestItem
 from curation.decontamination.overlap import Decision, Overlap, Policy, Span
 from curation.decontamination.scanning import Row, batches, kernel_keys, scan_rows, spans_of, tables_of
@@ -32,6 +33,7 @@ PARAMETERS = {
     "common_in_background": overlap.COMMON_IN_BACKGROUND,
     "common_in_registry": overlap.COMMON_IN_REGISTRY,
     "fingerprint": "siphash-2-4",
+    "code": [structure.VERSION, structure.WIDTH, tables.LEAST_WORDS, tables.COMMON_FROM],
     "figures": [numbers.LEAST, numbers.SHARE, numbers.PROOF_FROM],
 }
 
@@ -58,6 +60,9 @@ class Registry:
         self._keys = kernel_keys(key)
         self._tables = tables_of(self.arrays)
         self._meaning = Meaning(self.arrays, key) if self.header["encoder"] else None
+        self._code = (
+            tables.CodeTables(self.arrays, key, self.header["code_languages"]) if self.header["code_items"] else None
+        )
         self._question_numbers = numbers.QuestionNumbers(self.arrays, key)
         self._encoder = encoder
 
@@ -82,8 +87,12 @@ class Registry:
         same bytes.
         """
         policy = policy or Policy()
-        build = Build(list(items), list(background), key, policy)
-        arrays = build.arrays(number, comparable(previous, key))
+        given = list(items)
+        build = Build(given, list(background), key, policy)
+        earlier = comparable(previous, key)
+        arrays = build.arrays(number, earlier)
+        code = tables.CodeBuild(given, build.numbers, build.clean, key)
+        arrays |= code.arrays(number, earlier)
         sealed = numbers.build_arrays([item[2] for item in build.items], key)
         if encoder:
             sealed |= meaning.build_arrays([item[2:] for item in build.items], encoder, build.clean, key)
@@ -96,8 +105,9 @@ class Registry:
             "policy": asdict(policy),
             "encoder": encoder.identity if encoder else None,
             **build.facts(),
+            **code.facts(),
         }
-        telling = {name: arrays.pop(name) for name in building.SEALED_ARRAYS}
+        telling = {name: arrays.pop(name) for name in (*building.SEALED_ARRAYS, *tables.SEALED_ARRAYS)}
         return snapshot.encode(header, arrays, telling | sealed, key)
 
     @classmethod
@@ -159,6 +169,7 @@ class Registry:
 
     def _screened(self, rows: Sequence[Row], since: int, spans: bool, every_method: bool) -> Iterator[Overlap]:
         integers, scores = self._measured(rows, since)
+        structures = self._structures(rows, since, scores)
         decided = {row for row, measured in scores.items() if overlap.decide(measured, self.policy)}
         undecided = [row for row in range(len(rows)) if every_method or row not in decided]
         nearest_items = self._nearest_items(rows, undecided, since, scores)
@@ -168,10 +179,19 @@ class Registry:
                 yield clean
                 continue
             decision, nearest = overlap.decide(scores[row], self.policy), nearest_items.get(row)
-            result = self._overlap(scores[row], decision, self._item(decision, integers[row], nearest))
+            result = self._overlap(
+                scores[row], decision, self._item(decision, integers[row], nearest, structures.get(row))
+            )
             if decision and spans:
                 result.spans.extend(self._spans(rows[row], decision.method, integers[row], since, nearest))
             yield result
+
+    def _structures(self, rows: Sequence[Row], since: int, scores: dict[int, dict[str, float]]) -> dict[int, int]:
+        """Whose code the rows that hold code are likest to; adds to `scores` how much of it they hold."""
+        found = self._code.measure(rows, since) if self._code else {}
+        for row, (share, _) in found.items():
+            scores.setdefault(row, dict(CLEAN_SCORES))["structure"] = round(share, 4)
+        return {row: item for row, (_, item) in found.items()}
 
     def _nearest_items(
         self, rows: Sequence[Row], chosen: Sequence[int], since: int, scores: dict[int, dict[str, float]]
@@ -222,7 +242,9 @@ class Registry:
             }
         return integers, scores
 
-    def _item(self, decision: Decision | None, integers: Array, nearest: NearestItem | None) -> int:
+    def _item(
+        self, decision: Decision | None, integers: Array, nearest: NearestItem | None, structure: int | None
+    ) -> int:
         """The number of the item that decided about a row; -1 for none."""
         from curation.decontamination.engine import layout
 
@@ -230,6 +252,8 @@ class Registry:
             return -1
         if decision.method == "meaning" and nearest is not None:
             return nearest.item
+        if decision.method == "structure" and structure is not None:
+            return structure
         columns = {"exact": layout.EXACT_FIELD, "sequence": layout.RUN_FIELD, "containment": layout.WINDOW_FIELD}
         return int(integers[columns.get(decision.method, layout.JACCARD_FIELD)]) // 3
 
@@ -256,6 +280,9 @@ class Registry:
 
         if method == "meaning" and nearest is not None:
             yield from meaning.spans_of(row, nearest)
+            return
+        if method == "structure" and self._code is not None:
+            yield from self._code.spans(row, since)
             return
         split, end = int(integers[layout.PROMPT_WORDS]), int(integers[layout.WORDS])
         if method == "exact":
@@ -287,6 +314,11 @@ class Build:
         self.background.weigh(self._parts)
         self.set_aside = self._leaks(background)
         self.clean = [text for text, used in zip(background, self.background.used, strict=True) if used]
+
+    @property
+    def numbers(self) -> dict[tuple[str, str], int]:
+        """The number of each item, by id and benchmark."""
+        return {item[:2]: number for number, item in reversed([*enumerate(self.items)])}
 
     def _leaks(self, texts: Sequence[str]) -> int:
         """Leave out the reference texts that hold a whole field, or much of one; returns how many there were."""

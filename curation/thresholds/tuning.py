@@ -56,6 +56,13 @@ THRESHOLDS = {
         ),
         Threshold("jaccard_limit", "Jaccard", "Shared of all word 5-grams of row and item.", low=0.3, safe=0.95),
         Threshold(
+            "structure_limit",
+            "Structure of code",
+            "Share of an item’s code, names and literals left out, that stands in one window of the row’s.",
+            low=0.2,
+            safe=0.8,
+        ),
+        Threshold(
             "meaning_floor", "Meaning", "How alike a row and an item are in meaning, at least.", low=0.4, safe=0.8
         ),
         Threshold(

@@ -27,10 +27,12 @@ METHODS = {
     "sequence": ("Short item inside", "A short item stands inside this row, word for word."),
     "containment": ("Rare word sequences", "Rare sequences of three words of one item stand close together here."),
     "jaccard": ("Shared word sequences", "Nearly all sequences of five words are those of one item."),
+    "structure": ("Structure of code", "Code of an item stands here, built alike whatever its names say."),
     "meaning": ("Meaning", "It says what an item says, in other words."),
 }
 YES_OR_NO = ("exact", "sequence")
 NOT_CHECKED = "not checked"
+NOTHING_TO_COMPARE = {"structure": "no code to compare"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ def measures(evidence: Mapping[str, Any], limits: Mapping[str, float], blocking:
         hit = blocking and evidence.get("method") == method
         score, limit = scores.get(method), limit_of(method, scores, limits)
         if score is None and not hit:
-            yield Measure(name, NOT_CHECKED, "")
+            yield Measure(name, NOTHING_TO_COMPARE.get(method, NOT_CHECKED), "")
         elif method in YES_OR_NO:
             yield Measure(name, "yes" if hit or score else "no", "", hit)
         else:

@@ -121,7 +121,7 @@ def comparable_since(epoch: RegistryEpoch | None, before: Registry | None, built
     return epoch.number if epoch.comparable_since is None else epoch.comparable_since
 
 
-ABOUT_ITEMS = {"items", "benchmarks", "unprotected", "arrays", "sha256", "number"}
+ABOUT_ITEMS = {"items", "benchmarks", "unprotected", "code_items", "code_too_short", "arrays", "sha256", "number"}
 
 
 def measure(built: Registry) -> dict[str, Any]:

@@ -1,0 +1,45 @@
+"""Code made to be slow: no exception, and work in proportion to it."""
+
+import random
+
+import pytest
+
+from curation.decontamination.code import structure
+from tests.support.growth import grows_linearly, parts
+
+RNG = random.Random(9)
+LENGTH = 120_000
+HEAD = "def f(a):\n    return a\n"
+HOSTILE = {
+    "brackets": HEAD + "(" * LENGTH,
+    "brackets in lines": HEAD + "    x = (((((\n" * (LENGTH // 14),
+    "nested blocks": "".join("if a(b):\n" + " " * (depth % 300 + 1) for depth in range(LENGTH // 160)),
+    "braces": "int f(a) {\n" + "{" * LENGTH + ";\n",
+    "unterminated text": HEAD + 'x = "' + "a\\n" * (LENGTH // 3),
+    "unterminated docstring": HEAD + '    """' + "prose and x = f(y)\n" * (LENGTH // 19),
+    "unterminated comment": "int f() {\n/* " + "x = f(y);\n" * (LENGTH // 10),
+    "one line": "function f(){" + "a=b(c);" * (LENGTH // 7) + "}",
+    "quotes": HEAD + '"""' * (LENGTH // 3),
+    "literals": '{"a": "(=\\n ' + '", "(=\\n  ' * (LENGTH // 12),
+    "backslashes": HEAD + '"' + "\\" * LENGTH + "n = (",
+    "fences": "```\nx = f(1)\n" * (LENGTH // 13),
+    "open fences": "(=\n " + "`" * LENGTH,
+    "commas": HEAD + "    " + "a," * (LENGTH // 2),
+    "noise": HEAD + "".join(RNG.choices("(){}[]=;:,.+-*/<>\"'`#\\\n\t abc1", k=LENGTH)),
+    "templates": "```cpp\n" + "template<a<b<" * (LENGTH // 13) + "\n```(=",
+    "generics": "```rust\n" + "fn f<T:A<B<" * (LENGTH // 11) + "\n```(=",
+    "surrogates": HEAD + "    x = f('\ud800')\n" * (LENGTH // 20),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_anything_is_read(name):
+    found = structure.of(HOSTILE[name][:20_000])
+    assert found is None or all(len(word) == 2 * structure.WIDTH for word in found.words)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", HOSTILE)
+def test_in_linear_time(name):
+    once, twice = parts(HOSTILE[name])
+    assert grows_linearly(lambda: structure.of(once), lambda: structure.of(twice))
