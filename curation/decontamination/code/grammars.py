@@ -107,7 +107,7 @@ class Tokens:
     def add_word(self, word: str) -> None:
         """A name, or what a grammar could not place."""
         if word:
-            is_known = word in KNOWN and self.tokens[-1:] and self.tokens[-1] not in DEFINING
+            is_known = word in KNOWN and not (self.tokens and self.tokens[-1] in DEFINING)
             self.add(NAME)
             self._known = word if is_known else ""
 

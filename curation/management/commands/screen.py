@@ -262,4 +262,7 @@ def summary(
     if weak := [str(ids[name]) if ids else name for name in registry.unprotected]:
         examples = ", ".join(weak[:5]) + (", …" if len(weak) > 5 else "")
         lines.append(f"Without enough rare n-grams, so found word for word only: {len(weak)} items ({examples}).")
+    if little := registry.header["code_too_short"]:
+        among = f"{len(little)} of {registry.header['code_items']} items with code"
+        lines.append(f"Too little code to be told from what everybody writes, so found by its words only: {among}.")
     return lines
