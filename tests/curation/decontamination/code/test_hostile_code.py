@@ -8,7 +8,7 @@ from curation.decontamination.code import structure
 from tests.support.growth import grows_linearly, parts
 
 RNG = random.Random(9)
-LENGTH = 120_000
+LENGTH = 400_000  # several parses, also of an eighth of it
 HEAD = "def f(a):\n    return a\n"
 HOSTILE = {
     "brackets": HEAD + "(" * LENGTH,
