@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 from conversation import Conversation, Message
 from curation.checks.passages import Reading, readings
 from curation.checks.remembered import Remembered, digest
-from curation.decontamination.overlap import Overlap
+from curation.decontamination.overlap import Overlap, Span, Template
 
 if TYPE_CHECKING:
     from curation.decontamination.registry import Registry
 
-METHODS = ("exact", "sequence", "containment", "jaccard", "structure", "meaning")
+METHODS = ("exact", "sequence", "containment", "jaccard", "template", "structure", "meaning")
 """In the order of how much each proves."""
 WORDS = METHODS[:-1]
 CHARACTERS_AT_ONCE = 4_000_000
@@ -102,10 +102,24 @@ def strongest_of(row: Sequence[Reading], overlaps: Sequence[Overlap]) -> Overlap
         highest = {
             name: max(overlap.scores.get(name, 0.0) for overlap in overlaps) for name in WORDS if name in measured
         }
-        return replace(best, scores=nearest.scores | highest, encoder=nearest.encoder)
+        template = template_of(row, overlaps)
+        return replace(best, scores=nearest.scores | highest, encoder=nearest.encoder, template=template)
     reading = row[next(n for n, overlap in enumerate(overlaps) if overlap is best)]
-    spans = [span for found in best.spans for span in reading.spans(found.start, found.end)]
-    return replace(best, spans=list(dict.fromkeys(spans)))
+    return replace(best, spans=spans_of(reading, best.spans))
+
+
+def template_of(row: Sequence[Reading], overlaps: Sequence[Overlap]) -> Template | None:
+    """The template that most of stands in one of the readings."""
+    found = [(overlap.template, reading) for overlap, reading in zip(overlaps, row, strict=True) if overlap.template]
+    if not found:
+        return None
+    template, reading = max(found, key=lambda each: each[0].score)
+    return template._replace(spans=tuple(spans_of(reading, template.spans)))
+
+
+def spans_of(reading: Reading, spans: Iterable[Span]) -> list[Span]:
+    """Ranges of a reading as ranges of the texts that are stored, each once."""
+    return list(dict.fromkeys(span for found in spans for span in reading.spans(found.start, found.end)))
 
 
 def strongest(overlaps: Sequence[Overlap]) -> Overlap:

@@ -4,7 +4,7 @@ Every check answers, also when it passes, so that a page can show each measure a
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -17,7 +17,7 @@ from curation.checks.lengths import Length
 from curation.checks.lesson import Lesson, calls_of
 from curation.checks.passages import texts_of
 from curation.decontamination import meaning
-from curation.decontamination.overlap import Overlap
+from curation.decontamination.overlap import Overlap, Span
 
 AUTHOR_MOST = 500  # pairs of one subject, however many there are
 AUTHOR_SHARE = 0.2  # of all pairs
@@ -152,16 +152,24 @@ def overlap(facts: Facts) -> Finding:
             evidence["not_checked"] = ["the_meaning_of_parts_of_long_texts"]
     if not result.blocked:
         evidence["scores"] = {name: coarse(score) for name, score in result.scores.items()}
-        return Finding("overlap", False, coarse(result.score), result.limit, evidence=evidence)
+        message = ""
+        if result.template:
+            evidence["spans"] = spans_in(result.template.spans)
+            message = f"It has the wording of an item of {result.template.benchmark}, with other numbers."
+        return Finding("overlap", False, coarse(result.score), result.limit, message[:300], evidence)
     evidence |= {
         "item": result.item_id,
         "benchmark": result.benchmark,
-        "spans": [{"field": span.part, "start": span.start, "end": span.end} for span in result.spans],
+        "spans": spans_in(result.spans),
     }
     message = (
         f"It overlaps with an item of {result.benchmark} ({result.method} {result.score:.2f}, limit {result.limit:g})."
     )
     return Finding("overlap", True, result.score, result.limit, message[:300], evidence)
+
+
+def spans_in(spans: Iterable[Span]) -> list[dict[str, Any]]:
+    return [{"field": span.part, "start": span.start, "end": span.end} for span in spans]
 
 
 def whole_texts(facts: Facts) -> list[str]:

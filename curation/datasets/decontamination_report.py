@@ -24,6 +24,7 @@ METHODS: dict[str, tuple[str, str | None]] = {
     "exact": ("keyed hash of a whole question, answer or both, strongly normalised", None),
     "sequence": ("keyed hash of a short item inside a longer row, word for word", None),
     "containment": ("rare 3-grams of an item's field in one window of the row, IDF-weighted", "containment_limit"),
+    "template": ("rare word 3-grams of an item with other numbers than its own", "template_limit"),
     "jaccard": ("word 5-grams in common, of all of the row's and the item's", "jaccard_limit"),
     "structure": ("rare n-grams of the tokens of an item's code, names and literals left out", "structure_limit"),
     "meaning": ("cosine of sentence embeddings, against a limit calibrated for each item", "meaning_floor"),

@@ -11,13 +11,16 @@ from typing import Any
 import numpy as np
 
 from curation.decontamination import normalise, overlap
+from curation.decontamination.families import families_of
 
 Array = np.ndarray[Any, Any]
 Item = tuple[str, str, str, str]
 """Opaque id, benchmark (name and version), question, answer (may be empty)."""
 
 QUESTION, ANSWER, WHOLE = range(3)
-LEAST_WORDS = np.array([8, 20, 20])  # by kind: a shorter field is compared word for word only
+LEAST_WORDS = np.array([8, 12, 8])  # by kind: a shorter field is compared word for word only
+SHORTEST_ANSWER = 6  # words; a shorter answer says nothing without its question
+SURE_ANSWER = 20  # words; a shorter answer is protected alone only where the clean reference does not hold its words
 SHORTEST_SEQUENCE = 4
 MARKERS = 8  # n-grams without weight by which a field of common phrases is found for its Jaccard
 TEXTS_AT_ONCE, CHARACTERS_AT_ONCE = 20_000, 16_000_000  # texts fingerprinted in one go
@@ -118,7 +121,7 @@ def fingerprint_batch(batch: Sequence[tuple[str, str]], keys: Array) -> tuple[tu
     long_counts, halves = np.zeros(shape, np.int32), np.empty(2 * most, np.uint32)
     lists = np.empty(most, np.uint64), np.empty(most, np.int32), np.empty(most, np.uint8)
     count, long_count = hashing.fingerprint(
-        data, offsets, hashing.FOLD, keys, int(LEAST_WORDS[ANSWER]), *by_field, long_counts, *lists, halves
+        data, offsets, hashing.FOLD, keys, SHORTEST_ANSWER, *by_field, long_counts, *lists, halves
     )
     grams, owners, masks = (column[:count] for column in lists)
     return (*by_field, long_counts, halves[:long_count].copy()), grams, owners, masks
@@ -142,8 +145,11 @@ def pop_columns(pieces: Pieces, number: int) -> list[Array]:
     ]
 
 
-def part_of(columns: Sequence[Array], benchmark: Array, keep: Array) -> Part:
-    """Sorted, without what belongs to items that are not kept (a mask); those that are kept are numbered anew."""
+def part_of(columns: Sequence[Array], benchmark: Array, family: Array, keep: Array) -> Part:
+    """Sorted, without what belongs to items that are not kept (a mask); those that are kept are numbered anew.
+
+    `benchmark` and `family`: of each kept item.
+    """
     from curation.decontamination.engine import assembly
 
     grams, owners, masks = columns
@@ -154,7 +160,7 @@ def part_of(columns: Sequence[Array], benchmark: Array, keep: Array) -> Part:
     grams, owners, masks = grams[order], owners[order], masks[order]
     keys, starts = np.empty(len(grams), np.uint64), np.empty(len(grams) + 1, np.uint32)
     common = np.zeros(len(grams), np.bool_)
-    count = assembly.runs(grams, owners, benchmark, overlap.COMMON_IN_REGISTRY, keys, starts, common)
+    count = assembly.runs(grams, owners, benchmark, family, overlap.COMMON_IN_REGISTRY, keys, starts, common)
     empty = np.zeros(0, np.float32)
     own = keys[:count].copy(), starts[: count + 1].copy(), owners, masks, common[:count].copy()
     return Part(*own, weight=empty, in_background=empty)
@@ -217,6 +223,22 @@ def protection(fields: Fields, parts: Sequence[Part]) -> Protection:
     big = fields.long_counts >= overlap.MIN_LONG_GRAMS
     plain = big & ((2 * rare < kept) | ~enough)
     return Protection(rare, np.where(enough, mass, np.inf).astype(np.float32), enough, big, plain)
+
+
+def without_common_answers(fields: Fields, parts: Sequence[Part]) -> Fields:
+    """The fields without short answers that clean texts hold half of: "No, this is not true" is no item."""
+    from curation.decontamination.engine import assembly
+
+    shape = fields.lengths.shape
+    kept, unseen, mass = np.zeros(shape, np.int32), np.zeros(shape, np.int32), np.zeros(shape)
+    for part in parts:
+        own = (~part.in_background & ~part.common).astype(np.float32)
+        assembly.tally(part.starts, part.owners, part.masks, own, kept, unseen, mass)
+    short = fields.lengths[:, ANSWER] < SURE_ANSWER
+    common = (2 * unseen[:, ANSWER] < kept[:, ANSWER]) | (unseen[:, ANSWER] == 0)
+    lengths = fields.lengths.copy()
+    lengths[short & common, ANSWER] = 0
+    return replace(fields, lengths=lengths)
 
 
 def leak_tables(fields: Fields, parts: Sequence[Part]) -> dict[str, Array]:
@@ -361,15 +383,46 @@ def add_indexes(arrays: dict[str, Array]) -> dict[str, Array]:
 
 
 def distinct_items(items: Iterable[Item], keys: Array) -> tuple[list[Item], Fields, list[Part]]:
-    """Items in the order of their benchmarks; of those of one benchmark with the same words, the last."""
-    ordered = sorted(items, key=lambda item: item[1])
+    """Items in the order of their benchmarks and families; of those of one benchmark with the same words, the last."""
+    given = list(items)
+    families = families_of(given)
+    order = sorted(range(len(given)), key=lambda i: (given[i][1], families[i]))
+    ordered = [given[i] for i in order]
     bits = bits_for(item[2:] for item in ordered)
     fields, pieces = fingerprints((item[2:] for item in ordered), keys, bits)
     codes = np.unique([item[1] for item in ordered], return_inverse=True)[1] if ordered else np.zeros(0, np.int64)
     keep = last_of_each(codes, fields.prints)
     kept = [item for item, stays in zip(ordered, keep, strict=True) if stays]
-    parts = [part_of(pop_columns(pieces, number), codes[keep], keep) for number in range(len(pieces))]
-    return kept, fields if keep.all() else fields.only(keep), parts
+    groups = codes[keep], families[order][keep]
+    fields = fields if keep.all() else fields.only(keep)
+    fields = replace(fields, halves=with_templates_marked(fields, *groups))
+    parts = [part_of(pop_columns(pieces, number), *groups, keep) for number in range(len(pieces))]
+    return kept, fields, parts
+
+
+HALVES_AT_ONCE = 2**24
+
+
+def with_templates_marked(fields: Fields, benchmark: Array, family: Array) -> Array:
+    """The halves of long n-grams, the lowest bit of each saying whether many families of its benchmark hold it."""
+    owners = np.repeat(np.arange(len(family), dtype=np.int32), fields.long_counts.sum(axis=1))
+    marked = fields.halves & np.uint32(0xFFFFFFFE)
+    bits = (len(marked) // HALVES_AT_ONCE).bit_length()
+    part = marked >> np.uint32(32 - bits) if bits else np.zeros(len(marked), np.uint32)
+    for number in range(2**bits):
+        chosen = np.flatnonzero(part == number)
+        if not len(chosen):
+            continue
+        item = owners[chosen]
+        keys = benchmark[item].astype(np.uint64) << np.uint64(32) | marked[chosen]
+        order = np.lexsort((family[item], keys))
+        keys, siblings = keys[order], family[item][order]
+        first = np.concatenate([[True], keys[1:] != keys[:-1]])
+        other = first | np.concatenate([[True], siblings[1:] != siblings[:-1]])
+        starts = np.flatnonzero(first)
+        common = np.add.reduceat(other.astype(np.int64), starts) >= overlap.COMMON_IN_REGISTRY
+        marked[chosen[order]] |= np.repeat(common, np.diff(np.append(starts, len(keys)))).astype(np.uint32)
+    return marked
 
 
 def last_of_each(codes: Array, prints: Array) -> Array:

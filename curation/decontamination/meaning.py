@@ -39,18 +39,18 @@ _NUMBERS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
     " eighteen nineteen twenty"
 )
-_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth"
+ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth"
 _OTHER_NUMBERS = (
     "thirty 30 forty 40 fifty 50 sixty 60 seventy 70 eighty 80 ninety 90 hundred 100 thousand 1000 dozen 12 once 1"
     " twice 2 double 2 half 2 thrice 3 triple 3 quarter 4 quarters 4 thirds 3 fourths 4 fifths 5"
 )
 _AS_DIGITS = {
     **{word: str(value) for value, word in enumerate(_NUMBERS.split())},
-    **{word: str(value) for value, word in enumerate(_ORDINALS.split(), 1)},
+    **{word: str(value) for value, word in enumerate(ORDINALS.split(), 1)},
     **dict(zip(_OTHER_NUMBERS.split()[::2], _OTHER_NUMBERS.split()[1::2], strict=True)),
 }
-_ORDINAL = re.compile(r"^(\d+)(?:st|nd|rd|th)$")
-_GROUPED = re.compile(r"(?<=\d),(?=\d{3})")
+ORDINAL = re.compile(r"^(\d+)(?:st|nd|rd|th)$")
+GROUPED = re.compile(r"(?<=\d),(?=\d{3})")
 _ENDINGS = ("ing", "ies", "ied", "es", "ed", "s", "ly", "er")
 
 
@@ -162,8 +162,8 @@ def terms(text: str) -> tuple[set[str], Counter[str]]:
     """The stems of a text's words, and its numbers as digits: "3,000" is 3000; two, 2nd, twice and half are 2."""
     stems: set[str] = set()
     numbers: Counter[str] = Counter()
-    for word in normalise.words(_GROUPED.sub("", text)):
-        word = _ORDINAL.sub(r"\1", _AS_DIGITS.get(word, word))
+    for word in normalise.words(GROUPED.sub("", text)):
+        word = ORDINAL.sub(r"\1", _AS_DIGITS.get(word, word))
         if word[0].isdigit():
             numbers[word] += 1
         else:
@@ -208,14 +208,19 @@ def agreement(ours: Counter[int], theirs: Counter[int]) -> float:
 
 # --- building ---------------------------------------------------------------------------------------------------------
 def build_arrays(
-    items: Sequence[tuple[str, str]], encoder: "Encoder", reference: Sequence[str], key: bytes
+    items: Sequence[tuple[str, str]],
+    encoder: "Encoder",
+    reference: Sequence[str],
+    key: bytes,
+    chosen: Sequence[int] | None = None,
 ) -> dict[str, NDArray[Any]]:
     """The arrays of `items` (question, answer): two vectors an item, one without an answer, and what confirms them.
 
     `reference`: clean texts that the items' limits are calibrated on; those that share wording with an item must have
-    been set aside.
+    been set aside. `chosen`: the numbers of the items that have vectors; not given: all.
     """
-    texts = [(number, text) for number, item in enumerate(items) for text in item_texts(*item)]
+    numbers_of_items = range(len(items)) if chosen is None else chosen
+    texts = [(number, text) for number in numbers_of_items for text in item_texts(*items[number])]
     fingerprints = Fingerprints(key)
     item_terms = [fingerprints.terms(text) for _, text in texts]
     sample = sample_evenly(reference, REFERENCE_TEXTS)
@@ -288,6 +293,7 @@ class Meaning:
         encoder: "Encoder",
         policy: Policy,
         allowed: NDArray[np.bool_] | None = None,
+        excluded: Mapping[int, NDArray[np.bool_]] | None = None,
     ) -> tuple[list[int], dict[int, NearestItem]]:
         """The chosen rows (prompt, answer) that can be compared, and what they come nearest to; see `compare`."""
         parts = {row: row_passages(row, *rows[row]) for row in chosen}
@@ -296,7 +302,12 @@ class Meaning:
         comparable = [row for row in chosen if row in readable_rows or not parts[row]]
         vectors = encoder.encode([passage.text for passage in compared])
         return comparable, self.compare(
-            compared, vectors, floor=policy.meaning_floor, margin=policy.meaning_margin, allowed=allowed
+            compared,
+            vectors,
+            floor=policy.meaning_floor,
+            margin=policy.meaning_margin,
+            allowed=allowed,
+            excluded=excluded,
         )
 
     def nearest(self, vectors: NDArray[np.float32], allowed: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
@@ -315,10 +326,12 @@ class Meaning:
         floor: float,
         margin: float,
         allowed: NDArray[np.bool_] | None = None,
+        excluded: Mapping[int, NDArray[np.bool_]] | None = None,
     ) -> dict[int, NearestItem]:
         """By row, the item that it exceeds its limit for most, or comes nearest to. Rows near nothing are left out.
 
-        `vectors`: one unit vector a passage. `allowed`: by item, whether it takes part.
+        `vectors`: one unit vector a passage. `allowed`: by item, whether it takes part; `excluded`: by row and item,
+        whether it does not.
         """
         nearest: dict[int, NearestItem] = {}
         for first in range(0, len(compared), ROWS_AT_ONCE):
@@ -327,6 +340,8 @@ class Meaning:
             if allowed is not None:
                 cosines[:, ~allowed[self._arrays["meaning_item"]]] = -1.0
             for passage, row in zip(batch, cosines, strict=True):
+                if excluded and passage.row in excluded:
+                    row[excluded[passage.row][self._arrays["meaning_item"]]] = -1.0
                 candidate = self._nearest_item(passage, row, floor, margin)
                 best = nearest.get(passage.row)
                 if candidate and (best is None or candidate.score - candidate.limit > best.score - best.limit):

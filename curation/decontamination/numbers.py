@@ -1,50 +1,64 @@
 """Whether the numbers of a row bear out a match of words: two problems of one template differ in their numbers only.
 
-A row that holds much of an item's wording, but few of the numbers of its question, is another problem. Edits, cuts and
-rewordings of an item keep its numbers; so do all the ways of dressing it up.
+Where a row holds an item's wording, the numbers in that part of the row are the item's own, if it was copied: edits,
+cuts and rewordings of an item keep its numbers, and so do all the ways of dressing it up. What else the row says, and
+what of the item was left out, is not asked: half of an item is half of its numbers.
 """
 
-from collections import Counter
+import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 
-from curation.decontamination.meaning import Fingerprints, terms
+from curation.decontamination import normalise
+from curation.decontamination.building import QUESTION
+from curation.decontamination.meaning import GROUPED, ORDINAL, Fingerprints, terms
 from curation.decontamination.snapshot import Array
 
-LEAST = 3  # numbers that a question must have to say anything
-SHARE = 0.6  # of them that a row with its wording holds
-CHECKED_FROM, PROOF_FROM = 0.15, 0.8  # containment from which numbers count, and from which the wording alone is proof
+LEAST = 2  # numbers that the matching part of a row must have to say anything
+SHARE = 0.6  # of them that are those of the matching field, where it was copied
+MIXED_SHARE = 0.85  # or that are the item's, where question and answer stand mixed
+CHECKED_FROM = 0.15  # containment from which numbers count: less is no match
+PROOF_FROM = 0.95  # and from which the wording alone is proof
+
+HAS_NUMBER = re.compile(r"\d").search
 
 
-def build_arrays(questions: Sequence[str], key: bytes) -> dict[str, Array]:
-    """The numbers of each question as keyed fingerprints, those of questions with fewer than LEAST left out."""
+def build_arrays(items: Sequence[tuple[str, str]], key: bytes) -> dict[str, Array]:
+    """The numbers of each item (question, answer), of its question and of the whole: fingerprints, each once."""
     fingerprints = Fingerprints(key)
-    counts = [numbers_of(question, fingerprints) for question in questions]
-    kept = [sorted(count.elements()) if count.total() >= LEAST else [] for count in counts]
+    kept = [sorted(map(fingerprints.of, terms(text)[1])) for item in items for text in (item[0], "\n".join(item))]
     return {
         "figures": np.array([number for hashes in kept for number in hashes], np.uint64),
         "figure_start": np.cumsum([0, *map(len, kept)], dtype=np.int64),
     }
 
 
-def numbers_of(text: str, fingerprints: Fingerprints) -> Counter[int]:
-    return Counter({fingerprints.of(number): count for number, count in terms(text)[1].items()})
-
-
-class QuestionNumbers:
-    """The numbers of protected questions, from the opened arrays of a registry."""
+class ItemNumbers:
+    """The numbers of protected items, from the opened arrays of a registry."""
 
     def __init__(self, arrays: Mapping[str, Array], key: bytes) -> None:
         self._arrays, self._fingerprints = arrays, Fingerprints(key)
 
-    def contradict(self, item: int, row: tuple[str, str], share: float) -> bool:
-        """Whether a row (prompt, answer) with a share of an item's wording holds too few of its numbers."""
-        if not CHECKED_FROM <= share < PROOF_FROM:
+    def contradict(self, field: int, matched: str) -> bool:
+        """Whether the part of a row that holds the wording of a field (3 * item + kind) has other numbers than it.
+
+        Of the row only digits count: "one-time" and "half an hour" stay the same in every problem of a template.
+        """
+        ours = [self._fingerprints.of(number) for number in digits_of(matched)]
+        if len(ours) < LEAST:
             return False
-        start, end = self._arrays["figure_start"][item : item + 2]
-        if start == end:
-            return False
-        theirs = Counter(self._arrays["figures"][start:end].tolist())
-        ours = numbers_of("\n".join(row), self._fingerprints)
-        return (theirs & ours).total() < SHARE * theirs.total()
+        item, is_question = field // 3, field % 3 == QUESTION
+        shared = [sum(number in theirs for number in ours) for theirs in self._of(item)]
+        return shared[1] < MIXED_SHARE * len(ours) and shared[0 if is_question else 1] < SHARE * len(ours)
+
+    def _of(self, item: int) -> list[set[int]]:
+        """The numbers of an item's question and of the whole."""
+        starts = self._arrays["figure_start"][2 * item : 2 * item + 3].tolist()
+        return [set(self._arrays["figures"][first:last].tolist()) for first, last in pairwise(starts)]
+
+
+def digits_of(text: str) -> list[str]:
+    """The numbers of a text that are written in digits, as `terms` writes them."""
+    return [ORDINAL.sub(r"\1", word) for word in normalise.words(GROUPED.sub("", text)) if word[0].isdigit()]

@@ -6,6 +6,8 @@
   stand within one window of the row about as long as the field. Half of the n-grams (by a bit of their hash) are never
   kept, which costs no recall and breaks the chaining that would recover text.
 - *jaccard*: shared over all different word 5-grams, exact over the kept half.
+- *template*: the containment of a row that has an item's wording, but other numbers in it: a problem of the same
+  template. It is shown, and blocks only where a policy says so.
 - *structure*: the share of the rare n-grams of an item's code that stand in one window of the row's code, names,
   literals and comments left out; 1 for code that stands in the row as a whole.
 - *meaning*: cosine of embeddings, against a limit calibrated for the item.
@@ -26,11 +28,15 @@ COMMON_IN_REGISTRY = 5  # items of one benchmark: their template, not their cont
 class Policy:
     """The limits from which a row is blocked. Each is a share or a cosine, 0 to 1.
 
-    The last two are about other rows of the training stream: from where on two are nearly the same, or say the same.
+    `template_limit` above 1 blocks nothing; from `template_shown` on a row of the same template is pointed out to who
+    reviews it. The last two are about other rows of the training stream: from where on two are nearly the same, or say
+    the same.
     """
 
     containment_limit: float = 0.25
     jaccard_limit: float = 0.8
+    template_limit: float = 1.01
+    template_shown: float = 0.25
     structure_limit: float = 0.5
     meaning_floor: float = 0.68
     meaning_margin: float = 0.1
@@ -57,6 +63,14 @@ class Span(NamedTuple):
     end: int
 
 
+class Template(NamedTuple):
+    """An item whose wording a row has, with other numbers, and where it stands."""
+
+    benchmark: str
+    score: float
+    spans: tuple[Span, ...] = ()
+
+
 @dataclass(frozen=True)
 class Overlap:
     """The result of comparing a row with all items. A clean row names no item: it reveals nothing about the exam."""
@@ -70,6 +84,7 @@ class Overlap:
     scores: dict[str, float] = field(default_factory=dict)
     policy: int = 0  # version; 0: the built-in one
     encoder: str = ""  # what measured the meaning; empty where nothing did
+    template: Template | None = None  # of a row that is not blocked
 
     @property
     def blocked(self) -> bool:
@@ -86,8 +101,14 @@ class Decision(NamedTuple):
 
 def decide(scores: Mapping[str, float], policy: Policy) -> Decision | None:
     """The first measure that reaches its limit, in the order of how much each proves; None for a clean row."""
-    limits = {"exact": 1.0, "sequence": 1.0, "containment": policy.containment_limit, "jaccard": policy.jaccard_limit}
-    limits["structure"] = policy.structure_limit
+    limits = {
+        "exact": 1.0,
+        "sequence": 1.0,
+        "containment": policy.containment_limit,
+        "jaccard": policy.jaccard_limit,
+        "template": policy.template_limit,
+        "structure": policy.structure_limit,
+    }
     if "meaning" in scores:
         limits["meaning"] = limit_of_meaning(scores, policy)
     for method, limit in limits.items():

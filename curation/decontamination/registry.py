@@ -7,12 +7,12 @@ import copy
 import mmap
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from curation.decontamination import building, meaning, normalise, numbers, overlap, snapshot
+from curation.decontamination import building, fields, meaning, normalise, numbers, overlap, snapshot
 from curation.decontamination.building import Item
 from curation.decontamination.code import structure, tables
 from curation.decontamination.meaning import Meaning, NearestItem
@@ -24,17 +24,19 @@ if TYPE_CHECKING:
     from curation.decontamination.engine.encoder import Encoder
 
 __all__ = ["BadRegistry", "Registry"]
-FORMAT = 2
+FORMAT = 3
 PARAMETERS = {
     "gram": overlap.GRAM,
     "long_gram": overlap.LONG_GRAM,
     "kept": "half (h mod 2), long ones by their last 3-gram",
     "least_grams": [overlap.MIN_GRAMS, overlap.MIN_LONG_GRAMS],
+    "least_words": [*map(int, building.LEAST_WORDS), building.SHORTEST_ANSWER, building.SURE_ANSWER],
+    "parts": fields.VERSION,
     "common_in_background": overlap.COMMON_IN_BACKGROUND,
     "common_in_registry": overlap.COMMON_IN_REGISTRY,
     "fingerprint": "siphash-2-4",
     "code": [structure.VERSION, structure.WIDTH, tables.LEAST_WORDS, tables.COMMON_FROM],
-    "figures": [numbers.LEAST, numbers.SHARE, numbers.PROOF_FROM],
+    "figures": [numbers.LEAST, numbers.SHARE, numbers.MIXED_SHARE, numbers.CHECKED_FROM, numbers.PROOF_FROM],
 }
 
 
@@ -63,7 +65,7 @@ class Registry:
         self._code = (
             tables.CodeTables(self.arrays, key, self.header["code_languages"]) if self.header["code_items"] else None
         )
-        self._question_numbers = numbers.QuestionNumbers(self.arrays, key)
+        self._item_numbers = numbers.ItemNumbers(self.arrays, key)
         self._encoder = encoder
 
     @staticmethod
@@ -93,9 +95,9 @@ class Registry:
         arrays = build.arrays(number, earlier)
         code = tables.CodeBuild(given, build.numbers, build.clean, key)
         arrays |= code.arrays(number, earlier)
-        sealed = numbers.build_arrays([item[2] for item in build.items], key)
+        sealed = numbers.build_arrays([item[2:] for item in build.items], key)
         if encoder:
-            sealed |= meaning.build_arrays([item[2:] for item in build.items], encoder, build.clean, key)
+            sealed |= meaning.build_arrays([item[2:] for item in build.items], encoder, build.clean, key, build.wholes)
         header = {
             "format": FORMAT,
             "number": number,
@@ -172,7 +174,8 @@ class Registry:
         structures = self._structures(rows, since, scores)
         decided = {row for row, measured in scores.items() if overlap.decide(measured, self.policy)}
         undecided = [row for row in range(len(rows)) if every_method or row not in decided]
-        nearest_items = self._nearest_items(rows, undecided, since, scores)
+        siblings = self._siblings(undecided, scores, integers)
+        nearest_items = self._nearest_items(rows, undecided, since, scores, siblings)
         clean = self._overlap(CLEAN_SCORES, None)
         for row in range(len(rows)):
             if row not in scores:
@@ -184,6 +187,8 @@ class Registry:
             )
             if decision and spans:
                 result.spans.extend(self._spans(rows[row], decision.method, integers[row], since, nearest))
+            if decision is None and scores[row]["template"] >= self.policy.template_shown:
+                result = replace(result, template=self._template(rows[row], scores[row], integers[row], since, spans))
             yield result
 
     def _structures(self, rows: Sequence[Row], since: int, scores: dict[int, dict[str, float]]) -> dict[int, int]:
@@ -193,14 +198,39 @@ class Registry:
             scores.setdefault(row, dict(CLEAN_SCORES))["structure"] = round(share, 4)
         return {row: item for row, (_, item) in found.items()}
 
+    def _template(
+        self, row: Row, scores: Mapping[str, float], integers: Array, since: int, spans: bool
+    ) -> overlap.Template:
+        """The item of whose template a row is."""
+        benchmark = self._benchmark(int(integers[field_column("template")]) // 3)
+        places = self._spans(row, "template", integers, since, None) if spans else ()
+        return overlap.Template(benchmark, scores["template"], tuple(places))
+
+    def _benchmark(self, item: int) -> str:
+        return str(self.header["benchmarks"][int(self.arrays["item_benchmark"][item])])
+
+    def _siblings(
+        self, rows: Iterable[int], scores: Mapping[int, Mapping[str, float]], integers: Array
+    ) -> dict[int, Array]:
+        """By row that is of an item's template, which items have its id: alike in meaning, which says nothing."""
+        shown = self.policy.template_shown
+        found = {row: int(integers[row][field_column("template")]) // 3 for row in rows if row in scores}
+        ids = self.arrays["item_id"]
+        return {row: ids == ids[item] for row, item in found.items() if scores[row]["template"] >= shown}
+
     def _nearest_items(
-        self, rows: Sequence[Row], chosen: Sequence[int], since: int, scores: dict[int, dict[str, float]]
+        self,
+        rows: Sequence[Row],
+        chosen: Sequence[int],
+        since: int,
+        scores: dict[int, dict[str, float]],
+        excluded: Mapping[int, Array],
     ) -> dict[int, NearestItem]:
         """What the chosen rows come nearest to by meaning; adds to `scores` what was measured."""
         if self._meaning is None or not chosen:
             return {}
         allowed = self.arrays["item_since"] > since if since else None
-        measured, nearest_items = self._meaning.measure(rows, chosen, self.encoder, self.policy, allowed)
+        measured, nearest_items = self._meaning.measure(rows, chosen, self.encoder, self.policy, allowed, excluded)
         for row in measured:
             nearest = nearest_items.get(row)
             own = scores.setdefault(row, dict(CLEAN_SCORES))
@@ -232,30 +262,53 @@ class Registry:
         scores = {}
         for row in np.flatnonzero(shared).tolist():
             share = min(float(floats[row, layout.SHARE]), 1.0)
-            if self._question_numbers.contradict(int(integers[row, layout.WINDOW_FIELD]) // 3, rows[row], share):
-                share = layout.FLOOR
+            template = 0.0
+            if numbers.CHECKED_FROM <= share < numbers.PROOF_FROM and self._other_numbers(
+                rows[row], integers[row], since
+            ):
+                share, template = layout.FLOOR, share
             scores[row] = {
                 "exact": float(integers[row, layout.EXACT_FIELD] >= 0),
                 "sequence": float(integers[row, layout.RUN_FIELD] >= 0),
                 "containment": round(share, 4),
                 "jaccard": round(float(floats[row, layout.JACCARD]), 4),
+                "template": round(template, 4),
             }
         return integers, scores
+
+    def _other_numbers(self, row: Row, integers: Array, since: int) -> bool:
+        """Whether the part of a row that matches its item has other numbers than the item."""
+        from curation.decontamination.engine import layout
+
+        if not any(map(numbers.HAS_NUMBER, row)):
+            return False
+        return self._item_numbers.contradict(int(integers[layout.WINDOW_FIELD]), self._matched(row, integers, since))
+
+    def _matched(self, row: Row, integers: Array, since: int) -> str:
+        """The text of a row from the first n-gram of the best window to the last."""
+        places = self._window(row, integers, since)
+        spans = spans_of(row, [(places[0], places[-1] + overlap.GRAM)] if places else [])
+        return "\n".join(row[PARTS.index(span.part)][span.start : span.end] for span in spans)
+
+    def _window(self, row: Row, integers: Array, since: int) -> list[int]:
+        """The places of the n-grams of the best window, in words of the row."""
+        from curation.decontamination.engine import layout
+
+        trace = np.empty(int(integers[layout.WORDS]), np.int64)
+        traced = int(scan_rows([row], self._keys, self._tables, since, trace)[0][0, layout.TRACED])
+        return [int(place) for place in trace[:traced]]
 
     def _item(
         self, decision: Decision | None, integers: Array, nearest: NearestItem | None, structure: int | None
     ) -> int:
         """The number of the item that decided about a row; -1 for none."""
-        from curation.decontamination.engine import layout
-
         if decision is None:
             return -1
         if decision.method == "meaning" and nearest is not None:
             return nearest.item
         if decision.method == "structure" and structure is not None:
             return structure
-        columns = {"exact": layout.EXACT_FIELD, "sequence": layout.RUN_FIELD, "containment": layout.WINDOW_FIELD}
-        return int(integers[columns.get(decision.method, layout.JACCARD_FIELD)]) // 3
+        return int(integers[field_column(decision.method)]) // 3
 
     def _overlap(self, scores: dict[str, float], decision: Decision | None, item: int = -1) -> Overlap:
         encoder = meaning.encoder_name(self.header["encoder"]) if "meaning" in scores else ""
@@ -268,7 +321,7 @@ class Registry:
             limit=decision.limit,
             method=decision.method,
             item_id=bytes(self.arrays["item_id"][item]).decode(),
-            benchmark=self.header["benchmarks"][int(self.arrays["item_benchmark"][item])],
+            benchmark=self._benchmark(item),
             scores=scores,
             policy=self.policy_version,
             encoder=encoder,
@@ -289,16 +342,23 @@ class Registry:
             ranges = [((0, split), (split, end), (0, end))[int(integers[layout.EXACT_PART])]]
         elif method == "sequence":
             ranges = [(int(integers[layout.RUN_START]), int(integers[layout.RUN_START] + integers[layout.RUN_LENGTH]))]
-        elif method == "containment":
-            trace = np.empty(end, np.int64)
-            traced = int(scan_rows([row], self._keys, self._tables, since, trace)[0][0, layout.TRACED])
-            ranges = [(p, p + overlap.GRAM) for p in trace[:traced].tolist()]
+        elif method in ("containment", "template"):
+            ranges = [(place, place + overlap.GRAM) for place in self._window(row, integers, since)]
         else:
             ranges = [(0, end)]
         yield from spans_of(row, overlap.merge_ranges(ranges))
 
 
-CLEAN_SCORES = {"exact": 0.0, "sequence": 0.0, "containment": 0.0, "jaccard": 0.0}
+PARTS = ("prompt", "answer")
+CLEAN_SCORES = {"exact": 0.0, "sequence": 0.0, "containment": 0.0, "jaccard": 0.0, "template": 0.0}
+
+
+def field_column(method: str) -> int:
+    """The column of the kernel's results that names the field that a measure by words found."""
+    from curation.decontamination.engine import layout
+
+    columns = {"exact": layout.EXACT_FIELD, "sequence": layout.RUN_FIELD, "jaccard": layout.JACCARD_FIELD}
+    return columns.get(method, layout.WINDOW_FIELD)
 
 
 class Build:
@@ -306,7 +366,10 @@ class Build:
 
     def __init__(self, items: Sequence[Item], background: Sequence[str], key: bytes, policy: Policy) -> None:
         self._keys, self._policy = kernel_keys(key), policy
-        self.items, self._fields, self._parts = building.distinct_items(items, self._keys)
+        texts = [(*item[:2], *text) for item in items for text in fields.texts_of(*item[2:])]
+        self.items, self._fields, self._parts = building.distinct_items(texts, self._keys)
+        given = set(items)
+        self.wholes = [number for number, item in enumerate(self.items) if item in given]
         self.benchmarks = sorted({item[1] for item in self.items})
         number_of = {name: number for number, name in enumerate(self.benchmarks)}
         self._benchmark = np.array([number_of[item[1]] for item in self.items], np.uint16)
@@ -344,23 +407,25 @@ class Build:
 
     def arrays(self, number: int, previous: Mapping[str, Array] | None) -> dict[str, Array]:
         """All arrays that need no model. What they were made of is used up."""
+        self._fields = building.without_common_answers(self._fields, self._parts)
         arrays = building.assemble(self._fields, self._parts)
         building.add_since(arrays, self._fields, number, previous)
         building.add_exact_keys(arrays, self._fields)
         del self._fields
         arrays["item_id"] = np.array([item[0].encode() for item in self.items], dtype=np.bytes_)
         arrays["item_benchmark"] = self._benchmark
-        self._protected = np.isfinite(arrays["field_mass"].reshape(-1, 3)).any(axis=1)
+        protected = np.isfinite(arrays["field_mass"].reshape(-1, 3)).any(axis=1)
+        self._protected = {self.items[i][0] for i in np.flatnonzero(protected)}
         return building.add_indexes(arrays)
 
     def facts(self) -> dict[str, Any]:
         """What the header says about the items and the background."""
         return {
-            "items": len(self.items),
+            "items": len({item[0] for item in self.items}),
             "benchmarks": self.benchmarks,
             "background_documents": self.background.documents,
             "background_set_aside": self.set_aside,
-            "unprotected": [self.items[i][0] for i in np.flatnonzero(~self._protected)],
+            "unprotected": [*dict.fromkeys(item[0] for item in self.items if item[0] not in self._protected)],
         }
 
 

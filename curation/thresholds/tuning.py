@@ -56,6 +56,22 @@ THRESHOLDS = {
         ),
         Threshold("jaccard_limit", "Jaccard", "Shared of all word 5-grams of row and item.", low=0.3, safe=0.95),
         Threshold(
+            "template_limit",
+            "Same template, other numbers",
+            "Share of an item’s rare phrases from which a row with other numbers is stopped. Off: it is only shown.",
+            low=0.1,
+            safe=OFF,
+            on_leaks=False,
+        ),
+        Threshold(
+            "template_shown",
+            "Same template, shown",
+            "The share from which such a row is pointed out to who reviews it. Off: not at all.",
+            low=0.1,
+            safe=OFF,
+            on_leaks=False,
+        ),
+        Threshold(
             "structure_limit",
             "Structure of code",
             "Share of an item’s code, names and literals left out, that stands in one window of the row’s.",

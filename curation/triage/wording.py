@@ -27,6 +27,7 @@ METHODS = {
     "sequence": ("Short item inside", "A short item stands inside this row, word for word."),
     "containment": ("Rare word sequences", "Rare sequences of three words of one item stand close together here."),
     "jaccard": ("Shared word sequences", "Nearly all sequences of five words are those of one item."),
+    "template": ("Same template", "The wording of one item stands here, with other numbers."),
     "structure": ("Structure of code", "Code of an item stands here, built alike whatever its names say."),
     "meaning": ("Meaning", "It says what an item says, in other words."),
 }

@@ -61,9 +61,9 @@ def kept(hashes: Sequence[int]) -> set[int]:
 
 
 def kept_long(words: Sequence[str], keys: Sequence[int]) -> set[int]:
-    """Of word 5-grams those whose last 3-gram is kept."""
+    """Of word 5-grams those whose last 3-gram is kept, as they are stored: 31 bits."""
     last = grams(words, 3, keys)[2:]
-    return {h for h, short in zip(grams(words, 5, keys), last, strict=True) if short % 2 == 0}
+    return {h >> 33 for h, short in zip(grams(words, 5, keys), last, strict=True) if short % 2 == 0}
 
 
 def best_share(

@@ -7,23 +7,23 @@ from curation.decontamination.engine.hashing import QUESTION, WHOLE, U
 
 
 @njit(cache=True)
-def runs(grams, owners, benchmark, common, keys, starts, is_common):
-    """The different ones of sorted `grams`, where each begins, and whether `common` items of one benchmark hold it.
+def runs(grams, owners, benchmark, family, common, keys, starts, is_common):
+    """The different ones of sorted `grams`, where each begins, and whether `common` families of one benchmark hold it.
 
     Counted inside a benchmark version, because the next version repeats the items of the last. Of one n-gram the
-    owners are in order, and so are the items' benchmarks. Returns how many different n-grams there are.
+    owners are in order, and so are the items' benchmarks and families. Returns how many different n-grams there are.
     """
-    count, times, before = 0, 0, -1
+    count, times, before, sibling = 0, 0, -1, -1
     for i in range(len(grams)):
-        group = np.int64(benchmark[owners[i]])
+        group, own = np.int64(benchmark[owners[i]]), np.int64(family[owners[i]])
         if i == 0 or grams[i] != grams[i - 1]:
             keys[count], starts[count], is_common[count] = grams[i], i, False
             count += 1
-            times = 0
+            times, sibling = 0, -1
         elif group != before:
             times = 0
-        times += 1
-        before = group
+        times += own != sibling
+        before, sibling = group, own
         if times >= common:
             is_common[count - 1] = True
     starts[count] = len(grams)

@@ -184,11 +184,16 @@ def jaccard(words, grams, n0, n, distinct, fields, shared, keys, t, row_integers
             theirs = stop - start
             if min(own, theirs) <= max(FLOOR, row_floats[JACCARD]) * max(own, theirs):
                 continue
-            common = 0
+            common, own_part, shared_own = 0, 0, 0
             for j in range(start, stop):
-                half = np.int64(t.long_grams[j])
-                common += table[slot(table, len(table), half)] == half
+                half, template = np.int64(t.long_grams[j] >> U(1)), t.long_grams[j] & U(1)
+                found = table[slot(table, len(table), half)] == half
+                common += found
+                own_part += template == U(0)
+                shared_own += found and template == U(0)
             value = common / (own + theirs - common)
+            if 2 * shared_own < own_part:  # the template of its benchmark, and not what the item says in it
+                continue
             if value >= FLOOR and value > row_floats[JACCARD]:
                 row_floats[JACCARD], row_integers[JACCARD_FIELD] = value, field
 
@@ -219,7 +224,7 @@ def long_grams_of(words, grams, end, keys):
     table = np.full(size, -1, np.int64)
     for i in range(end - 4):
         if grams[i + 2] & U(1) == U(0):
-            half = np.int64(siphash(words, i, 5, keys[2], keys[3]) >> U(32))
+            half = np.int64(siphash(words, i, 5, keys[2], keys[3]) >> U(33))
             s = slot(table, size, half)
             count += table[s] == -1
             table[s] = half

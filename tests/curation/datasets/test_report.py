@@ -67,7 +67,7 @@ def test_it_says_what_was_not_checked() -> None:
 def test_every_method_says_its_limit_and_how_many_pairs_it_looked_at() -> None:
     report = decontamination_report.report(FACTS)["methods"]
     assert (report["containment"]["limit"], report["meaning"]["pairs"]) == (0.3, 1)
-    assert set(report) == {"exact", "sequence", "containment", "jaccard", "structure", "meaning"}
+    assert set(report) == {"exact", "sequence", "containment", "jaccard", "template", "structure", "meaning"}
 
 
 def test_its_hash_is_that_of_its_rfc_8785_bytes() -> None:

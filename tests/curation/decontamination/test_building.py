@@ -19,7 +19,7 @@ def prose(words):
 TEMPLATE = "what is the sum of all the numbers in the list of {0} and {1} if nothing else stands beside {0}"
 ITEMS = [(f"i{n}", f"b v{n % 3}", prose(RNG.randrange(4, 90)), prose(RNG.randrange(40))) for n in range(300)]
 ITEMS += [(f"t{n}", "templates", TEMPLATE.format(n, WORDS[n]), "") for n in range(40)]
-ITEMS += [("again", item[1], item[2], item[3]) for item in ITEMS[::30]]
+ITEMS += [(f"again {item[0]}", item[1], item[2], item[3]) for item in ITEMS[::30]]
 CLEAN = [prose(60) for _ in range(60)] + ["Look: " + item[2] for item in ITEMS[:9]]
 
 

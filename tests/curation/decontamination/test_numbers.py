@@ -1,9 +1,13 @@
 """A problem of the same template with other numbers is not the item; a damaged copy of the item is."""
 
+from dataclasses import replace
+
 import pytest
 
 from curation.decontamination import numbers
-from curation.decontamination.numbers import QuestionNumbers
+from curation.decontamination.engine.encoder import Encoder
+from curation.decontamination.numbers import ItemNumbers
+from curation.decontamination.overlap import Policy
 from curation.decontamination.registry import Registry
 from tests.curation.conftest import KEY
 
@@ -33,6 +37,25 @@ def test_the_same_template_with_other_numbers_is_no_leak(registry: Registry) -> 
     assert overlap.scores["containment"] <= 0.1
 
 
+def test_it_is_shown_and_blocks_where_the_policy_says_so(registry: Registry) -> None:
+    shown = registry.check(f"A riddle. {SAME_TEMPLATE}").template
+    assert shown is not None
+    assert (shown.benchmark, shown.score >= Policy().template_shown) == ("exam v1", True)
+    assert shown.spans[0].start >= len("A riddle. ")
+    blocked = registry.with_policy(replace(Policy(), template_limit=0.25)).check(SAME_TEMPLATE)
+    assert (blocked.blocked, blocked.method, blocked.item_id) == (True, "template", "item")
+    assert registry.with_policy(replace(Policy(), template_shown=1.01)).check(SAME_TEMPLATE).template is None
+
+
+def test_it_is_no_leak_by_meaning_either() -> None:
+    encoder = Encoder.default("")
+    assert encoder is not None
+    registry = Registry.from_bytes(Registry.build([ITEM], KEY, encoder=encoder), KEY, encoder=encoder)
+    loose = replace(Policy(), meaning_floor=0.4)
+    assert registry.with_policy(replace(loose, template_shown=1.01)).check(SAME_TEMPLATE).method == "meaning"
+    assert not registry.with_policy(loose).check(SAME_TEMPLATE).blocked
+
+
 def test_the_same_words_with_the_items_numbers_are_a_leak(registry: Registry) -> None:
     damaged = SAME_TEMPLATE.replace("11", "16").replace("8 more", "3 more").replace("13", "nine")
     overlap = registry.check(damaged)
@@ -46,17 +69,27 @@ def test_half_of_an_items_words_with_its_numbers_in_words_are_a_leak(registry: R
     assert registry.check(text).blocked
 
 
-def test_numbers_are_counted_one_by_one_and_few_say_nothing() -> None:
-    arrays = numbers.build_arrays(["2 and 2 and 5", "only 7"], KEY)
-    opened = QuestionNumbers(arrays, KEY)
-    assert len(arrays["figures"]) == 3
-    assert not opened.contradict(0, ("2 apples", "and 2 pears"), 0.5)
-    assert opened.contradict(0, ("2 apples", "and 3 pears"), 0.5)
-    assert not opened.contradict(1, ("no number at all", ""), 0.5)
-    assert not opened.contradict(0, ("2 apples", "and 3 pears"), numbers.PROOF_FROM)
+def test_a_copied_half_is_a_leak_whatever_numbers_the_other_half_has(registry: Registry) -> None:
+    half = ITEM[2][: ITEM[2].index(", and 9 fewer")]
+    around = "In 1850 the harbour had 40 boats. By 1862 it had 75, and 12 of them were ferries to the 3 islands."
+    assert registry.check(half).blocked
+    assert registry.check(f"{around}\n\n{half}\n\n{around}").blocked
+
+
+def test_most_numbers_of_the_matching_part_are_the_fields_and_one_says_nothing() -> None:
+    opened = ItemNumbers(numbers.build_arrays([("2 and 2 and 5", "is 9"), ("only 7", "")], KEY), KEY)
+    question, answer, whole = range(3)
+    assert not opened.contradict(question, "2 apples and 5 pears")
+    assert not opened.contradict(question, "2 apples, 5 pears and 9 plums")
+    assert opened.contradict(question, "2 apples, 9 pears and 3 plums")
+    assert not opened.contradict(answer, "2 apples, 9 pears and 3 plums")
+    assert opened.contradict(whole, "2 apples, 3 pears and 4 plums")
+    assert not opened.contradict(whole, "3 apples")
+    assert not opened.contradict(whole, "three apples and four pears")
+    assert not opened.contradict(3, "no number at all")
 
 
 def test_without_the_key_the_numbers_are_not_to_be_read() -> None:
-    assert not set(numbers.build_arrays(["1 2 3"], KEY)["figures"].tolist()) & {
-        *numbers.build_arrays(["1 2 3"], b"another key of thirty-two bytes.")["figures"].tolist()
+    assert not set(numbers.build_arrays([("1 2 3", "")], KEY)["figures"].tolist()) & {
+        *numbers.build_arrays([("1 2 3", "")], b"another key of thirty-two bytes.")["figures"].tolist()
     }

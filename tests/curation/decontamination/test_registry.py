@@ -57,7 +57,8 @@ def test_a_clean_row_learns_nothing(exam, prompt):
     overlap = exam.check(prompt, "Twenty.")
     assert not overlap.blocked
     assert (overlap.item_id, overlap.benchmark, overlap.spans) == ("", "", [])
-    assert set(overlap.scores) == {"exact", "sequence", "containment", "jaccard"}
+    assert overlap.template is None
+    assert set(overlap.scores) == {"exact", "sequence", "containment", "jaccard", "template"}
 
 
 def test_evidence_points_at_the_rows_own_words(exam):

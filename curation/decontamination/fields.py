@@ -1,0 +1,25 @@
+"""What of an item is protected beside its whole: the parts that leak without the rest.
+
+Whoever trains on a multiple-choice question keeps its stem and the right answer; a programming task is written anew
+from its description. Each such part has n-grams of its own, so that it is found where the others are gone.
+"""
+
+from curation.decontamination import normalise, prose
+from curation.decontamination.choices import choice_of
+
+VERSION = "parts-1"
+
+Text = tuple[str, str]
+"""A question and its answer, which may be empty."""
+
+
+def texts_of(question: str, answer: str) -> list[Text]:
+    """The whole item first, then its parts, each as a question with an answer."""
+    parts = [(question, answer)]
+    if choice := choice_of(question):
+        parts.append((choice.stem, choice.right(answer)))
+    elif prose.has_code(question) or prose.has_code(answer):
+        words = "\n".join(passage.text for passage in prose.descriptions(question))
+        if words:
+            parts.append((words, answer))
+    return list(dict.fromkeys(part for part in parts if any(map(normalise.words, part))))

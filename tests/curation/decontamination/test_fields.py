@@ -1,0 +1,68 @@
+"""The parts of an item are protected beside its whole: a stem with its right answer, a description with its code."""
+
+import pytest
+
+from curation.decontamination.fields import texts_of
+from curation.decontamination.registry import Registry
+from tests.curation.conftest import KEY
+
+QUESTION = (
+    "Why does the lighthouse keeper of Hollow Point ring a copper bell?\nA. to call the herring\nB. because fog"
+    " swallows the lamp before dawn\nC. to honour the founder\nD. nobody knows why he rings it"
+)
+STEM = "Why does the lighthouse keeper of Hollow Point ring a copper bell?"
+RIGHT = "because fog swallows the lamp before dawn"
+TASK = (
+    'def gap(xs):\n    """ Tell how far apart the two nearest beads on a wire are, given their sorted places.\n'
+    '    >>> gap([1, 4])\n    3\n    """\n'
+)
+CODE = "    return min(b - a for a, b in zip(xs, xs[1:]))\n"
+BACKGROUND = [f"A clean text number {number} about boats, bells and weather on the coast." for number in range(40)]
+
+
+@pytest.fixture(scope="module")
+def registry() -> Registry:
+    items = [("choice", "exam v1", QUESTION, "B"), ("task", "exam v1", TASK, CODE)]
+    return Registry.from_bytes(Registry.build(items, KEY, BACKGROUND), KEY)
+
+
+def test_the_whole_comes_first_and_a_plain_item_has_no_parts() -> None:
+    assert texts_of(QUESTION, "B") == [(QUESTION, "B"), (STEM, RIGHT)]
+    assert texts_of("How far is it?", "Nine miles.") == [("How far is it?", "Nine miles.")]
+    assert texts_of(TASK, CODE)[1] == (
+        "Tell how far apart the two nearest beads on a wire are, given their sorted places.",
+        CODE,
+    )
+
+
+@pytest.mark.parametrize(
+    ("prompt", "answer"),
+    [
+        (STEM, ""),
+        (STEM, RIGHT),
+        (f"Quiz night. {STEM} Think before you answer, please.", ""),
+        ("Explain it to me.", RIGHT),
+        ("Tell how far apart the two nearest beads on a wire are, given their sorted places.", ""),
+        (
+            "// Tell how far apart the two nearest beads on a wire are, given their sorted places.\nint gap(int *xs) {",
+            "",
+        ),
+    ],
+)
+def test_a_part_is_found_where_the_rest_is_gone(registry: Registry, prompt: str, answer: str) -> None:
+    assert registry.check(prompt, answer).blocked
+
+
+def test_an_item_counts_once(registry: Registry) -> None:
+    assert len(registry) == 2
+    assert registry.unprotected == []
+
+
+def test_a_short_answer_that_clean_texts_hold_is_no_item() -> None:
+    answer = "nobody in this town knows the reason"
+    items = [("choice", "exam v1", f"{STEM}\nA. to call the herring\nB. {answer}", "B")]
+    clean = [f"{number} of them said that {answer}, at least until spring." for number in range(20)]
+    rare, common = (Registry.from_bytes(Registry.build(items, KEY, texts), KEY) for texts in (BACKGROUND, clean))
+    assert rare.check("Tell me.", answer).blocked
+    assert not common.check("Tell me.", answer).blocked
+    assert common.check(STEM, answer).blocked

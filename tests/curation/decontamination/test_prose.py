@@ -1,0 +1,58 @@
+"""What a text with code says in words: docstrings, comments and the sentences around it, in any common language."""
+
+import pytest
+
+from curation.decontamination import prose
+
+TASK = "Return the largest gap between two neighbours of a sorted list"
+PYTHON = (
+    f'from typing import List\n\ndef gap(xs: List[int]) -> int:\n    """{TASK}.\n\n    >>> gap([1])\n    3\n    """\n'
+)
+JAVASCRIPT = (
+    f"```js\n/**\n * {TASK}.\n * @param {{Array}} xs - the list\n */\nfunction gap(xs) {{\n    return 3;\n}}\n```"
+)
+C = f"#include <stdio.h>\n\n// {TASK}.\nint gap(int *xs, int n) {{\n    return 3;\n}}\n"
+GO = f"package main\n\n// {TASK}.\n// >>> Gap([]int{{1, 4}})\n// 3\nfunc Gap(xs []int) int {{\n"
+CHAT = f"{TASK}.\n\n```python\ndef gap(xs):\n    return max(b - a for a, b in zip(xs, xs[1:]))\n```"
+ASSERTS = f"{TASK}.\nassert gap([1, 4]) == 3\nassert gap([1, 2]) == 1"
+
+
+@pytest.mark.parametrize("text", [PYTHON, JAVASCRIPT, C, GO, CHAT, ASSERTS])
+def test_the_description_is_found_without_the_code(text: str) -> None:
+    assert prose.has_code(text)
+    assert [passage.text for passage in prose.descriptions(text)] == [f"{TASK}."]
+
+
+@pytest.mark.parametrize("text", [PYTHON, JAVASCRIPT, C, GO, CHAT, ASSERTS])
+def test_its_place_in_the_text_is_told(text: str) -> None:
+    (passage,) = prose.descriptions(text)
+    assert TASK in " ".join(text[passage.start : passage.end].split())
+
+
+def test_what_follows_an_example_is_no_description() -> None:
+    (passage,) = prose.descriptions(f'def gap(xs):\n    """{TASK}. For example: gap([1, 4]) returns 3\n    """\n')
+    assert passage.text == f"{TASK}."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Yesterday we went to the shop, and it was closed; so we went home.",
+        "Ada has 3 apples. She eats one.\nHow many are left?\nTwo.",
+        "Dear team,\n\nplease return the keys by Friday.\n\nBest,\nKim",
+    ],
+)
+def test_prose_is_no_code(text: str) -> None:
+    assert not prose.has_code(text)
+
+
+def test_short_comments_say_nothing() -> None:
+    assert not list(prose.descriptions("x = 1  # one\n# increment it\nx += 1\n"))
+
+
+@pytest.mark.parametrize("part", ['"""', "/*", "// x\n", "# ", "'''\n", "/**", "{", "a = b\n", "`" * 3 + "\n"])
+def test_time_grows_with_the_text_alone(part: str) -> None:
+    text = part * 20_000
+    prose.has_code(text)
+    list(prose.descriptions(text))
