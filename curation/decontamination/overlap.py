@@ -37,7 +37,7 @@ class Policy:
     jaccard_limit: float = 0.8
     template_limit: float = 1.01
     template_shown: float = 0.25
-    structure_limit: float = 0.5
+    structure_limit: float = 0.55
     meaning_floor: float = 0.68
     meaning_margin: float = 0.1
     duplicate_limit: float = 0.8

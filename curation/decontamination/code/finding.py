@@ -19,13 +19,13 @@ _LITERAL = re.compile(r'"(?:[^"\\\n]|\\.)*+"')
 _FENCE = re.compile(r"[ \t>]*(?P<marks>```+|~~~+)[ \t]*(?P<language>[\w+#.-]*)")
 _BEGINS = re.compile(
     r"""^[ \t]*+(?: (?:async[ ]++)?def[ ]++\w++[ ]?\( | class[ ]++\w++[ ]?[:(]
-        | (?:if|elif|for|while|with|except|else|try|finally|match|case)\b.*:[ \t]*(?:\#.*)?$
+        | (?:if|elif|for|while|with|except|else|try|finally|match|case)\b.*:[ \t\r]*(?:\#.*)?$
         | (?:return|yield|raise|assert|del|global|nonlocal|pass|break|continue)\b
-        | import[ ]++[\w.]++(?:[ ]as|[ \t]*[,;]|[ \t]*$) | from[ ]++[\w.]++[ ]++import\b
+        | import[ ]++[\w.]++(?:[ ]as|[ \t]*[,;]|[ \t\r]*$) | from[ ]++[\w.]++[ ]++import\b
         | (?:export[ ]++)?(?:function|const|let|var|enum|struct|impl|fn|func|package|namespace)
           [ ]++[\w{(*\[]++[ ]?[({=:;]
         | (?:public|private|protected|static|template|typedef|unsigned|extern)[ ]
-        | @\w++[ \t]*(?:\(|$)
+        | @\w++[ \t\r]*(?:\(|$)
         | [\w.]++(?:\[[^\]\n]*+\])?(?:,[ ]*+\*?[\w.]++)*+[ ]*+(?::[ ]?[\w\[\], .|]+?)?
           (?:[-+*/%&|^:@]|//|<<|>>|\*\*)?=(?!=)[ ]*\S
         | [\w.]++\(
@@ -35,7 +35,7 @@ _BEGINS = re.compile(
     )""",
     re.VERBOSE | re.MULTILINE,
 )
-_ENDS = re.compile(r"[;{}][ \t]*\r?$", re.MULTILINE)
+_ENDS = re.compile(r"[;{}][ \t\r]*$", re.MULTILINE)
 
 
 class Block(NamedTuple):

@@ -17,9 +17,9 @@ _BY_NAME = {name: language for language, names in _NAMES.items() for name in nam
 GUESSED_FROM = 20_000  # characters
 
 _INDENTED = re.compile(
-    r":[ \t]*(?:#.*)?$|^\s*(?:elif|except|from \S+ import)\b|\b(?:None|True|False|self)\b", re.MULTILINE
+    r":[ \t\r]*(?:#.*)?$|^[ \t]*(?:elif|except|from \S+ import)\b|\b(?:None|True|False|self)\b", re.MULTILINE
 )
-_BRACED = re.compile(r"[;{}][ \t]*(?://.*)?$", re.MULTILINE)
+_BRACED = re.compile(r"[;{}][ \t\r]*(?://.*)?$", re.MULTILINE)
 _SIGNS = {
     "javascript": r"\bfunction\b|=>|\b(?:const|let|var) [\w{\[]+|[!=]==|\bconsole\.|\bMath\.|\.length\b|\bundefined\b",
     "java": r"\bpublic (?:static |class |final |[A-Z])|\bString\b|\bSystem\.|\bnew (?:Array|Hash)|\bimport java",

@@ -81,6 +81,7 @@ def registry():
         (RENAMED.split("\n", 1)[1], ""),
         ("\n".join(RENAMED.split("\n")[:5]), "\n".join(RENAMED.split("\n")[5:])),
         (ast.unparse(ast.parse(RENAMED)), ""),
+        (RENAMED.replace("\n", "\r\n"), ""),
     ],
 )
 def test_a_renamed_program_is_found(registry, row):

@@ -24,6 +24,8 @@ HOSTILE = {
     "backslashes": HEAD + '"' + "\\" * LENGTH + "n = (",
     "fences": "```\nx = f(1)\n" * (LENGTH // 13),
     "open fences": "(=\n " + "`" * LENGTH,
+    "blank lines": HEAD + "\n" * LENGTH + "x = f(1)\n",
+    "spaces": HEAD + ("    x = f(1);" + " " * 300 + "\n") * (LENGTH // 312),
     "commas": HEAD + "    " + "a," * (LENGTH // 2),
     "noise": HEAD + "".join(RNG.choices("(){}[]=;:,.+-*/<>\"'`#\\\n\t abc1", k=LENGTH)),
     "templates": "```cpp\n" + "template<a<b<" * (LENGTH // 13) + "\n```(=",
