@@ -49,13 +49,15 @@ class Block(NamedTuple):
 
 def may_hold_code(text: str) -> bool:
     """Whether it is worth looking for code: ordinary text lacks one of these, and costs nothing more."""
-    if "(" not in text or not ("=" in text or "return" in text or "{" in text):
+    if "(" not in text:
         return False
-    if "\n" in text and ("\n " in text or "\n\t" in text or ";\n" in text or "```" in text or is_flat_script(text)):
-        return True
-    if "\\n" in text and ("\\n " in text or "\\n\\t" in text or ";\\n" in text):
-        return True
-    return "{" in text and "}" in text and ";" in text
+    if "\n" in text:
+        has_lines = "\n " in text or "\n\t" in text or ";\n" in text or "```" in text or is_flat_script(text)
+    else:
+        has_lines = "{" in text and "}" in text and ";" in text
+    if not has_lines and "\\" in text:
+        has_lines = "\\n " in text or "\\n\\t" in text or ";\\n" in text
+    return has_lines and ("=" in text or "return" in text or "{" in text)
 
 
 def is_flat_script(text: str) -> bool:
