@@ -29,6 +29,7 @@ CFT_VAR = Path(env.str("CFT_VAR", default=str(BASE_DIR / "var")))
 CFT_URL: str = env.str("CFT_URL", default="http://127.0.0.1:8000")
 CFT_BASE_MODEL: str = env.str("CFT_BASE_MODEL", default=str(BASE_DIR / "training" / "demo_model" / "base"))
 CFT_EMBEDDING_MODEL: str = env.str("CFT_EMBEDDING_MODEL", default="")  # empty: the one in the wheel; "off": none
+CFT_MULTILINGUAL_MODEL: str = env.str("CFT_MULTILINGUAL_MODEL", default="")  # the same, for other languages
 CFT_MODEL_SERVER_URL: str = env.str("CFT_MODEL_SERVER_URL", default="http://127.0.0.1:8001")
 # Calls that may be with the model server at a time; the next is answered with 503 and Retry-After.
 CFT_MODEL_SERVER_CALLS: int = env.int("CFT_MODEL_SERVER_CALLS", default=64)

@@ -1,8 +1,8 @@
 """Reports as files: JSON lines or Parquet, written whole or not at all.
 
 The Parquet columns are the contract with other engines: row_id (string), item_id (string, null for a clean row), method
-(string, empty for a clean row), score (float64), epoch (int32; 0: a throw-away registry); verdict, limit and unread
-(columns that held a text which was not read) besides.
+(string, empty for a clean row), score (float64), epoch (int32; 0: a throw-away registry); verdict, limit, unread
+(columns that held a text which was not read) and languages (other than the items', that the row is in) besides.
 The schema's metadata says what it was screened with, under keys that begin with `cftapp.`.
 """
 
@@ -78,6 +78,7 @@ def parquet_schema(metadata: Mapping[str, str]) -> Any:
         pa.field("verdict", pa.string(), nullable=False),
         pa.field("limit", pa.float64(), nullable=False),
         pa.field("unread", pa.list_(pa.string()), nullable=False),
+        pa.field("languages", pa.list_(pa.string()), nullable=False),
     ]
     return pa.schema(columns, metadata={f"cftapp.{name}": value for name, value in metadata.items()})
 

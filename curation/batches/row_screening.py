@@ -14,9 +14,10 @@ from cftapp.base.record_files import BadFile, Record
 from curation.batches import report_files
 from curation.batches.row_files import Distinct, Id, ItemRow, Row, read_rows
 from curation.batches.row_texts import EVERYTHING, Fields
-from curation.checks.comparison import compared, strongest
+from curation.checks.comparison import compared, languages_of, strongest
 from curation.checks.findings import coarse
 from curation.decontamination import meaning
+from curation.decontamination.languages import name_of
 
 if TYPE_CHECKING:
     from curation.decontamination.overlap import Overlap
@@ -30,11 +31,14 @@ CLEAN, BLOCKED = "clean", "blocked"
 
 @dataclass
 class Tally:
-    """What became of the rows so far. `unread`: in how many rows each column held a text that was not read."""
+    """What became of the rows so far. `unread`: in how many rows each column held a text that was not read;
+    `languages`: how many rows are, at least in part, in each language other than the items'.
+    """
 
     rows: int = 0
     methods: Counter[str] = field(default_factory=Counter)
     unread: Counter[str] = field(default_factory=Counter)
+    languages: Counter[str] = field(default_factory=Counter)
 
     @property
     def blocked(self) -> int:
@@ -44,8 +48,13 @@ class Tally:
         for record in records:
             self.rows += 1
             self.unread.update(record["unread"])
+            self.languages.update(record["languages"])
             if record["verdict"] == BLOCKED:
                 self.methods[record["method"]] += 1
+
+    @property
+    def in_languages(self) -> str:
+        return ", ".join(f"{name_of(code)} {rows:,}" for code, rows in sorted(self.languages.items())) or "none"
 
     def __str__(self) -> str:
         by_method = ", ".join(f"{method} {count:,}" for method, count in sorted(self.methods.items()))
@@ -87,7 +96,12 @@ def screened(rows: Iterable[Row], registry: "Registry", ids: Mapping[str, Id] | 
         overlaps = iter(registry.screen([pair for row in chunk for pair in row.pairs], spans=False))
         walked = compared([list(row.readings) for row in chunk], registry) if any(r.readings for r in chunk) else None
         found = [[*islice(overlaps, len(row.pairs)), *(next(walked)[1] if walked else ())] for row in chunk]
-        yield [verdict_of(row, strongest(each), registry.number, ids) for row, each in zip(chunk, found, strict=True)]
+        yield [verdict_of(row, whole_of(each), registry.number, ids) for row, each in zip(chunk, found, strict=True)]
+
+
+def whole_of(overlaps: Sequence["Overlap"]) -> "Overlap":
+    """The overlap that decides about a row, with the languages of all its texts."""
+    return dataclasses.replace(strongest(overlaps), **languages_of(overlaps))
 
 
 def verdict_of(row: Row, overlap: "Overlap", epoch: int, ids: Mapping[str, Id] | None = None) -> Record:
@@ -108,6 +122,7 @@ def verdict_of(row: Row, overlap: "Overlap", epoch: int, ids: Mapping[str, Id] |
         "scores": {name: rounded(value) for name, value in overlap.scores.items() if math.isfinite(value)},
         "epoch": epoch,
         "unread": list(row.unread),
+        "languages": list(overlap.languages),
     }
 
 
@@ -130,6 +145,7 @@ def metadata_of(registry: "Registry", fields: Fields = EVERYTHING) -> dict[str, 
         "normaliser": registry.header["normaliser"],
         "policy": json.dumps(dataclasses.asdict(registry.policy), sort_keys=True),
         "meaning": meaning_of(registry) or "not checked",
+        "translations": registry.translator or "not checked",
         "fields": json.dumps(fields.chosen) if fields.chosen else "every text",
         "left_out": json.dumps(fields.left_out),
     }

@@ -6,7 +6,7 @@ the text itself, for one registry under one policy, so nothing is carried from o
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from conversation import Conversation, Message
 from curation.checks.passages import Reading, readings
@@ -16,9 +16,9 @@ from curation.decontamination.overlap import Overlap, Span, Template
 if TYPE_CHECKING:
     from curation.decontamination.registry import Registry
 
-METHODS = ("exact", "sequence", "containment", "jaccard", "template", "structure", "meaning")
+METHODS = ("exact", "sequence", "containment", "jaccard", "template", "structure", "meaning", "translation")
 """In the order of how much each proves."""
-WORDS = METHODS[:-1]
+WORDS = METHODS[:6]
 CHARACTERS_AT_ONCE = 4_000_000
 
 _known: Remembered[Overlap] = Remembered()
@@ -87,7 +87,7 @@ def identity(registry: "Registry", since: int) -> Hashable:
     model = (encoder["name"], encoder["revision"]) if encoder else None
     policy = tuple(asdict(registry.policy).values())
     snapshot = (registry.header["sha256"], registry.header["key_check"], registry.header["normaliser"])
-    return registry.number, registry.policy_version, policy, *snapshot, model, since
+    return registry.number, registry.policy_version, policy, *snapshot, model, registry.translator, since
 
 
 def strongest_of(row: Sequence[Reading], overlaps: Sequence[Overlap]) -> Overlap:
@@ -103,9 +103,10 @@ def strongest_of(row: Sequence[Reading], overlaps: Sequence[Overlap]) -> Overlap
             name: max(overlap.scores.get(name, 0.0) for overlap in overlaps) for name in WORDS if name in measured
         }
         template = template_of(row, overlaps)
-        return replace(best, scores=nearest.scores | highest, encoder=nearest.encoder, template=template)
+        scores, said = nearest.scores | of_translation(overlaps) | highest, languages_of(overlaps)
+        return replace(best, scores=scores, encoder=nearest.encoder, template=template, **said)
     reading = row[next(n for n, overlap in enumerate(overlaps) if overlap is best)]
-    return replace(best, spans=spans_of(reading, best.spans))
+    return replace(best, spans=spans_of(reading, best.spans), **languages_of(overlaps))
 
 
 def template_of(row: Sequence[Reading], overlaps: Sequence[Overlap]) -> Template | None:
@@ -120,6 +121,21 @@ def template_of(row: Sequence[Reading], overlaps: Sequence[Overlap]) -> Template
 def spans_of(reading: Reading, spans: Iterable[Span]) -> list[Span]:
     """Ranges of a reading as ranges of the texts that are stored, each once."""
     return list(dict.fromkeys(span for found in spans for span in reading.spans(found.start, found.end)))
+
+
+def of_translation(overlaps: Sequence[Overlap]) -> dict[str, float]:
+    """What was measured of the text that came nearest to an item in another language."""
+    nearest = max(overlaps, key=lambda overlap: overlap.scores.get("translation", -9.0))
+    return {name: value for name, value in nearest.scores.items() if name.startswith("translation")}
+
+
+def languages_of(overlaps: Sequence[Overlap]) -> dict[str, Any]:
+    """In which other languages than the items' the texts are, and what compared them: no model unless it read all."""
+    foreign = [overlap for overlap in overlaps if overlap.languages]
+    languages = tuple(sorted({language for overlap in foreign for language in overlap.languages}))
+    models = [overlap.translator for overlap in foreign]
+    model = min(models) if models else max(overlap.translator for overlap in overlaps)
+    return {"languages": languages, "translator": model}
 
 
 def strongest(overlaps: Sequence[Overlap]) -> Overlap:

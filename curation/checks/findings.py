@@ -17,6 +17,7 @@ from curation.checks.lengths import Length
 from curation.checks.lesson import Lesson, calls_of
 from curation.checks.passages import texts_of
 from curation.decontamination import meaning
+from curation.decontamination.languages import name_of
 from curation.decontamination.overlap import Overlap, Span
 
 AUTHOR_MOST = 500  # pairs of one subject, however many there are
@@ -150,6 +151,10 @@ def overlap(facts: Facts) -> Finding:
         evidence["encoder"] = result.encoder
         if not all(meaning.is_read_completely(text, "") for text in whole_texts(facts)):
             evidence["not_checked"] = ["the_meaning_of_parts_of_long_texts"]
+    evidence |= languages_seen(result)
+    if result.languages and not result.translator:
+        unread = [f"texts_in_{name_of(language)}" for language in result.languages]
+        evidence["not_checked"] = [*evidence.get("not_checked", ()), *unread]
     if not result.blocked:
         evidence["scores"] = {name: coarse(score) for name, score in result.scores.items()}
         message = ""
@@ -170,6 +175,12 @@ def overlap(facts: Facts) -> Finding:
 
 def spans_in(spans: Iterable[Span]) -> list[dict[str, Any]]:
     return [{"field": span.part, "start": span.start, "end": span.end} for span in spans]
+
+
+def languages_seen(result: Overlap) -> dict[str, Any]:
+    """In which languages, other than the items', the row is, and the model that compared it in them."""
+    said: dict[str, Any] = {"languages": list(result.languages)} if result.languages else {}
+    return said | ({"translator": result.translator} if result.translator else {})
 
 
 def whole_texts(facts: Facts) -> list[str]:

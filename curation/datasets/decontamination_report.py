@@ -14,7 +14,7 @@ import rfc8785
 
 from curation.checks import commentary, personal_data, secrets
 from curation.datasets import selection
-from curation.decontamination import normalise
+from curation.decontamination import normalise, translation
 
 SCHEMA = 2
 LISTED = 10_000
@@ -28,6 +28,10 @@ METHODS: dict[str, tuple[str, str | None]] = {
     "jaccard": ("word 5-grams in common, of all of the row's and the item's", "jaccard_limit"),
     "structure": ("rare n-grams of the tokens of an item's code, names and literals left out", "structure_limit"),
     "meaning": ("cosine of sentence embeddings, against a limit calibrated for each item", "meaning_floor"),
+    "translation": (
+        "for texts in other languages than the item's: cosine of multilingual embeddings, less what clean texts reach",
+        "translation_limit",
+    ),
 }
 
 
@@ -56,6 +60,15 @@ class Caught:
 
 
 @dataclass(frozen=True)
+class Translation:
+    """How many pairs were searched for translations, by which models, and how many were compared in which language."""
+
+    pairs: int = 0
+    encoders: Sequence[str] = ()
+    languages: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Measured:
     """How many of the pairs that were taken each measure looked at, by which encoders, and what was left unread."""
 
@@ -63,6 +76,7 @@ class Measured:
     by_measure: Mapping[str, int] = field(default_factory=dict)
     encoders: Sequence[str] = ()
     unread: Mapping[str, int] = field(default_factory=dict)
+    translation: Translation = Translation()
 
 
 @dataclass(frozen=True)
@@ -110,6 +124,11 @@ def report(facts: Facts) -> dict[str, Any]:
             "commentary": commentary.VERSION,
         },
         "encoders": list(facts.measured.encoders),
+        "languages": {
+            "encoders": list(facts.measured.translation.encoders),
+            "pairs_searched": facts.measured.translation.pairs,
+            "pairs_compared": dict(facts.measured.translation.languages),
+        },
         "methods": methods(epoch.limits, facts.measured),
         "checked": {
             "pairs": facts.considered,
@@ -135,7 +154,7 @@ def methods(limits: Mapping[str, float], measured: Measured) -> dict[str, dict[s
     for name, (what, limit) in METHODS.items():
         described[name] = {
             "what": what,
-            "limit": limits.get(limit) if limit else 1.0,
+            "limit": {"translation_limit": translation.LIMIT, **limits}.get(limit) if limit else 1.0,
             "pairs": measured.by_measure.get(name, 0),
         }
     return described
@@ -189,7 +208,13 @@ def not_checked(facts: Facts) -> list[str]:
             f"{epoch.unprotected_items} of {epoch.items} items are too short, or of too common words, for rare n-grams:"
             " they are found word for word" + ("." if without else ", and by meaning.")
         )
-    sentences.append("Translations of an item into another language.")
+    unsearched = measured.pairs - measured.translation.pairs
+    if unsearched or not measured.pairs:
+        why = "found by other measures before" if measured.translation.encoders else "no multilingual model took part"
+        sentences.append(
+            f"Translations of an item into another language: {unsearched} of {measured.pairs} pairs were not searched"
+            f" for them ({why})."
+        )
     sentences.append("The answers that pairs reject: they are unlearned, and were not compared with the exam.")
     return sentences
 

@@ -58,13 +58,25 @@ def measured(pairs: Sequence[UUID]) -> decontamination_report.Measured:
     measures: Counter[str] = Counter()
     unread: Counter[str] = Counter()
     encoders: set[str] = set()
+    languages: Counter[str] = Counter()
+    translators: set[str] = set()
+    looked_through = 0
     for evidence in findings.values_list("evidence", flat=True).iterator(chunk_size=5_000):
         measures.update(set(evidence.get("scores", {})) & decontamination_report.METHODS.keys())
         # A word-for-word look at short items comes with the look at whole ones, and has no score of its own.
         measures["sequence"] += "exact" in evidence.get("scores", {}) and "sequence" not in evidence["scores"]
         unread.update(evidence.get("not_checked", []))
         encoders |= {evidence["encoder"]} if evidence.get("encoder") else set()
-    return decontamination_report.Measured(len(pairs), dict(measures), sorted(encoders), dict(unread))
+        if evidence.get("translator"):
+            looked_through += 1
+            translators.add(evidence["translator"])
+            languages.update(evidence.get("languages", []))
+    translation = decontamination_report.Translation(
+        looked_through, sorted(translators), dict(sorted(languages.items()))
+    )
+    return decontamination_report.Measured(
+        len(pairs), dict(measures), sorted(encoders), dict(unread), translation=translation
+    )
 
 
 def caught() -> list[decontamination_report.Caught]:

@@ -16,6 +16,7 @@ from conversation.words import words_of
 from curation.datasets import actions, decontamination_report, freezing, plan
 from curation.datasets.forms import FreezeForm
 from curation.decontamination import overlap
+from curation.decontamination.languages import name_of
 from curation.models import Blocker, Case, Dataset, DatasetRow, Pair, ReplayRow
 from curation.triage import override_rules
 from curation.triage.wording import Check, shown_checks
@@ -146,9 +147,11 @@ def dataset_report(request: HttpRequest, pk: int) -> HttpResponse:
     shown = get_object_or_404(Dataset.objects.select_related("frozen_by"), pk=pk)
     actual = decontamination_report.digest(shown.report)
     methods = shown.report.get("methods", {})
+    compared = shown.report.get("languages", {}).get("pairs_compared", {})
     context = {
         "dataset": shown,
         "report": shown.report,
+        "languages": [(name_of(code), pairs) for code, pairs in compared.items()],
         "methods": [(name, methods[name]) for name in decontamination_report.METHODS if name in methods],
         "actual": actual,
         "intact": actual == shown.report_sha256,

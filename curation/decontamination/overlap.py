@@ -11,6 +11,8 @@
 - *structure*: the share of the rare n-grams of an item's code that stand in one window of the row's code, names,
   literals and comments left out; 1 for code that stands in the row as a whole.
 - *meaning*: cosine of embeddings, against a limit calibrated for the item.
+- *translation*: for what is in another language than the item, how much nearer the two come to each other than to clean
+  texts, by a model that reads many languages.
 """
 
 from collections.abc import Iterable, Mapping
@@ -85,6 +87,8 @@ class Overlap:
     policy: int = 0  # version; 0: the built-in one
     encoder: str = ""  # what measured the meaning; empty where nothing did
     template: Template | None = None  # of a row that is not blocked
+    languages: tuple[str, ...] = ()  # other than the items', in which some of the row is
+    translator: str = ""  # what compared those with the items, or would have; empty where nothing does
 
     @property
     def blocked(self) -> bool:
@@ -111,6 +115,8 @@ def decide(scores: Mapping[str, float], policy: Policy) -> Decision | None:
     }
     if "meaning" in scores:
         limits["meaning"] = limit_of_meaning(scores, policy)
+    if "translation" in scores:
+        limits["translation"] = scores["translation_limit"]
     for method, limit in limits.items():
         if (score := scores.get(method, 0.0)) >= limit and score > 0:
             return Decision(method, score, limit)

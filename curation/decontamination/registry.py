@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from curation.decontamination import building, fields, meaning, normalise, numbers, overlap, snapshot
+from curation.decontamination import building, fields, meaning, normalise, numbers, overlap, snapshot, translation
 from curation.decontamination.building import Item
 from curation.decontamination.code import structure, tables
 from curation.decontamination.meaning import Meaning, NearestItem
 from curation.decontamination.overlap import Decision, Overlap, Policy, Span
 from curation.decontamination.scanning import Row, batches, kernel_keys, scan_rows, spans_of, tables_of
 from curation.decontamination.snapshot import Array, BadRegistry, Data, derived
+from curation.decontamination.translation import Translated, Translations
 
 if TYPE_CHECKING:
     from curation.decontamination.engine.encoder import Encoder
@@ -45,7 +46,14 @@ class Registry:
 
     policy_version = 0
 
-    def __init__(self, data: Data, key: bytes, number: int = 0, encoder: "Encoder | None" = None) -> None:
+    def __init__(
+        self,
+        data: Data,
+        key: bytes,
+        number: int = 0,
+        encoder: "Encoder | None" = None,
+        multilingual: "Encoder | None" = None,
+    ) -> None:
         self.number = number
         self.header, start = snapshot.read_header(data)
         if self.header["key_check"] != key_check(key):
@@ -67,6 +75,7 @@ class Registry:
         )
         self._item_numbers = numbers.ItemNumbers(self.arrays, key)
         self._encoder = encoder
+        self._translations = Translations.of(self.header, self.arrays, key, multilingual)
 
     @staticmethod
     def build(
@@ -78,6 +87,7 @@ class Registry:
         previous: "Registry | None" = None,
         policy: Policy | None = None,
         encoder: "Encoder | None" = None,
+        multilingual: "Encoder | None" = None,
     ) -> bytes:
         """The bytes of a registry of `items` (id, benchmark, question, answer).
 
@@ -85,8 +95,8 @@ class Registry:
         from a frozen reference, never from the stream that is screened: a repeated leak would make itself common. Texts
         that overlap with an item all the same are set aside, and counted in the header.
         `number` and `previous`: the epoch to be, and the registry of the one before, which says since when an item is
-        protected (see `screen`). `encoder`: with it, rewordings are found too (see `meaning`). The same input gives the
-        same bytes.
+        protected (see `screen`). `encoder`: with it, rewordings are found too (see `meaning`); `multilingual`: so are
+        translations (see `translation`). The same input gives the same bytes.
         """
         policy = policy or Policy()
         given = list(items)
@@ -98,6 +108,8 @@ class Registry:
         sealed = numbers.build_arrays([item[2:] for item in build.items], key)
         if encoder:
             sealed |= meaning.build_arrays([item[2:] for item in build.items], encoder, build.clean, key, build.wholes)
+        if multilingual:
+            sealed |= translation.build_arrays(build.items, multilingual, build.clean, key)
         header = {
             "format": FORMAT,
             "number": number,
@@ -106,6 +118,7 @@ class Registry:
             "parameters": PARAMETERS,
             "policy": asdict(policy),
             "encoder": encoder.identity if encoder else None,
+            **translation.header_of(build.items, multilingual),
             **build.facts(),
             **code.facts(),
         }
@@ -114,18 +127,31 @@ class Registry:
 
     @classmethod
     def open(
-        cls, path: str | os.PathLike[str], key: bytes, number: int = 0, encoder: "Encoder | None" = None
+        cls,
+        path: str | os.PathLike[str],
+        key: bytes,
+        number: int = 0,
+        encoder: "Encoder | None" = None,
+        multilingual: "Encoder | None" = None,
     ) -> "Registry":
         """Map a registry file. Raises BadRegistry for a damaged one and for a wrong key.
 
-        `encoder`: the model that it was built with; not given, the one that is configured, when it is first needed.
+        `encoder`, `multilingual`: the models that it was built with; not given, those that are configured, when they
+        are first needed.
         """
         with open(path, "rb") as file:
-            return cls(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), key, number, encoder)
+            return cls(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ), key, number, encoder, multilingual)
 
     @classmethod
-    def from_bytes(cls, data: bytes, key: bytes, number: int = 0, encoder: "Encoder | None" = None) -> "Registry":
-        return cls(data, key, number, encoder)
+    def from_bytes(
+        cls,
+        data: bytes,
+        key: bytes,
+        number: int = 0,
+        encoder: "Encoder | None" = None,
+        multilingual: "Encoder | None" = None,
+    ) -> "Registry":
+        return cls(data, key, number, encoder, multilingual)
 
     def __len__(self) -> int:
         return int(self.header["items"])
@@ -144,8 +170,18 @@ class Registry:
     def without_meaning(self) -> "Registry":
         """The same snapshot, compared by n-grams only: no embedding model is loaded."""
         registry = copy.copy(self)
-        registry._meaning, registry.header = None, {**self.header, "encoder": None}
+        registry._meaning, registry._translations = None, None
+        registry.header = {**self.header, "encoder": None, "multilingual": None}
         return registry
+
+    @property
+    def translator(self) -> str:
+        """The model that compares rows in other languages here, by name and revision; empty where none does."""
+        return self._translations.encoder_name if self._translations else ""
+
+    def is_foreign(self, row: Row) -> bool:
+        """Whether something of a row is in another language than items, so that it has to be read for translations."""
+        return self._translations is not None and bool(self._translations.parts([row], [0]))
 
     def nearest(self, vectors: Array, since: int = 0) -> Array:
         """For each unit vector (n, dimensions) of the registry's own model, the highest cosine with an item, (n,).
@@ -176,15 +212,17 @@ class Registry:
         undecided = [row for row in range(len(rows)) if every_method or row not in decided]
         siblings = self._siblings(undecided, scores, integers)
         nearest_items = self._nearest_items(rows, undecided, since, scores, siblings)
-        clean = self._overlap(CLEAN_SCORES, None)
+        translated = self._translated(rows, undecided, every_method, since, scores)
+        clean = replace(self._overlap(CLEAN_SCORES, None), translator=self.translator)
         for row in range(len(rows)):
             if row not in scores:
-                yield clean
+                yield translation.told(clean, translated[row]) if row in translated else clean
                 continue
             decision, nearest = overlap.decide(scores[row], self.policy), nearest_items.get(row)
-            result = self._overlap(
-                scores[row], decision, self._item(decision, integers[row], nearest, structures.get(row))
-            )
+            if decision and decision.method == "translation":
+                nearest = translated[row].nearest
+            item = self._item(decision, integers[row], nearest, structures.get(row))
+            result = translation.told(self._overlap(scores[row], decision, item), translated.get(row))
             if decision and spans:
                 result.spans.extend(self._spans(rows[row], decision.method, integers[row], since, nearest))
             if decision is None and scores[row]["template"] >= self.policy.template_shown:
@@ -217,6 +255,22 @@ class Registry:
         found = {row: int(integers[row][field_column("template")]) // 3 for row in rows if row in scores}
         ids = self.arrays["item_id"]
         return {row: ids == ids[item] for row, item in found.items() if scores[row]["template"] >= shown}
+
+    def _translated(
+        self, rows: Sequence[Row], undecided: Sequence[int], every_method: bool, since: int, scores: dict[int, Any]
+    ) -> dict[int, Translated]:
+        """In which languages the rows are that nothing has been found of yet; adds to `scores` what was measured."""
+        if self._translations is None:
+            return {}
+        chosen = [
+            row for row in undecided if every_method or not overlap.decide(scores.get(row, CLEAN_SCORES), self.policy)
+        ]
+        allowed = self.arrays["item_since"] > since if since else None
+        translated = self._translations.measure(rows, chosen, allowed)
+        for row, result in translated.items():
+            if result.scores:
+                scores.setdefault(row, dict(CLEAN_SCORES)).update(result.scores)
+        return translated
 
     def _nearest_items(
         self,
@@ -304,7 +358,7 @@ class Registry:
         """The number of the item that decided about a row; -1 for none."""
         if decision is None:
             return -1
-        if decision.method == "meaning" and nearest is not None:
+        if decision.method in ("meaning", "translation") and nearest is not None:
             return nearest.item
         if decision.method == "structure" and structure is not None:
             return structure
@@ -331,7 +385,7 @@ class Registry:
         """Where the match stands in the row's own texts."""
         from curation.decontamination.engine import layout
 
-        if method == "meaning" and nearest is not None:
+        if method in ("meaning", "translation") and nearest is not None:
             yield from meaning.spans_of(row, nearest)
             return
         if method == "structure" and self._code is not None:

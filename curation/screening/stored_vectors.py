@@ -3,7 +3,8 @@
 A row's vector (`curation.models.Signature`) is of prompt and answer together. One product with the items' vectors tells
 which rows come anywhere near an item; only those are read again as the registry does it, passage by passage. So a
 new epoch, or a check of new items, does not wait for a million embeddings. Rows without a vector of the registry's
-model, and long ones, whose vector stands for their beginning only, are read in full; so are conversations (`compared`).
+model, and long ones, whose vector stands for their beginning only, are read in full; so are conversations (`compared`)
+and rows in other languages than the items'.
 """
 
 from collections.abc import Iterable, Mapping
@@ -31,6 +32,7 @@ def screen(rows: Mapping[int, Texts], registry: "Registry", since: int = 0, span
     overlaps = registry.without_meaning().screen(list(rows.values()), since, spans)
     open_cases = [case for case, overlap in zip(rows, overlaps, strict=True) if not overlap.blocked]
     near = set(worth_reading({case: rows[case] for case in open_cases}, registry, since))
+    near.update(case for case in open_cases if registry.is_foreign(rows[case]))
     read = iter(registry.screen([rows[case] for case in rows if case in near], since, spans))
     return [
         next(read) if case in near else overlap if overlap.blocked else far(overlap, rows[case], registry)
@@ -41,9 +43,10 @@ def screen(rows: Mapping[int, Texts], registry: "Registry", since: int = 0, span
 def far(overlap: Overlap, texts: Texts, registry: "Registry") -> Overlap:
     """What is said of a row whose vector comes near no item: its meaning was looked at, unless it is foreign."""
     if is_foreign("".join(texts)):
-        return overlap
+        return replace(overlap, translator=registry.translator)
     scores = overlap.scores | {"meaning": 0.0, "meaning_background": 0.0}
-    return replace(overlap, scores=scores, encoder=encoder_name(registry.header["encoder"]))
+    encoder = encoder_name(registry.header["encoder"])
+    return replace(overlap, scores=scores, encoder=encoder, translator=registry.translator)
 
 
 def worth_reading(rows: Mapping[int, Texts], registry: "Registry", since: int) -> Iterable[int]:

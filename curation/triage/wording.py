@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from conversation.lines import place_name
+from curation.decontamination.languages import name_of
 from curation.decontamination.overlap import Policy, limit_of_meaning
 from curation.models import Blocker, Override
 
@@ -30,6 +31,7 @@ METHODS = {
     "template": ("Same template", "The wording of one item stands here, with other numbers."),
     "structure": ("Structure of code", "Code of an item stands here, built alike whatever its names say."),
     "meaning": ("Meaning", "It says what an item says, in other words."),
+    "translation": ("Other languages", "It says what an item says, in another language."),
 }
 YES_OR_NO = ("exact", "sequence")
 NOT_CHECKED = "not checked"
@@ -130,18 +132,29 @@ def measures(evidence: Mapping[str, Any], limits: Mapping[str, float], blocking:
     for method, (name, _) in METHODS.items():
         hit = blocking and evidence.get("method") == method
         score, limit = scores.get(method), limit_of(method, scores, limits)
-        if score is None and not hit:
+        if method == "translation" and not hit:
+            yield Measure(name, in_languages(evidence, score), "" if not score or limit is None else f"{limit:.0%}")
+        elif score is None and not hit:
             yield Measure(name, NOTHING_TO_COMPARE.get(method, NOT_CHECKED), "")
         elif method in YES_OR_NO:
             yield Measure(name, "yes" if hit or score else "no", "", hit)
         else:
             shown = score if score is not None else 1.0
             yield Measure(name, f"{shown:.0%}", "" if limit is None else f"{limit:.0%}", hit)
-    yield Measure("Other languages", NOT_CHECKED, "")
+
+
+def in_languages(evidence: Mapping[str, Any], score: float | None) -> str:
+    """What is said of a row's languages: how near it comes to an item in another one, or why nobody looked."""
+    names = ", ".join(map(name_of, evidence.get("languages", ())))
+    if not evidence.get("translator"):
+        return f"{NOT_CHECKED}: {names}" if names else NOT_CHECKED
+    return f"{names}: {score or 0.0:.0%}" if names else "none"
 
 
 def limit_of(method: str, scores: Mapping[str, float], limits: Mapping[str, float]) -> float | None:
     """From where on a measure blocks; that of meaning is the item's own."""
     if method == "meaning" and limits and method in scores:
         return limit_of_meaning(scores, Policy.of(limits))
+    if method == "translation":
+        return scores.get("translation_limit")
     return limits.get(f"{method}_limit")

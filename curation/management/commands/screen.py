@@ -26,6 +26,7 @@ from cftapp.base.record_files import BadFile, format_of
 from curation.batches import report_files, row_files, row_screening
 from curation.batches.row_files import Id
 from curation.batches.row_texts import Fields, split_names
+from curation.decontamination.languages import name_of
 from curation.decontamination.overlap import Policy
 from curation.models import RANGE_ROWS, BatchScreening
 
@@ -181,10 +182,27 @@ def throw_away_registry(options: Mapping[str, Any]) -> tuple["Registry", dict[st
     policy = with_limits(Policy(), options)
     numbered, ids = row_screening.protect(row_files.read_items(options["items"]))
     clean = list(row_files.read_background(options["background"])) if options["background"] else []
-    encoder = None if options["no_embeddings"] else embeddings()
+    encoder, multilingual = (None, None) if options["no_embeddings"] else (embeddings(), translator())
     key = hashlib.blake2b(repr(numbered).encode("utf-8", "surrogatepass"), digest_size=32).digest()
-    content = Registry.build(numbered, key, clean, policy=policy, encoder=encoder)
-    return Registry.from_bytes(content, key, encoder=encoder), ids
+    content = Registry.build(numbered, key, clean, policy=policy, encoder=encoder, multilingual=multilingual)
+    return Registry.from_bytes(content, key, encoder=encoder, multilingual=multilingual), ids
+
+
+def translator() -> "Encoder | None":
+    """The configured model that reads other languages, None where there is none. Raises BadFile for one that is named
+    and cannot be loaded.
+    """
+    from curation.decontamination.engine import multilingual
+
+    try:
+        if (encoder := multilingual.default(settings.CFT_MULTILINGUAL_MODEL)) is not None:
+            _ = encoder.dimensions  # loads it, or raises now
+        return encoder
+    except (ImportError, OSError) as problem:
+        raise BadFile(
+            f"The multilingual model cannot be loaded ({problem}). Name another in CFT_MULTILINGUAL_MODEL, set it to"
+            " off, or give --no-embeddings."
+        ) from problem
 
 
 def embeddings() -> "Encoder | None":
@@ -258,7 +276,13 @@ def summary(
     """The result, and what was not checked."""
     lines = [f"{tally.rows:,} rows against {len(registry):,} items in {seconds:.1f} s: {tally}."]
     unseen = [] if row_screening.meaning_of(registry) else ["meaning (embeddings are off), so rewording may pass"]
-    lines.append(f"Not checked: {'; '.join([*unseen, OTHER_LANGUAGES])}.")
+    if registry.translator:
+        items = ", ".join(map(name_of, registry.header["languages"]))
+        lines.append(f"In other languages than the items' ({items}): {tally.in_languages}, by {registry.translator}.")
+    else:
+        unseen.append(OTHER_LANGUAGES)
+    if unseen:
+        lines.append(f"Not checked: {'; '.join(unseen)}.")
     if weak := [str(ids[name]) if ids else name for name in registry.unprotected]:
         examples = ", ".join(weak[:5]) + (", …" if len(weak) > 5 else "")
         lines.append(f"Without enough rare n-grams, so found word for word only: {len(weak)} items ({examples}).")

