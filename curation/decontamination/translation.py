@@ -152,6 +152,12 @@ class Scorer:
         """Of clean texts, a column each."""
         return np.ascontiguousarray(self._arrays["language_clean"].astype(np.float32).reshape(-1, len(self.vectors)).T)
 
+    @cached_property
+    def _owners(self) -> NDArray[np.int32]:
+        """Whose part each vector is of."""
+        owners: NDArray[np.int32] = self._arrays["language_owner"][self._arrays["language_item"]]
+        return owners
+
     def nearest(
         self, text: str, cosines: NDArray[np.float32], clean: NDArray[np.float32]
     ) -> tuple[int, float, float] | None:
@@ -181,7 +187,7 @@ class Scorer:
         same.
         """
         alike = self.vectors[:, near].T @ self.vectors[:, place]
-        owners = self._arrays["language_owner"][self._arrays["language_item"]]
+        owners = self._owners
         others: dict[int, float] = {}
         for at, likeness in zip(near.tolist(), alike.tolist(), strict=True):
             if likeness < SAME_ITEM and owners[at] != owners[place]:
