@@ -84,7 +84,7 @@ def test_no_text_and_no_id_leaves_the_vault(exam):
     ids = set(map(str, Item.objects.values_list("pk", flat=True)))
     assert not any(id_ in stored for id_ in ids) and "crates" not in stored and "choir" not in stored
     assert set(json.loads(stored)[0]["columns"]) <= {
-        *("exact", "sequence", "containment", "jaccard", "textbook", "right", "reporting"),
+        *("exact", "sequence", "containment", "jaccard", "template", "textbook", "right", "reporting"),
         *("meaning", "meaning_background"),
     }
 
