@@ -10,6 +10,8 @@ VAULT_APP = VAULT = "vault"
 # owner (migrations, imports) is not limited.
 STATEMENT_TIMEOUT = {"web": 15_000, "beat": 15_000, "sealer": 60_000}
 WORKER_TIMEOUT = 300_000
+POOL_SIZE = 8
+"""Connections that the threads of a web process share, to each of its databases."""
 
 
 def server_options(role: str) -> str:
@@ -33,7 +35,7 @@ def connection_settings(url: str, role: str) -> dict[str, Any]:
     settings["CONN_HEALTH_CHECKS"] = True
     settings["CONN_MAX_AGE"] = 0
     if role == "web":
-        options["pool"] = {"min_size": 1, "max_size": 8, "timeout": 10, "max_idle": 120}
+        options["pool"] = {"min_size": 1, "max_size": POOL_SIZE, "timeout": 10, "max_idle": 120}
     elif role != "owner":
         settings["CONN_MAX_AGE"] = 600
     return settings

@@ -14,6 +14,7 @@ from typing import Any
 
 from asgiref.sync import async_to_sync
 from django.conf import settings
+from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -33,7 +34,7 @@ from serving.gateway.recording import PendingInteraction, record_durably
 from serving.gateway.routing import champion_targets
 from serving.gateway.streaming import event_stream
 from serving.gateway.talk import Talk, kept, talk_of
-from serving.gateway.threads import run_in_database_thread
+from serving.gateway.threads import run_in_database_thread, without_connection
 from serving.releases.champion import champion
 from training.demo_model import handbook, world
 
@@ -88,6 +89,7 @@ def page(request: HttpRequest) -> HttpResponse:
         talk = talk_of(request)
         if request.method == "POST":
             prompt = request.POST.get("prompt", "")
+            close_old_connections()  # this thread waits for the model, and others may need the connection
             talk = async_to_sync(answer)(request, talk)
             if kept(request, str(talk.after)):
                 return redirect(f"{reverse('playground')}?after={talk.after}#answer")
@@ -126,7 +128,7 @@ async def ask(request: HttpRequest) -> HttpResponseBase:
     except GatewayError as error:
         return JsonResponse({"message": error.message}, status=error.status, headers=headers_of(error.status))
     await run_in_database_thread(cache_steps, [*talk.steps, step_of(pending, stream)])
-    return event_stream(stream, pending, PlaygroundEncoder(stream.target, pending))
+    return event_stream(stream, pending, PlaygroundEncoder(stream.target, pending), without_connection)
 
 
 async def answer(request: HttpRequest, talk: Talk) -> Talk:

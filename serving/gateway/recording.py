@@ -18,7 +18,7 @@ from feedback.models import Interaction, Source
 from feedback.visitors import sessions
 from serving.gateway.answers import Answered, Answers
 from serving.gateway.idempotency import Answer, Claim, keep
-from serving.gateway.threads import run_in_database_thread, shielded
+from serving.gateway.threads import RECORDING, run_in_database_thread, shielded
 
 log = structlog.get_logger(__name__)
 RETRY_SECONDS = (0.2, 1.0, 3.0)
@@ -105,9 +105,9 @@ async def _record_with_retries(pending: PendingInteraction, *what: Any) -> list[
     is_new = True
     for pause in RETRY_SECONDS:
         try:
-            return await run_in_database_thread(record, pending, *what, is_new)
+            return await run_in_database_thread(record, pending, *what, is_new, threads=RECORDING)
         except (OperationalError, MailboxClosed) as problem:
             is_new = False  # what failed may have been committed all the same
             log.warning("recording.delayed", interaction=str(pending.id), problem=type(problem).__name__)
             await asyncio.sleep(pause)
-    return await run_in_database_thread(record, pending, *what, is_new)
+    return await run_in_database_thread(record, pending, *what, is_new, threads=RECORDING)

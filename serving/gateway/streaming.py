@@ -1,7 +1,7 @@
 """Streaming: every chunk of the model server is passed on to the client as it comes, then the answer is recorded."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Protocol
 
 import structlog
@@ -81,10 +81,13 @@ async def _record(
 
 
 def event_stream(
-    completion: CompletionStream, pending: PendingInteraction, encoder: StreamEncoder
+    completion: CompletionStream,
+    pending: PendingInteraction,
+    encoder: StreamEncoder,
+    around: Callable[[AsyncGenerator[bytes]], AsyncIterator[bytes]] = aiter,
 ) -> StreamingHttpResponse:
     """The response around `forward`. It lets go of the model server even if nobody ever reads from it."""
-    response = StreamingHttpResponse(forward(completion, pending, encoder), headers=STREAM_HEADERS)
+    response = StreamingHttpResponse(around(forward(completion, pending, encoder)), headers=STREAM_HEADERS)
     loop = asyncio.get_running_loop()
     closers = response._resource_closers  # type: ignore[attr-defined]  # Django names no public way
     closers.append(lambda: loop.call_soon_threadsafe(lambda: loop.create_task(completion.aclose())))

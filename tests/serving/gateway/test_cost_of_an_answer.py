@@ -20,7 +20,9 @@ from serving.gateway import openai_format
 from serving.gateway.answers import Answered, recorded
 from serving.gateway.asking import Asked, asked_by
 from serving.gateway.recording import record
+from serving.gateway.routing import champion_targets
 from serving.gateway.threads import run_in_database_thread
+from serving.releases.actions import promote, roll_back
 from tests.support import serving_rows
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -55,6 +57,19 @@ def test_who_asks_and_who_answers_are_one_statement_each(request_of_ana: HttpReq
         asked = asked_in(request_of_ana)
     assert [target.served_name for target in asked.targets] == ["base"]
     assert kinds(queries) == ["SELECT", "SELECT"]
+
+
+def test_a_champion_and_its_predecessor_are_one_statement_and_after_a_roll_back_two() -> None:
+    serving_rows.base_release()
+    release, gate = serving_rows.candidate()
+    promote(release, gate, by="process:test")
+    with CaptureQueriesContext(connection) as queries:
+        targets = champion_targets()
+    assert [target.title for target in targets] == ["v1", "v0"] and kinds(queries) == ["SELECT"]
+    roll_back(by="process:test")
+    with CaptureQueriesContext(connection) as queries:
+        targets = champion_targets()
+    assert [target.title for target in targets] == ["v0"] and kinds(queries) == ["SELECT", "SELECT"]
 
 
 def test_the_interaction_and_its_event_are_one_transaction_without_a_statement_too_many(
@@ -148,4 +163,4 @@ def test_a_body_is_read_away_from_the_event_loop(request_of_ana: HttpRequest, mo
     async def ask() -> Any:
         return await AsyncClient().post(request_of_ana.path, {}, "application/json", headers=headers)  # type: ignore[arg-type]
 
-    assert asyncio.run(ask()).status_code == 400 and readers == ["database"]
+    assert asyncio.run(ask()).status_code == 400 and readers == ["asking"]
