@@ -1,7 +1,8 @@
 """The short way of requests below /v1/, where programs ask the gateway.
 
 They have an API key and neither cookie nor form nor frame, so the middleware of sessions, forms and pages has nothing
-to say to them. Django takes each of its steps to a thread and back: some twenty ways for an answer of milliseconds.
+to say to them: answers are JSON with `nosniff`, and carry no Content-Security-Policy and no X-Frame-Options. Django
+takes each of its steps to a thread and back: some twenty ways for an answer of milliseconds.
 """
 
 from typing import Any

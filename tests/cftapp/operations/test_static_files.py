@@ -91,5 +91,26 @@ def test_a_file_is_answered_alike_on_the_event_loop_and_in_a_thread(root: Path) 
     assert asyncio.run(whole(later)) == b"".join(at_once) == style.read_bytes()  # type: ignore[call-overload]
 
 
+def test_head_and_ranges_are_answered_alike_on_the_event_loop_and_in_a_thread(root: Path) -> None:
+    (style,) = hashed(root, "style.*.css")
+    address, part = f"/static/{style.relative_to(root)}", {"Range": "bytes=2-5"}
+    later, at_once = asyncio.run(AsyncClient().head(address)), Client().head(address)  # type: ignore[arg-type]
+    for response in (later, at_once):
+        assert response.status_code == 200 and response["Content-Length"] == str(style.stat().st_size)
+    assert asyncio.run(whole(later)) == b"".join(at_once) == b""  # type: ignore[call-overload]
+    later = asyncio.run(AsyncClient().get(address, headers=part))  # type: ignore[arg-type]
+    at_once = Client().get(address, headers=part)
+    for response in (later, at_once):
+        assert response.status_code == 206
+        assert response["Content-Range"] == f"bytes 2-5/{style.stat().st_size}"
+    assert asyncio.run(whole(later)) == b"".join(at_once) == style.read_bytes()[2:6]  # type: ignore[call-overload]
+
+
+def test_a_file_that_is_not_there_is_not_found_on_either_way(root: Path) -> None:
+    address = "/static/cft/nothing.css"
+    later, at_once = asyncio.run(AsyncClient().get(address)), Client().get(address)  # type: ignore[arg-type]
+    assert later.status_code == at_once.status_code == 404
+
+
 async def whole(response: Any) -> bytes:
     return b"".join([part async for part in response])
