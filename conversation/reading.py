@@ -16,7 +16,7 @@ import math
 import re
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from conversation.shape import REFERENCE, Conversation, Message, canonical, functions_of
 
@@ -175,11 +175,12 @@ def _part(part: dict[str, Any], path: str, lenient: bool) -> dict[str, Any]:
         image = part.get("image_url")
         return _media("image", image.get("url") if isinstance(image, dict) else image, f"{path}.image_url.url")
     if kind == "input_audio" and isinstance(sound := part.get("input_audio"), dict):
-        return _bytes("audio", f"audio/{sound.get('format') or 'wav'}", sound.get("data"), f"{path}.input_audio.data")
+        form = _optional(sound, "format", f"{path}.input_audio", LONGEST_NAME) or "wav"
+        return _bytes("audio", f"audio/{form}", sound.get("data"), f"{path}.input_audio.data")
     if kind == "file" and isinstance(file := part.get("file"), dict):
         return _file(file, f"{path}.file")
     if lenient and isinstance(kind, str) and kind:
-        return _reference(kind[:40], "", json.dumps(part, sort_keys=True).encode())
+        return _reference(_storable(kind, f"{path}.type")[:40], "", json.dumps(part, sort_keys=True).encode())
     raise NotAConversation(f"{path}.type", "It is no part.", "Send text, image_url, input_audio or file.")
 
 
@@ -200,11 +201,18 @@ def _media(kind: str, url: Any, path: str) -> dict[str, Any]:
         if found is None:
             raise NotAConversation(path, "It is no data URL in base64.", "Send data:image/png;base64,…")
         return _bytes(kind, found["type"] or "", found["data"], path)
-    parts = urlsplit(_storable(url, path, 2_000))
-    if parts.scheme not in ("http", "https"):
+    parts = _split(_storable(url, path, 2_000))
+    if parts is None or parts.scheme not in ("http", "https"):
         raise NotAConversation(path, "It is no address.", "Send a data: URL in base64, or an https: address.")
     bare = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
     return {"type": REFERENCE, "kind": kind, "url": bare, "sha256_of_url": hashlib.sha256(url.encode()).hexdigest()}
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        return urlsplit(url)
+    except ValueError:  # such as a bracket that is not closed
+        return None
 
 
 def _bytes(kind: str, media_type: str, data: Any, path: str) -> dict[str, Any]:

@@ -35,6 +35,10 @@ def image(url):
     return {"type": "image_url", "image_url": {"url": url}}
 
 
+def sound(form):
+    return {"type": "input_audio", "input_audio": {"data": "AAAA", "format": form}}
+
+
 def calling(name, arguments):
     return {"tool_calls": [{**CALL, "function": {"name": name, "arguments": arguments}}]}
 
@@ -149,6 +153,14 @@ def test_an_unknown_part_is_refused_or_passed_on():
     assert read([user([part])], lenient=True).reference_path == "messages[0].content[0]"
 
 
+@pytest.mark.parametrize("part", [{"type": "vid\0eo"}, {"type": "\udfff"}, sound("w\0"), sound("\ud800")])
+def test_whatever_stands_for_a_part_can_be_stored(part):
+    for options in ({}, {"lenient": True}):
+        assert refused([user([part])], **options).startswith("messages[0].content[0].")
+        with pytest.raises(NotAConversation, match="Send"):
+            read_answer({"content": [part]}, **options)
+
+
 # --- refused, with the path ---
 @pytest.mark.parametrize(
     ("messages", "path"),
@@ -180,6 +192,11 @@ def test_an_unknown_part_is_refused_or_passed_on():
         ([user([image("file:///etc/passwd")])], "messages[0].content[0].image_url.url"),
         ([user([image("data:image/png;base64,%%")])], "messages[0].content[0].image_url.url"),
         ([user([{"type": "reference", "bytes": 3}])], "messages[0].content[0]"),
+        ([user([image("https://[tide.example/a.png")])], "messages[0].content[0].image_url.url"),
+        ([user([sound("w\0")])], "messages[0].content[0].input_audio.format"),
+        ([user([sound("\ud800")])], "messages[0].content[0].input_audio.format"),
+        ([user([sound(7)])], "messages[0].content[0].input_audio.format"),
+        ([user(), assistant([sound("w\0")])], "messages[1].content[0].input_audio.format"),
     ],
 )  # fmt: skip
 def test_it_is_refused_with_the_path(messages, path):

@@ -32,6 +32,10 @@ def wrong(*path_and_value):
     return body
 
 
+def sound(form):
+    return {"type": "input_audio", "input_audio": {"data": "AAAA", "format": form}}
+
+
 def refused_fields(response):
     assert response.status_code == 422, response.content
     assert all(error["message"] and error["remedy"] for error in response.json()["errors"])
@@ -78,6 +82,8 @@ def test_one_question_is_the_same_row_in_both_forms(application):
         (wrong("messages", 1, "content", " "), "messages[1].content"),
         (wrong("messages", 1, "content", "x" * 200_001), "messages[1].content"),
         (wrong("messages", 1, "content", "a\0b"), "messages[1].content"),
+        (wrong("messages", 1, "content", [sound("w\0")]), "messages[1].content[0].input_audio.format"),
+        (wrong("messages", 1, "content", [sound("\ud800")]), "messages[1].content[0].input_audio.format"),
         (wrong("messages", 1, "contents", "x"), "messages[1].contents"),
         (wrong("messages", 1, "role", "boss"), "messages[1].role"),
         (wrong("messages", 3, "tool_call_id", "c9"), "messages[3].tool_call_id"),

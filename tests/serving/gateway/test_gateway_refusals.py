@@ -14,6 +14,13 @@ from tests.support import serving_rows
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+SOUND = {"type": "input_audio", "input_audio": {"data": "AAAA", "format": "w\0"}}
+
+
+def asked_with(part):
+    return {"role": "user", "content": [part]}
+
+
 @pytest.fixture
 def token(web, transactional_db):
     serving_rows.base_release()
@@ -63,6 +70,8 @@ def test_before_anything_is_installed(client):
         ({"model": "champion", "messages": [{"role": "wizard", "content": "Hi"}]}, "messages[0].role"),
         ({"model": "champion", "messages": [{"role": "user", "content": 7}]}, "messages[0].content"),
         ({"model": "champion", "messages": [{"role": "user", "content": "a\0b"}]}, "messages[0].content"),
+        ({"model": "champion", "messages": [asked_with(SOUND)]}, "messages[0].content[0].input_audio.format"),
+        ({"model": "champion", "messages": [asked_with({"type": "vid\0eo"})]}, "messages[0].content[0].type"),
         ({"model": "champion", "messages": ASK, "n": 0}, "n"),
         ({"model": "champion", "messages": ASK, "stream": "yes"}, "stream"),
         ({"model": "champion", "messages": ASK, "user": ["ana"]}, "user"),
