@@ -11,7 +11,15 @@ from typing import Any
 from conversation.arguments import pretty
 from conversation.differences import LONG, Part, folded
 from conversation.marking import Mark, Piece, marked
-from conversation.shape import Conversation, Message, answer_text, content_text, reference_text
+from conversation.shape import (
+    Conversation,
+    Message,
+    answer_text,
+    content_text,
+    definition_of,
+    name_of,
+    reference_text,
+)
 from conversation.walking import leaves
 
 WORDS = {"system": "System", "developer": "Developer", "user": "User", "assistant": "Assistant", "tool": "Tool"}
@@ -261,10 +269,10 @@ class Writer:
                 yield self.tool(tool, f"tools[{index}]")
 
     def tool(self, tool: dict[str, Any], path: str) -> Tool:
-        function = tool.get("function", tool)
-        where = f"{path}.function" if "function" in tool else path
-        described = self.text(str(function.get("description", "")), f"{where}.description", EARLIER)
-        name = self.named(str(function.get("name", tool.get("type", "tool"))), f"{where}.name", path)
+        below, definition = definition_of(tool)
+        where = path + below
+        described = self.text(str(definition.get("description") or ""), f"{where}.description", EARLIER)
+        name = self.named(name_of(tool) or str(tool.get("type") or "tool"), f"{where}.name", path)
         shown = (f"{where}.description", f"{where}.name")
         elsewhere = [one for one in self.marks if one.startswith(f"{path}.") and one not in shown]
         others = [Passage(self.text(text_at(tool, one[len(path) :]), one, EARLIER)) for one in elsewhere]

@@ -86,9 +86,26 @@ class Conversation:
         return ""
 
 
+def definition_of(tool: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """What a tool says of itself, and below which field: in the tool itself ("") where that is of no form known here.
+
+    The gateway takes tools of every form, because the model server judges them.
+    """
+    for field_name in ("function", "custom"):
+        if isinstance(inner := tool.get(field_name), dict):
+            return f".{field_name}", inner
+    return "", tool
+
+
+def name_of(tool: dict[str, Any]) -> str:
+    """The name by which a tool is called; empty where it says none."""
+    name = definition_of(tool)[1].get("name")
+    return name if isinstance(name, str) else ""
+
+
 def functions_of(tools: Sequence[dict[str, Any]]) -> list[str]:
-    """The names of the functions among these tools."""
-    return [tool["function"]["name"] for tool in tools if tool.get("type") == "function"]
+    """The names by which these tools are called."""
+    return [name for tool in tools if (name := name_of(tool))]
 
 
 def is_question(message: Message, content: Any) -> bool:

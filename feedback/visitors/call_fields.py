@@ -8,6 +8,7 @@ from django import forms
 
 from conversation import LONGEST_TEXT
 from conversation.arguments import changes, pretty
+from conversation.shape import functions_of
 
 Call = dict[str, Any]
 AT_A_CALL = re.compile(r"answer\.tool_calls\[(\d+)\]\.function\.(name|arguments)")
@@ -15,11 +16,10 @@ AT_A_CALL = re.compile(r"answer\.tool_calls\[(\d+)\]\.function\.(name|arguments)
 
 def offered(calls: Sequence[Call], tools: Sequence[dict[str, Any]]) -> dict[str, forms.Field]:
     """The fields of all calls, in order; a function is chosen where there is another to choose."""
-    known = [tool["function"]["name"] for tool in tools if "function" in tool]
     fields: dict[str, forms.Field] = {}
     for number, call in enumerate(calls):
         name = call["function"]["name"]
-        names = list(dict.fromkeys([name, *known]))
+        names = list(dict.fromkeys([name, *functions_of(tools)]))
         if len(names) > 1:
             fields[f"call_{number}_name"] = forms.ChoiceField(
                 label="Which function?", choices=[(one, one) for one in names], initial=name

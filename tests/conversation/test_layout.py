@@ -1,5 +1,7 @@
 """A conversation as a page shows it: who speaks, what is folded, what belongs together, and where the marks are."""
 
+import pytest
+
 from conversation import Conversation, read
 from conversation.layout import (
     A_LINE,
@@ -14,6 +16,7 @@ from conversation.layout import (
     lay_out_answer,
 )
 from conversation.marking import Mark
+from tests.conversation.tools import TOOLS_OF_OTHERS
 
 HARBOUR = "You answer for the harbour office. " * 5
 

@@ -18,6 +18,8 @@ from conversation import (
     read_answer,
     stored_answer,
 )
+from conversation.shape import functions_of
+from tests.conversation.tools import TOOLS_OF_OTHERS
 
 CALL = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Oslo"}'}}
 WEATHER = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
@@ -231,8 +233,11 @@ def test_tools_are_refused_with_the_path(tools, path):
     assert refused([user()], tools) == path
 
 
-def test_a_tool_of_another_kind_is_passed_on():
-    assert read([user()], [{"type": "web_search"}], lenient=True).tools == [{"type": "web_search"}]
+@pytest.mark.parametrize(("tool", "name"), TOOLS_OF_OTHERS)
+def test_a_tool_of_another_kind_is_passed_on_and_offers_its_name_if_it_says_one(tool, name):
+    asked = read([user()], [tool, WEATHER], lenient=True)
+    assert asked.tools == [tool, WEATHER]
+    assert functions_of(asked.tools) == [*filter(None, [name]), "weather"]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from curation.checks.findings import Facts, Finding, screen
 from curation.checks.lesson import Lesson, compared_row, lesson_hash
 from curation.checks.pattern_places import in_conversation
 from curation.decontamination.overlap import Overlap
+from tests.conversation.tools import TOOLS_OF_OTHERS
 
 Messages = list[dict[str, Any]]
 CARD = "4111 1111 1111 1111"
@@ -34,7 +35,7 @@ def calls(arguments: str, name: str = "pay") -> dict[str, Any]:
 
 
 def lesson(messages: Messages, answer: Any, tools: Any = None) -> Lesson:
-    asked, answered = read(messages, tools), read_answer(answer)
+    asked, answered = read(messages, tools, lenient=True), read_answer(answer)
     return Lesson(asked.text, answer_text(answered), asked.stored, stored_answer(answered))
 
 
@@ -145,6 +146,13 @@ def test_a_call_of_what_is_offered_passes_and_so_does_any_where_nothing_is_said_
     answer: Any, tools: Any
 ) -> None:
     assert not findings(TALK, answer, tools=tools)["unknown_tool"].blocking
+
+
+@pytest.mark.parametrize(("tool", "name"), TOOLS_OF_OTHERS)
+def test_tools_in_other_forms_are_offered_by_their_names(tool: dict[str, Any], name: str) -> None:
+    assert findings(TALK, calls("{}", "cancel"), tools=[tool, *TOOLS])["unknown_tool"].blocking
+    assert findings(TALK, calls("{}", "cancel"), tools=[tool])["unknown_tool"].blocking == bool(name)
+    assert not findings(TALK, calls("{}", name or "pay"), tools=[tool, *TOOLS])["unknown_tool"].blocking
 
 
 def test_an_answer_without_words_or_calls_teaches_nothing() -> None:

@@ -187,3 +187,14 @@ def test_of_a_very_long_conversation_the_page_holds_the_end_and_stays_small(lane
     assert "… 393 messages between …" in shown and "116 more tools" in shown and "user 100:" not in shown
     whole = visitor().get(f"{url}?whole=1").content.decode()
     assert whole.count('<li class="turn ') == 403 and "user 100:" in whole
+
+
+def test_tools_in_other_forms_are_functions_to_choose_by_their_names(db):
+    others = [
+        {"type": "function", "name": "winds"},
+        {"type": "custom", "name": ""},
+        {"type": "custom", "function": "x"},
+    ]
+    asked = read(harbour().messages, others, lenient=True)
+    page = visitor().get(feedback_url(recorded(asked, calling('{"port": "Arden"}')).pk)).content.decode()
+    assert re.findall(r'<option value="(tides|winds|custom|x|)"', page) == ["tides", "winds"]
