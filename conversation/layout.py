@@ -231,9 +231,9 @@ class Writer:
         return self.whole or any(one == path or one.startswith(f"{path}.") for one in self.marks)
 
     def reference(self, part: dict[str, Any], path: str) -> list[Piece]:
-        """What it stands for; the whole of it is marked where a check points at its name or address."""
+        """What it stands for; the whole of it is marked where a check points at it, its name or its address."""
         words = reference_text(part)[1:-1] + (f", {part['url']}" if "url" in part else "")
-        return self.named(words, f"{path}.name", f"{path}.url")
+        return self.named(words, path, f"{path}.name", f"{path}.url")
 
     def named(self, words: str, *paths: str) -> list[Piece]:
         """A name, marked as a whole where a check points at it or at what stands for it, such as the id of a call."""

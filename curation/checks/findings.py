@@ -300,7 +300,8 @@ def reference(facts: Facts) -> Finding:
         path = facts.asked.reference_path
         path = path or Conversation([facts.answered]).reference_path.replace("messages[0]", "answer", 1)
     message = f"It has an image, sound or file ({path}): not trainable yet." if path else ""
-    return Finding("reference", bool(path), message=message, evidence={"path": path} if path else {})
+    spans = [{"field": path, "start": 0, "end": 0}]  # no text: a page marks the whole of it
+    return Finding("reference", bool(path), message=message, evidence={"spans": spans} if path else {})
 
 
 def unknown_tool(facts: Facts) -> Finding:
@@ -310,7 +311,9 @@ def unknown_tool(facts: Facts) -> Finding:
     offered = functions_of(facts.asked.tools)
     for index, call in enumerate(facts.answered.get("tool_calls", ())):
         if offered and (name := call["function"]["name"]) not in offered:
-            message = f"It calls {name[:100]}, which the conversation does not offer. It has {', '.join(offered)}"
             path = f"answer.tool_calls[{index}].function.name"
-            return Finding("unknown_tool", True, message=f"{message[:299]}.", evidence={"path": path})
+            message = f"It calls {name[:100]} ({path}), which the conversation does not offer."
+            message = f"{message} It has {', '.join(offered)}"[:299] + "."
+            spans = [{"field": path, "start": 0, "end": len(name)}]
+            return Finding("unknown_tool", True, message=message, evidence={"spans": spans})
     return Finding("unknown_tool", False)

@@ -123,6 +123,23 @@ def test_a_mark_at_a_name_or_an_id_is_at_the_name_that_is_shown():
     assert layout.tools[0].name[0].marks == "Held-out overlap" and layout.tools_are_marked
 
 
+@pytest.mark.parametrize(("tool", "name"), TOOLS_OF_OTHERS)
+def test_every_tool_that_the_gateway_takes_is_shown(tool, name):
+    marks = {path: [Mark(0, 1, "Secret")] for path in ("tools[0].function", "tools[0].name", "tools[0].type")}
+    layout = lay_out(read([{"role": "user", "content": "Hm?"}], [tool], lenient=True), marks)
+    [shown] = layout.tools
+    assert layout.tool_names == texts(shown.name) and layout.tool_names
+    assert not name or layout.tool_names == name
+    assert texts(shown.description) == tool.get("custom", {}).get("description", "")
+
+
+def test_an_image_that_a_check_points_at_is_marked():
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}}
+    asked = read([{"role": "user", "content": [{"type": "text", "text": "What is it?"}, image]}])
+    [turn] = lay_out(asked, {"messages[0].content[1]": [Mark(0, 0, "Not text")]}).turns
+    assert [[piece.marks for piece in passage.pieces] for passage in turn.passages] == [[""], ["Not text"]]
+
+
 def test_marks_of_arguments_whose_words_are_spelt_otherwise_mark_all_of_them():
     answer = {"role": "assistant", "tool_calls": [call("weather", '{"city":"\\u004fslo"}', "c1")]}
     shown = lay_out_answer(answer, {"answer.tool_calls[0].function.arguments": [Mark(9, 18, "Secrets")]})

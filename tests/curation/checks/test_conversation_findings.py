@@ -137,8 +137,13 @@ TOOLS = [{"type": "function", "function": {"name": name}} for name in ("pay", "r
 def test_a_call_of_what_the_conversation_does_not_offer_blocks_and_names_its_place() -> None:
     answer = assistant(None, tool_calls=[call("{}", "pay"), call("{}", "cancel") | {"id": "c2"}])
     finding = findings(TALK, answer, tools=TOOLS)["unknown_tool"]
-    assert finding.blocking and finding.evidence == {"path": "answer.tool_calls[1].function.name"}
-    assert finding.message == "It calls cancel, which the conversation does not offer. It has pay, refund."
+    assert finding.blocking and finding.evidence == {
+        "spans": [{"field": "answer.tool_calls[1].function.name", "start": 0, "end": len("cancel")}]
+    }
+    assert finding.message == (
+        "It calls cancel (answer.tool_calls[1].function.name), which the conversation does not offer."
+        " It has pay, refund."
+    )
 
 
 @pytest.mark.parametrize(("answer", "tools"), [(calls("{}"), TOOLS), (calls("{}", "cancel"), None), ("At ten.", TOOLS)])
@@ -170,6 +175,7 @@ def test_an_image_is_shown_and_not_trainable_yet() -> None:
     image = {"type": "image_url", "image_url": {"url": "data:image/png;base64,aGk="}}
     finding = findings([user([{"type": "text", "text": "What is this?"}, image])], "A cat.")["reference"]
     assert finding.blocking and "messages[0].content[1]" in finding.message
+    assert [span["field"] for span in finding.evidence["spans"]] == ["messages[0].content[1]"]
     answer = assistant([{"type": "text", "text": "Look:"}, image])
     assert "answer.content[1]" in findings(TALK, answer)["reference"].message
 

@@ -130,6 +130,25 @@ def test_what_a_check_points_at_is_marked_in_its_message_and_no_fold_hides_it(
     assert "Points at message 1" in whole
 
 
+def test_a_call_of_what_is_not_offered_is_marked_by_its_name(rosa: User, corrected: Callable[..., Case]) -> None:
+    call = calling('{"port": "Arden"}')
+    call["tool_calls"][0]["function"]["name"] = "winds"
+    case = corrected(harbour(), "On Monday.", call)
+    assert '<mark title="Calls what is not offered">winds</mark>' in shown(rosa, case)
+    whole = plain(signed_in(rosa).get("/curation/bench/", {"case": case.pk}).content.decode())
+    assert "Points at the answer, name of call 1" in whole
+
+
+def test_tools_in_forms_of_others_are_shown(rosa: User, corrected: Callable[..., Case]) -> None:
+    others = [
+        {"type": "function", "name": "winds"},
+        {"type": "custom", "name": ""},
+        {"type": "custom", "function": "x"},
+    ]
+    asked = read(harbour().messages, others, lenient=True)
+    assert "3 tools winds, custom, custom" in plain(shown(rosa, corrected(asked, "On Monday.", "On Friday.")))
+
+
 def long_talk(turns: int) -> Conversation:
     spoken = [
         {"role": role, "content": f"{role} {n}: " + "and so on " * 60}
