@@ -22,4 +22,4 @@ def texts_of(question: str, answer: str) -> list[Text]:
         words = "\n".join(passage.text for passage in prose.descriptions(question))
         if words:
             parts.append((words, answer))
-    return list(dict.fromkeys(part for part in parts if any(map(normalise.words, part))))
+    return [*dict.fromkeys([parts[0], *(part for part in parts[1:] if any(map(normalise.words, part)))])]

@@ -15,10 +15,11 @@ import numpy as np
 from curation.decontamination import building, fields, meaning, normalise, numbers, overlap, snapshot, translation
 from curation.decontamination.building import Item
 from curation.decontamination.code import structure, tables
+from curation.decontamination.making import Build
 from curation.decontamination.meaning import Meaning, NearestItem
 from curation.decontamination.overlap import Decision, Overlap, Policy, Span
 from curation.decontamination.scanning import Row, batches, kernel_keys, scan_rows, spans_of, tables_of
-from curation.decontamination.snapshot import Array, BadRegistry, Data, derived
+from curation.decontamination.snapshot import Array, BadRegistry, Data, key_check
 from curation.decontamination.translation import Translated, Translations
 
 if TYPE_CHECKING:
@@ -240,7 +241,9 @@ class Registry:
         self, row: Row, scores: Mapping[str, float], integers: Array, since: int, spans: bool
     ) -> overlap.Template:
         """The item of whose template a row is."""
-        benchmark = self._benchmark(int(integers[field_column("template")]) // 3)
+        from curation.decontamination.engine import layout
+
+        benchmark = self._benchmark(int(integers[layout.field_column("template")]) // 3)
         places = self._spans(row, "template", integers, since, None) if spans else ()
         return overlap.Template(benchmark, scores["template"], tuple(places))
 
@@ -251,8 +254,10 @@ class Registry:
         self, rows: Iterable[int], scores: Mapping[int, Mapping[str, float]], integers: Array
     ) -> dict[int, Array]:
         """By row that is of an item's template, which items have its id: alike in meaning, which says nothing."""
+        from curation.decontamination.engine import layout
+
         shown = self.policy.template_shown
-        found = {row: int(integers[row][field_column("template")]) // 3 for row in rows if row in scores}
+        found = {row: int(integers[row][layout.field_column("template")]) // 3 for row in rows if row in scores}
         ids = self.arrays["item_id"]
         return {row: ids == ids[item] for row, item in found.items() if scores[row]["template"] >= shown}
 
@@ -356,13 +361,15 @@ class Registry:
         self, decision: Decision | None, integers: Array, nearest: NearestItem | None, structure: int | None
     ) -> int:
         """The number of the item that decided about a row; -1 for none."""
+        from curation.decontamination.engine import layout
+
         if decision is None:
             return -1
         if decision.method in ("meaning", "translation") and nearest is not None:
             return nearest.item
         if decision.method == "structure" and structure is not None:
             return structure
-        return int(integers[field_column(decision.method)]) // 3
+        return int(integers[layout.field_column(decision.method)]) // 3
 
     def _overlap(self, scores: dict[str, float], decision: Decision | None, item: int = -1) -> Overlap:
         encoder = meaning.encoder_name(self.header["encoder"]) if "meaning" in scores else ""
@@ -405,86 +412,6 @@ class Registry:
 
 PARTS = ("prompt", "answer")
 CLEAN_SCORES = {"exact": 0.0, "sequence": 0.0, "containment": 0.0, "jaccard": 0.0, "template": 0.0}
-
-
-def field_column(method: str) -> int:
-    """The column of the kernel's results that names the field that a measure by words found."""
-    from curation.decontamination.engine import layout
-
-    columns = {"exact": layout.EXACT_FIELD, "sequence": layout.RUN_FIELD, "jaccard": layout.JACCARD_FIELD}
-    return columns.get(method, layout.WINDOW_FIELD)
-
-
-class Build:
-    """A registry in the making: the fingerprints of the items and what their n-grams weigh against the background."""
-
-    def __init__(self, items: Sequence[Item], background: Sequence[str], key: bytes, policy: Policy) -> None:
-        self._keys, self._policy = kernel_keys(key), policy
-        texts = [(*item[:2], *text) for item in items for text in fields.texts_of(*item[2:])]
-        self.items, self._fields, self._parts = building.distinct_items(texts, self._keys)
-        given = set(items)
-        self.wholes = [number for number, item in enumerate(self.items) if item in given]
-        self.benchmarks = sorted({item[1] for item in self.items})
-        number_of = {name: number for number, name in enumerate(self.benchmarks)}
-        self._benchmark = np.array([number_of[item[1]] for item in self.items], np.uint16)
-        self.background = building.Background(background, self._keys, self._parts)
-        self.background.weigh(self._parts)
-        self.set_aside = self._leaks(background)
-        self.clean = [text for text, used in zip(background, self.background.used, strict=True) if used]
-
-    @property
-    def numbers(self) -> dict[tuple[str, str], int]:
-        """The number of each item, by id and benchmark."""
-        return {item[:2]: number for number, item in reversed([*enumerate(self.items)])}
-
-    def _leaks(self, texts: Sequence[str]) -> int:
-        """Leave out the reference texts that hold a whole field, or much of one; returns how many there were."""
-        from curation.decontamination.engine import layout
-
-        if not self.background.documents or not len(self.items):
-            return 0
-        tables = tables_of(building.leak_tables(self._fields, self._parts))
-        leaks = np.zeros(len(texts), bool)
-        first = 0
-        for rows in batches([(text, "") for text in texts]):
-            integers, floats = scan_rows(rows, self._keys, tables)
-            word_for_word = (integers[:, (layout.EXACT_FIELD, layout.RUN_FIELD)] >= 0).any(axis=1)
-            leaks[first : first + len(rows)] = word_for_word | (
-                floats[:, layout.SHARE] >= self._policy.containment_limit
-            )
-            first += len(rows)
-        leaks &= self.background.used
-        self.background.used &= ~leaks
-        if leaks.any():
-            self.background.weigh(self._parts)
-        return int(leaks.sum())
-
-    def arrays(self, number: int, previous: Mapping[str, Array] | None) -> dict[str, Array]:
-        """All arrays that need no model. What they were made of is used up."""
-        self._fields = building.without_common_answers(self._fields, self._parts)
-        arrays = building.assemble(self._fields, self._parts)
-        building.add_since(arrays, self._fields, number, previous)
-        building.add_exact_keys(arrays, self._fields)
-        del self._fields
-        arrays["item_id"] = np.array([item[0].encode() for item in self.items], dtype=np.bytes_)
-        arrays["item_benchmark"] = self._benchmark
-        protected = np.isfinite(arrays["field_mass"].reshape(-1, 3)).any(axis=1)
-        self._protected = {self.items[i][0] for i in np.flatnonzero(protected)}
-        return building.add_indexes(arrays)
-
-    def facts(self) -> dict[str, Any]:
-        """What the header says about the items and the background."""
-        return {
-            "items": len({item[0] for item in self.items}),
-            "benchmarks": self.benchmarks,
-            "background_documents": self.background.documents,
-            "background_set_aside": self.set_aside,
-            "unprotected": [*dict.fromkeys(item[0] for item in self.items if item[0] not in self._protected)],
-        }
-
-
-def key_check(key: bytes) -> str:
-    return derived(key, "check", 8).hex()
 
 
 def comparable(previous: Registry | None, key: bytes) -> Mapping[str, Array] | None:

@@ -35,6 +35,11 @@ def derived(key: bytes, use: str, size: int) -> bytes:
     return hashlib.blake2b(key=key[:64], digest_size=size, person=use.encode()).digest()
 
 
+def key_check(key: bytes) -> str:
+    """What a header says of its key, so that a wrong one is told."""
+    return derived(key, "check", 8).hex()
+
+
 def encode(header: Mapping[str, Any], arrays: dict[str, Array], sealed: Mapping[str, Array], key: bytes) -> bytes:
     """A registry file of arrays as they are and arrays that only the key opens.
 

@@ -20,6 +20,11 @@ SHARE, JACCARD = range(2)
 FLOATS = 2
 
 
+def field_column(method: str) -> int:
+    """The column that names the field which a measure by words found."""
+    return {"exact": EXACT_FIELD, "sequence": RUN_FIELD, "jaccard": JACCARD_FIELD}.get(method, WINDOW_FIELD)
+
+
 class Tables(NamedTuple):
     """The arrays of a registry that the kernel reads. `*_bucket` finds the place of a hash among sorted keys."""
 

@@ -66,3 +66,11 @@ def test_a_short_answer_that_clean_texts_hold_is_no_item() -> None:
     assert rare.check("Tell me.", answer).blocked
     assert not common.check("Tell me.", answer).blocked
     assert common.check(STEM, answer).blocked
+
+
+def test_an_item_without_a_word_is_counted_and_said_to_be_unprotected() -> None:
+    registry = Registry.from_bytes(
+        Registry.build([("blank", "exam v1", "?!", "…"), ("a", "exam v1", STEM, "")], KEY), KEY
+    )
+    assert len(registry) == 2
+    assert "blank" in registry.unprotected

@@ -1,0 +1,80 @@
+"""A registry in the making: items with their parts, and what their n-grams weigh against the clean reference."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from curation.decontamination import building, fields
+from curation.decontamination.building import Item
+from curation.decontamination.overlap import Policy
+from curation.decontamination.scanning import batches, kernel_keys, scan_rows, tables_of
+from curation.decontamination.snapshot import Array
+
+
+class Build:
+    """A registry in the making: the fingerprints of the items and what their n-grams weigh against the background."""
+
+    def __init__(self, items: Sequence[Item], background: Sequence[str], key: bytes, policy: Policy) -> None:
+        self._keys, self._policy = kernel_keys(key), policy
+        texts = [(*item[:2], *text) for item in items for text in fields.texts_of(*item[2:])]
+        self.items, self._fields, self._parts = building.distinct_items(texts, self._keys)
+        given = set(items)
+        self.wholes = [number for number, item in enumerate(self.items) if item in given]
+        self.benchmarks = sorted({item[1] for item in self.items})
+        number_of = {name: number for number, name in enumerate(self.benchmarks)}
+        self._benchmark = np.array([number_of[item[1]] for item in self.items], np.uint16)
+        self.background = building.Background(background, self._keys, self._parts)
+        self.background.weigh(self._parts)
+        self.set_aside = self._leaks(background)
+        self.clean = [text for text, used in zip(background, self.background.used, strict=True) if used]
+
+    @property
+    def numbers(self) -> dict[tuple[str, str], int]:
+        """The number of each item, by id and benchmark."""
+        return {item[:2]: number for number, item in reversed([*enumerate(self.items)])}
+
+    def _leaks(self, texts: Sequence[str]) -> int:
+        """Leave out the reference texts that hold a whole field, or much of one; returns how many there were."""
+        from curation.decontamination.engine import layout
+
+        if not self.background.documents or not len(self.items):
+            return 0
+        tables = tables_of(building.leak_tables(self._fields, self._parts))
+        leaks = np.zeros(len(texts), bool)
+        first = 0
+        for rows in batches([(text, "") for text in texts]):
+            integers, floats = scan_rows(rows, self._keys, tables)
+            word_for_word = (integers[:, (layout.EXACT_FIELD, layout.RUN_FIELD)] >= 0).any(axis=1)
+            leaks[first : first + len(rows)] = word_for_word | (
+                floats[:, layout.SHARE] >= self._policy.containment_limit
+            )
+            first += len(rows)
+        leaks &= self.background.used
+        self.background.used &= ~leaks
+        if leaks.any():
+            self.background.weigh(self._parts)
+        return int(leaks.sum())
+
+    def arrays(self, number: int, previous: Mapping[str, Array] | None) -> dict[str, Array]:
+        """All arrays that need no model. What they were made of is used up."""
+        self._fields = building.without_common_answers(self._fields, self._parts)
+        arrays = building.assemble(self._fields, self._parts)
+        building.add_since(arrays, self._fields, number, previous)
+        building.add_exact_keys(arrays, self._fields)
+        del self._fields
+        arrays["item_id"] = np.array([item[0].encode() for item in self.items], dtype=np.bytes_)
+        arrays["item_benchmark"] = self._benchmark
+        protected = np.isfinite(arrays["field_mass"].reshape(-1, 3)).any(axis=1)
+        self._protected = {self.items[i][0] for i in np.flatnonzero(protected)}
+        return building.add_indexes(arrays)
+
+    def facts(self) -> dict[str, Any]:
+        """What the header says about the items and the background."""
+        return {
+            "items": len({item[0] for item in self.items}),
+            "benchmarks": self.benchmarks,
+            "background_documents": self.background.documents,
+            "background_set_aside": self.set_aside,
+            "unprotected": [*dict.fromkeys(item[0] for item in self.items if item[0] not in self._protected)],
+        }
