@@ -142,7 +142,10 @@ def trace(
 
 
 def became(kind: str, object_id: object) -> list[Step]:
-    """Forward, but not on from a run that left out every pair on the way; `left_out_of` is set."""
+    """Forward, but not on from a run that left out every pair that is reached; `left_out_of` is set.
+
+    A run that left out some stays open, also where the others are in no dataset of its: more is shown, never less.
+    """
     steps = with_left_out(trace(kind, object_id, "forward"))
     shut = [set(step.left_out_of) for step in steps if step.kind == LESSON]
     closed = set.intersection(*shut) if shut else set()

@@ -146,12 +146,15 @@ def _shortened(stage: Stage) -> tuple[Stage, int]:
     First those that need a look; then pairs before cases, corrections before subjects: what is further down the line.
     """
     place = {kind: number for number, kind in enumerate(vocabulary.kinds())}
-    steps = sorted(stage.steps, key=lambda step: (_needs_no_look(step), -place[step.kind]))
+    steps = sorted(stage.steps, key=lambda step: (_urgency(step), -place[step.kind]))
     return Stage(stage.name, steps[:SHOWN_STEPS]), max(0, len(steps) - SHOWN_STEPS)
 
 
-def _needs_no_look(step: Step) -> bool:
-    return step.marked_at is None and not step.left_out_of and (step.consent is None or step.consent.state == "granted")
+def _urgency(step: Step) -> int:
+    """First what was withdrawn or is marked, then what a run left out, then all that needs no look."""
+    if step.marked_at is not None or (step.consent is not None and step.consent.state != "granted"):
+        return 0
+    return 1 if step.left_out_of else 2
 
 
 def page_of(kind: str, object_id: str, *, reads: bool) -> str:

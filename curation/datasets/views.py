@@ -75,13 +75,18 @@ def pair(request: HttpRequest, pk: UUID) -> HttpResponse:
     )
 
 
-def learners(shown: Pair) -> dict[int, list[tuple[int, bool]]]:
-    """By dataset, its finished runs, and whether each learnt the pair: one that was too long for it is left out."""
+def learners(shown: Pair) -> dict[int, list[tuple[int, bool | None]]]:
+    """By dataset, its finished runs, and whether each learnt the pair: one that was too long for it is left out.
+
+    None: it left rows out and is of before runs said which.
+    """
     rows = DatasetRow.objects.filter(pair=shown, dataset__runs__state=Job.State.FINISHED).order_by("dataset__runs")
-    found: dict[int, list[tuple[int, bool]]] = {}
-    columns = "dataset_id", "position", "dataset__runs", "dataset__runs__result__left_out"
-    for dataset_id, position, run, left_out in rows.values_list(*columns):
-        found.setdefault(dataset_id, []).append((run, position + 1 not in (left_out or [])))
+    found: dict[int, list[tuple[int, bool | None]]] = {}
+    result = "dataset__runs__result"
+    columns = "dataset_id", "position", "dataset__runs", f"{result}__left_out", f"{result}__rows_left_out"
+    for dataset_id, position, run, left_out, count in rows.values_list(*columns):
+        learnt = None if left_out is None and count else position + 1 not in (left_out or [])
+        found.setdefault(dataset_id, []).append((run, learnt))
     return found
 
 

@@ -90,3 +90,14 @@ def test_the_page_of_a_pair_tells_which_runs_learnt_it(db: None) -> None:
     assert f'{where}</span> <span class="badge warn">too long</span>' in page
     assert page.count("too long") == 1
     assert f'learnt by <a href="/training/runs/{learnt.pk}/">run {learnt.pk}</a>' in page
+
+
+def test_of_a_run_of_before_the_page_does_not_say_what_nobody_wrote_down(db: None) -> None:
+    serving_rows.base_release()
+    pair: Pair = serving_rows.accepted_pair("ana")
+    run = serving_rows.queued_run(serving_rows.dataset(pair))
+    run.result = {"rows_left_out": 1}
+    serving_rows.finish(run, "6" * 64)
+    page = signed_in(person("omar", "compliance")).get(f"/curation/pairs/{pair.pk}/").content.decode()
+    assert "perhaps left out of" in page
+    assert "learnt by" not in page
