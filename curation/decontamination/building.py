@@ -4,7 +4,7 @@ The n-grams of a million items do not fit into memory a few times over. They are
 space, by the top bits, one after the other; parts in order are the whole in order, so their number changes no byte.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,7 +20,7 @@ Item = tuple[str, str, str, str]
 QUESTION, ANSWER, WHOLE = range(3)
 LEAST_WORDS = np.array([8, 12, 8])  # by kind: a shorter field is compared word for word only
 SHORTEST_ANSWER = 6  # words; a shorter answer says nothing without its question
-SURE_ANSWER = 20  # words; a shorter answer is protected alone only where the clean reference does not hold its words
+SURE_WORDS = 20  # a shorter answer, or part of an item, is protected alone only where clean texts do not hold its words
 SHORTEST_SEQUENCE = 4
 MARKERS = 8  # n-grams without weight by which a field of common phrases is found for its Jaccard
 TEXTS_AT_ONCE, CHARACTERS_AT_ONCE = 20_000, 16_000_000  # texts fingerprinted in one go
@@ -225,8 +225,11 @@ def protection(fields: Fields, parts: Sequence[Part]) -> Protection:
     return Protection(rare, np.where(enough, mass, np.inf).astype(np.float32), enough, big, plain)
 
 
-def without_common_answers(fields: Fields, parts: Sequence[Part]) -> Fields:
-    """The fields without short answers that clean texts hold half of: "No, this is not true" is no item."""
+def without_common(fields: Fields, parts: Sequence[Part], is_part: Array) -> Fields:
+    """The fields without short answers, and short parts of items, that clean texts hold half of.
+
+    "No, this is not true" is no item, nor is "Which of these is right?". `is_part`: by item, whether it is one's part.
+    """
     from curation.decontamination.engine import assembly
 
     shape = fields.lengths.shape
@@ -234,17 +237,19 @@ def without_common_answers(fields: Fields, parts: Sequence[Part]) -> Fields:
     for part in parts:
         own = (~part.in_background & ~part.common).astype(np.float32)
         assembly.tally(part.starts, part.owners, part.masks, own, kept, unseen, mass)
-    short = fields.lengths[:, ANSWER] < SURE_ANSWER
-    common = (2 * unseen[:, ANSWER] < kept[:, ANSWER]) | (unseen[:, ANSWER] == 0)
-    lengths = fields.lengths.copy()
-    lengths[short & common, ANSWER] = 0
-    return replace(fields, lengths=lengths)
+    common = ((2 * unseen < kept) | (unseen == 0)) & (fields.lengths < SURE_WORDS)
+    common[:, (QUESTION, WHOLE)] &= is_part[:, None]
+    return replace(fields, lengths=np.where(common, 0, fields.lengths))
 
 
-def leak_tables(fields: Fields, parts: Sequence[Part]) -> dict[str, Array]:
-    """What finds leaks among the clean texts: every field word for word, and the n-grams that a clean text holds."""
+def leak_tables(fields: Fields, parts: Sequence[Part], is_part: Array) -> dict[str, Array]:
+    """What finds leaks among the clean texts: every field word for word, and the n-grams that a clean text holds.
+
+    Of whole items: a clean text that says what a part says shows that the part is common.
+    """
     from curation.decontamination.engine import layout
 
+    fields = replace(fields, lengths=np.where(is_part[:, None], 0, fields.lengths))
     protected = protection(fields, parts)
     arrays = postings(protected, (replace(part) for part in parts), only_in_background=True)
     arrays |= field_arrays(fields, protected) | {"long_start": np.zeros(protected.mass.size + 1, np.int64)}
@@ -254,8 +259,12 @@ def leak_tables(fields: Fields, parts: Sequence[Part]) -> dict[str, Array]:
     return add_indexes(arrays)
 
 
-def assemble(fields: Fields, parts: list[Part]) -> dict[str, Array]:
-    """The arrays that do not depend on epochs. The parts are used up."""
+def assemble(fields: Fields, parts: list[Part], is_part: Array | None = None) -> dict[str, Array]:
+    """The arrays that do not depend on epochs. `parts` are used up.
+
+    `is_part`: by item, whether it is a part of one; a short question of such a part is no sequence: it may stand in any
+    text, and is found where it is all that is asked.
+    """
     from curation.decontamination.engine import layout
 
     protected = protection(fields, parts)
@@ -263,6 +272,8 @@ def assemble(fields: Fields, parts: list[Part]) -> dict[str, Array]:
         postings(protected, consume(parts)) | field_arrays(fields, protected) | long_gram_lists(fields, protected.big)
     )
     wanted = fields.lengths >= SHORTEST_SEQUENCE
+    if is_part is not None:
+        wanted &= ~is_part[:, None] | (fields.lengths >= LEAST_WORDS)
     return arrays | anchors(fields, wanted & ~protected.enough, layout.MOST_LENGTHS)
 
 
@@ -354,7 +365,9 @@ def add_since(arrays: dict[str, Array], fields: Fields, number: int, previous: "
     place = np.minimum(np.searchsorted(earlier_prints, arrays["item_print"]), len(earlier_prints) - 1)
     earlier = first[place]
     masses = arrays["field_mass"].reshape(-1, 3), previous["field_mass"].reshape(-1, 3)[earlier]
+    lengths = arrays["field_words"].reshape(-1, 3), previous["field_words"].reshape(-1, 3)[earlier]
     same = (earlier_prints[place] == arrays["item_print"]) & (masses[0] == masses[1]).all(axis=1)
+    same &= (lengths[0] == lengths[1]).all(axis=1)
     arrays["item_since"][same] = previous["item_since"][earlier[same]]
 
 
@@ -382,8 +395,13 @@ def add_indexes(arrays: dict[str, Array]) -> dict[str, Array]:
     return arrays
 
 
-def distinct_items(items: Iterable[Item], keys: Array) -> tuple[list[Item], Fields, list[Part]]:
-    """Items in the order of their benchmarks and families; of those of one benchmark with the same words, the last."""
+def distinct_items(
+    items: Iterable[Item], keys: Array, wholes: Container[Item] | None = None
+) -> tuple[list[Item], Fields, list[Part]]:
+    """Items in the order of their benchmarks and families; of those of one benchmark with the same words, the last.
+
+    `wholes`: items that stay where a part of another one has the same words.
+    """
     given = list(items)
     families = families_of(given)
     order = sorted(range(len(given)), key=lambda i: (given[i][1], families[i]))
@@ -391,7 +409,8 @@ def distinct_items(items: Iterable[Item], keys: Array) -> tuple[list[Item], Fiel
     bits = bits_for(item[2:] for item in ordered)
     fields, pieces = fingerprints((item[2:] for item in ordered), keys, bits)
     codes = np.unique([item[1] for item in ordered], return_inverse=True)[1] if ordered else np.zeros(0, np.int64)
-    keep = last_of_each(codes, fields.prints)
+    is_whole = np.array([wholes is None or item in wholes for item in ordered], bool)
+    keep = last_of_each(codes, fields.prints, is_whole)
     kept = [item for item, stays in zip(ordered, keep, strict=True) if stays]
     groups = codes[keep], families[order][keep]
     fields = fields if keep.all() else fields.only(keep)
@@ -425,10 +444,10 @@ def with_templates_marked(fields: Fields, benchmark: Array, family: Array) -> Ar
     return marked
 
 
-def last_of_each(codes: Array, prints: Array) -> Array:
-    """Which items stay: of those with one benchmark, question and answer only the last."""
+def last_of_each(codes: Array, prints: Array, is_whole: Array) -> Array:
+    """Which items stay: of those with one benchmark, question and answer only the last, a whole one if there is one."""
     columns = codes, prints[:, QUESTION], prints[:, ANSWER]
-    order = np.lexsort((np.arange(len(codes)), *reversed(columns)))
+    order = np.lexsort((np.arange(len(codes)), is_whole, *reversed(columns)))
     same = np.ones(max(0, len(order) - 1), bool)
     for column in columns:
         same &= column[order][1:] == column[order][:-1]

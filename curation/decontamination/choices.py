@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 MOST_OPTIONS = 12
+LONGEST_HEADING = 24  # characters of "Answer choices:" and what stands before it
 LONGEST_LABEL = 12  # characters of an answer that may name an option: "B", "(b)", "Option B."
 _LETTERS, _DIGITS = "abcdefghijkl", tuple(map(str, range(1, MOST_OPTIONS + 1)))
 
@@ -14,8 +15,8 @@ _INLINE_LABEL = re.compile(r"(?:(?<=\s)|^)(?:[(\[]([A-La-l]|[1-9])[)\]]|([A-L]|[
 _NAMED = re.compile(
     r"(?i)^\W*(?:(?:the )?(?:correct |right )?(?:answer|option|choice)(?: is)?\W*)?([a-l]|1[0-2]|[1-9])\W*$"
 )
-_OPTIONS_HEADING = re.compile(r"(?i)\s*(?:answer )?(?:options|choices)\s*:?\s*$")
-_ASKS = re.compile(r"(?im)^\s*(?:the )?(?:correct )?answer(?: is)?\s*:?\s*$")
+_OPTIONS_HEADING = re.compile(r"(?i)(?:answer )?(?:options|choices) ?:?$")
+_ASKS = re.compile(r"(?im)^[ \t]{0,20}(?:the )?(?:correct )?answer(?: is)? ?:?[ \t]{0,20}$")
 
 
 class Choice(NamedTuple):
@@ -26,11 +27,12 @@ class Choice(NamedTuple):
     labels: tuple[str, ...]
 
     def right(self, answer: str) -> str:
-        """The text of the right option: the answer itself, or the option that it names; "" if it names none."""
+        """The text of the right option: the answer itself, or the option that it names."""
+        if answer.strip() in self.options:
+            return answer.strip()
         named = _NAMED.match(answer) if len(answer) <= LONGEST_LABEL + 16 else None
-        if named:
-            label = named[1].lower()
-            return self.options[self.labels.index(label)] if label in self.labels else ""
+        if named and named[1].lower() in self.labels:
+            return self.options[self.labels.index(named[1].lower())]
         label = _LINE_LABEL.match(answer)
         return answer[label.end() :].strip() if label else answer.strip()
 
@@ -45,7 +47,9 @@ def choice_of(question: str) -> Choice | None:
             break
     else:
         return None
-    stem = _OPTIONS_HEADING.sub("", question[: marks[0][0]]).strip()
+    stem = question[: marks[0][0]].strip()
+    if heading := _OPTIONS_HEADING.search(stem, max(0, len(stem) - LONGEST_HEADING)):
+        stem = stem[: heading.start()].rstrip()
     ends = [start for start, _, _ in marks[1:]] + [len(question)]
     options = tuple(question[end:stop].strip() for (_, end, _), stop in zip(marks, ends, strict=True))
     last = _ASKS.split(options[-1])[0].strip()

@@ -5,6 +5,7 @@ that ask about the same passage are one family and count once, and so are the pa
 items of a benchmark hold is its instruction, and stays a template.
 """
 
+import hashlib
 from collections.abc import Hashable, Iterable, Sequence
 from typing import TypeVar
 
@@ -51,12 +52,13 @@ def by_key(keys: Iterable[Key]) -> dict[Key, list[int]]:
     return places
 
 
-def passages_of(items: Sequence[Item]) -> dict[tuple[str, str], list[int]]:
-    """The items that hold each paragraph of some length, by benchmark."""
-    places: dict[tuple[str, str], list[int]] = {}
+def passages_of(items: Sequence[Item]) -> dict[tuple[str, bytes], list[int]]:
+    """The items that hold each paragraph of some length, by benchmark and hash."""
+    places: dict[tuple[str, bytes], list[int]] = {}
     for place, (_, benchmark, question, answer) in enumerate(items):
         for paragraph in (*question.split("\n"), *answer.split("\n")):
             words = paragraph.lower().split()
             if len(words) >= LEAST_WORDS:
-                places.setdefault((benchmark, " ".join(words)), []).append(place)
+                text = " ".join(words).encode("utf-8", "surrogatepass")
+                places.setdefault((benchmark, hashlib.blake2b(text, digest_size=16).digest()), []).append(place)
     return places

@@ -22,4 +22,9 @@ def texts_of(question: str, answer: str) -> list[Text]:
         words = "\n".join(passage.text for passage in prose.descriptions(question))
         if words:
             parts.append((words, answer))
-    return [*dict.fromkeys([parts[0], *(part for part in parts[1:] if any(map(normalise.words, part)))])]
+    whole = words_of(parts[0])
+    return [parts[0], *(part for part in parts[1:] if any(words_of(part)) and words_of(part) != whole)]
+
+
+def words_of(text: Text) -> tuple[list[str], list[str]]:
+    return normalise.words(text[0]), normalise.words(text[1])

@@ -18,9 +18,10 @@ class Build:
     def __init__(self, items: Sequence[Item], background: Sequence[str], key: bytes, policy: Policy) -> None:
         self._keys, self._policy = kernel_keys(key), policy
         texts = [(*item[:2], *text) for item in items for text in fields.texts_of(*item[2:])]
-        self.items, self._fields, self._parts = building.distinct_items(texts, self._keys)
         given = set(items)
-        self.wholes = [number for number, item in enumerate(self.items) if item in given]
+        self.items, self._fields, self._parts = building.distinct_items(texts, self._keys, given)
+        self._is_part = np.array([item not in given for item in self.items], bool)
+        self.wholes: list[int] = np.flatnonzero(~self._is_part).tolist()
         self.benchmarks = sorted({item[1] for item in self.items})
         number_of = {name: number for number, name in enumerate(self.benchmarks)}
         self._benchmark = np.array([number_of[item[1]] for item in self.items], np.uint16)
@@ -40,7 +41,7 @@ class Build:
 
         if not self.background.documents or not len(self.items):
             return 0
-        tables = tables_of(building.leak_tables(self._fields, self._parts))
+        tables = tables_of(building.leak_tables(self._fields, self._parts, self._is_part))
         leaks = np.zeros(len(texts), bool)
         first = 0
         for rows in batches([(text, "") for text in texts]):
@@ -58,8 +59,8 @@ class Build:
 
     def arrays(self, number: int, previous: Mapping[str, Array] | None) -> dict[str, Array]:
         """All arrays that need no model. What they were made of is used up."""
-        self._fields = building.without_common_answers(self._fields, self._parts)
-        arrays = building.assemble(self._fields, self._parts)
+        self._fields = building.without_common(self._fields, self._parts, self._is_part)
+        arrays = building.assemble(self._fields, self._parts, self._is_part)
         building.add_since(arrays, self._fields, number, previous)
         building.add_exact_keys(arrays, self._fields)
         del self._fields

@@ -34,6 +34,7 @@ LONGEST, WINDOW, STRIDE, MOST_WINDOWS = 180, 120, 80, 16  # words; and passages 
 MOST_CHARACTERS = 4_000  # of a passage: more than an encoder reads
 REFERENCE_TEXTS = 3_000  # that items are calibrated on, at most
 ROWS_AT_ONCE = 256
+MOST_WORDS_KEPT = 500_000  # fingerprints of words: rows bring new ones without end
 
 _NUMBERS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
@@ -189,6 +190,8 @@ class Fingerprints:
 
     def of(self, word: str) -> int:
         if word not in self._known:
+            if len(self._known) >= MOST_WORDS_KEPT:
+                self._known.clear()
             state = self._base.copy()
             state.update(word.encode("utf-8", "surrogatepass"))
             self._known[word] = int.from_bytes(state.digest(), "little")
@@ -293,7 +296,7 @@ class Meaning:
         encoder: "Encoder",
         policy: Policy,
         allowed: NDArray[np.bool_] | None = None,
-        excluded: Mapping[int, NDArray[np.bool_]] | None = None,
+        excluded: Mapping[int, range] | None = None,
     ) -> tuple[list[int], dict[int, NearestItem]]:
         """The chosen rows (prompt, answer) that can be compared, and what they come nearest to; see `compare`."""
         parts = {row: row_passages(row, *rows[row]) for row in chosen}
@@ -326,12 +329,12 @@ class Meaning:
         floor: float,
         margin: float,
         allowed: NDArray[np.bool_] | None = None,
-        excluded: Mapping[int, NDArray[np.bool_]] | None = None,
+        excluded: Mapping[int, range] | None = None,
     ) -> dict[int, NearestItem]:
         """By row, the item that it exceeds its limit for most, or comes nearest to. Rows near nothing are left out.
 
-        `vectors`: one unit vector a passage. `allowed`: by item, whether it takes part; `excluded`: by row and item,
-        whether it does not.
+        `vectors`: one unit vector a passage. `allowed`: by item, whether it takes part; `excluded`: by row, the items
+        that do not.
         """
         nearest: dict[int, NearestItem] = {}
         for first in range(0, len(compared), ROWS_AT_ONCE):
@@ -341,7 +344,9 @@ class Meaning:
                 cosines[:, ~allowed[self._arrays["meaning_item"]]] = -1.0
             for passage, row in zip(batch, cosines, strict=True):
                 if excluded and passage.row in excluded:
-                    row[excluded[passage.row][self._arrays["meaning_item"]]] = -1.0
+                    items = excluded[passage.row]
+                    first_place, end = np.searchsorted(self._arrays["meaning_item"], [items.start, items.stop])
+                    row[first_place:end] = -1.0
                 candidate = self._nearest_item(passage, row, floor, margin)
                 best = nearest.get(passage.row)
                 if candidate and (best is None or candidate.score - candidate.limit > best.score - best.limit):

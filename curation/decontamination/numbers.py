@@ -41,17 +41,24 @@ class ItemNumbers:
     def __init__(self, arrays: Mapping[str, Array], key: bytes) -> None:
         self._arrays, self._fingerprints = arrays, Fingerprints(key)
 
-    def contradict(self, field: int, matched: str) -> bool:
+    def contradict(self, field: int, matched: str, row: str) -> bool:
         """Whether the part of a row that holds the wording of a field (3 * item + kind) has other numbers than it.
 
-        Of the row only digits count: "one-time" and "half an hour" stay the same in every problem of a template.
+        Then most of the part's numbers are not the field's, and most of the field's are not in the row: what is
+        numbered anew, or cites, has both. Of the part only digits count: "one-time" and "half an hour" stay the same in
+        every problem of a template. A field without numbers is contradicted by none.
         """
         ours = [self._fingerprints.of(number) for number in digits_of(matched)]
         if len(ours) < LEAST:
             return False
-        item, is_question = field // 3, field % 3 == QUESTION
-        shared = [sum(number in theirs for number in ours) for theirs in self._of(item)]
-        return shared[1] < MIXED_SHARE * len(ours) and shared[0 if is_question else 1] < SHARE * len(ours)
+        question, whole = self._of(field // 3)
+        theirs = question if field % 3 == QUESTION else whole
+        if sum(number in theirs for number in ours) >= SHARE * len(ours):
+            return False
+        if sum(number in whole for number in ours) >= MIXED_SHARE * len(ours):
+            return False
+        held = theirs & set(map(self._fingerprints.of, terms(row)[1]))
+        return len(held) < SHARE * len(theirs)
 
     def _of(self, item: int) -> list[set[int]]:
         """The numbers of an item's question and of the whole."""

@@ -32,7 +32,7 @@ PARAMETERS = {
     "long_gram": overlap.LONG_GRAM,
     "kept": "half (h mod 2), long ones by their last 3-gram",
     "least_grams": [overlap.MIN_GRAMS, overlap.MIN_LONG_GRAMS],
-    "least_words": [*map(int, building.LEAST_WORDS), building.SHORTEST_ANSWER, building.SURE_ANSWER],
+    "least_words": [*map(int, building.LEAST_WORDS), building.SHORTEST_ANSWER, building.SURE_WORDS],
     "parts": fields.VERSION,
     "common_in_background": overlap.COMMON_IN_BACKGROUND,
     "common_in_registry": overlap.COMMON_IN_REGISTRY,
@@ -110,7 +110,7 @@ class Registry:
         if encoder:
             sealed |= meaning.build_arrays([item[2:] for item in build.items], encoder, build.clean, key, build.wholes)
         if multilingual:
-            sealed |= translation.build_arrays(build.items, multilingual, build.clean, key)
+            sealed |= translation.build_arrays(build.items, multilingual, build.clean, key, build.wholes)
         header = {
             "format": FORMAT,
             "number": number,
@@ -226,7 +226,7 @@ class Registry:
             result = translation.told(self._overlap(scores[row], decision, item), translated.get(row))
             if decision and spans:
                 result.spans.extend(self._spans(rows[row], decision.method, integers[row], since, nearest))
-            if decision is None and scores[row]["template"] >= self.policy.template_shown:
+            if decision is None and 0 < scores[row]["template"] >= self.policy.template_shown:
                 result = replace(result, template=self._template(rows[row], scores[row], integers[row], since, spans))
             yield result
 
@@ -252,14 +252,24 @@ class Registry:
 
     def _siblings(
         self, rows: Iterable[int], scores: Mapping[int, Mapping[str, float]], integers: Array
-    ) -> dict[int, Array]:
+    ) -> dict[int, range]:
         """By row that is of an item's template, which items have its id: alike in meaning, which says nothing."""
         from curation.decontamination.engine import layout
 
-        shown = self.policy.template_shown
-        found = {row: int(integers[row][layout.field_column("template")]) // 3 for row in rows if row in scores}
-        ids = self.arrays["item_id"]
-        return {row: ids == ids[item] for row, item in found.items() if scores[row]["template"] >= shown}
+        if self._meaning is None:
+            return {}
+        column = layout.field_column("template")
+        found = {row: int(integers[row][column]) // 3 for row in rows if scores.get(row, CLEAN_SCORES)["template"] > 0}
+        return {row: self._parts_beside(item) for row, item in found.items()}
+
+    def _parts_beside(self, item: int) -> range:
+        """The numbers of an item and its parts, which stand beside each other."""
+        ids, first, last = self.arrays["item_id"], item, item
+        while first and ids[first - 1] == ids[item]:
+            first -= 1
+        while last + 1 < len(ids) and ids[last + 1] == ids[item]:
+            last += 1
+        return range(first, last + 1)
 
     def _translated(
         self, rows: Sequence[Row], undecided: Sequence[int], every_method: bool, since: int, scores: dict[int, Any]
@@ -283,7 +293,7 @@ class Registry:
         chosen: Sequence[int],
         since: int,
         scores: dict[int, dict[str, float]],
-        excluded: Mapping[int, Array],
+        excluded: Mapping[int, range],
     ) -> dict[int, NearestItem]:
         """What the chosen rows come nearest to by meaning; adds to `scores` what was measured."""
         if self._meaning is None or not chosen:
@@ -325,7 +335,7 @@ class Registry:
             if numbers.CHECKED_FROM <= share < numbers.PROOF_FROM and self._other_numbers(
                 rows[row], integers[row], since
             ):
-                share, template = layout.FLOOR, share
+                share, template = 0.0, share
             scores[row] = {
                 "exact": float(integers[row, layout.EXACT_FIELD] >= 0),
                 "sequence": float(integers[row, layout.RUN_FIELD] >= 0),
@@ -341,7 +351,8 @@ class Registry:
 
         if not any(map(numbers.HAS_NUMBER, row)):
             return False
-        return self._item_numbers.contradict(int(integers[layout.WINDOW_FIELD]), self._matched(row, integers, since))
+        field, matched = int(integers[layout.WINDOW_FIELD]), self._matched(row, integers, since)
+        return self._item_numbers.contradict(field, matched, "\n".join(row))
 
     def _matched(self, row: Row, integers: Array, since: int) -> str:
         """The text of a row from the first n-gram of the best window to the last."""

@@ -91,10 +91,14 @@ def header_of(items: Sequence[Item], encoder: "Encoder | None") -> dict[str, Any
 
 
 def build_arrays(
-    items: Sequence[Item], encoder: "Encoder", clean: Sequence[str], key: bytes
+    items: Sequence[Item], encoder: "Encoder", clean: Sequence[str], key: bytes, chosen: Sequence[int] | None = None
 ) -> dict[str, NDArray[Any]]:
-    """The arrays of items (of one id: its parts): vectors, languages, numbers, and what clean texts reach."""
-    texts = [(number, text) for number, item in enumerate(items) for text in item_texts(*item[2:])]
+    """The arrays of items (of one id: its parts): vectors, languages, numbers, and what clean texts reach.
+
+    `chosen`: the numbers of the items that have vectors; not given: all.
+    """
+    numbered = range(len(items)) if chosen is None else chosen
+    texts = [(number, text) for number in numbered for text in item_texts(*items[number][2:])]
     fingerprints, item_languages = Fingerprints(key), languages_of([item[1:] for item in items])
     owners = {item[0]: number for number, item in enumerate(items)}
     known = sorted(set(item_languages))

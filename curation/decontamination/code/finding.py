@@ -15,7 +15,7 @@ LEAST_LINES = 2  # that read as code, so that they are a block
 LEAST_LITERAL = 40  # characters of a string of JSON that may be code
 ENDINGS = frozenset(";{}")
 
-_LITERAL = re.compile(r'"(?:[^"\\\n]|\\.)*+"')
+_LITERAL = re.compile(r'(?<!\\)"(?:[^"\\\n]|\\.)*+"')  # at an escaped quote none begins: time stays linear
 _FENCE = re.compile(r"[ \t>]*(?P<marks>```+|~~~+)[ \t]*(?P<language>[\w+#.-]*)")
 _BEGINS = re.compile(
     r"""^[ \t]*+(?: (?:async[ ]++)?def[ ]++\w++[ ]?\( | class[ ]++\w++[ ]?[:(]

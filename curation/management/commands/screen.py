@@ -167,8 +167,9 @@ def with_limits(policy: Policy, options: Mapping[str, Any]) -> Policy:
     """The policy with the limits of the command line in it."""
     limits = {field.name: options[field.name] for field in POLICY if options[field.name] is not None}
     for name, value in limits.items():
-        if not 0 <= value <= 1:
-            raise BadFile(f"--{name.replace('_', '-')}: {value:g} is no limit: give a number from 0 to 1.")
+        most = max(1.0, getattr(Policy(), name))  # above 1: off
+        if not 0 <= value <= most:
+            raise BadFile(f"--{name.replace('_', '-')}: {value:g} is no limit: give a number from 0 to {most:g}.")
     return dataclasses.replace(policy, **limits)
 
 

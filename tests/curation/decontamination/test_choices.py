@@ -37,7 +37,7 @@ def test_stem_and_options_are_found_by_their_labels(layout: str) -> None:
         ("The answer is B.", "carbon dioxide"),
         ("Answer: b", "carbon dioxide"),
         ("B. carbon dioxide", "carbon dioxide"),
-        ("E", ""),
+        ("E", "E"),
         ("Plants take in carbon dioxide, as Priestley found.", "Plants take in carbon dioxide, as Priestley found."),
     ],
 )
@@ -70,6 +70,12 @@ def test_other_texts_have_no_options(text: str) -> None:
     assert choice is None or (choice.stem and all(choice.options))
 
 
+def test_an_answer_that_is_an_option_names_none() -> None:
+    choice = choice_of("What is 2 + 3?\nA. 4\nB. 5\nC. 1")
+    assert choice is not None
+    assert [choice.right(answer) for answer in ("5", "1", "7", "c")] == ["5", "1", "7", "1"]
+
+
 def test_letters_within_the_stem_do_not_end_it() -> None:
     choice = choice_of("Plan A. costs 3.\nWhich plan costs more?\nA. the first\nB. the second")
     assert choice is not None
@@ -79,3 +85,5 @@ def test_letters_within_the_stem_do_not_end_it() -> None:
 def test_time_is_linear_in_hostile_text() -> None:
     for text in ("A. " * 50_000, "\n(a) x" * 50_000, "(" * 100_000, "A. B. " * 30_000):
         choice_of(text)
+    for gap in (" ", "\n", "options ", "answer\t"):
+        choice_of(f"Q{gap * 50_000}?\nA. x\nB. y{gap * 50_000}")

@@ -2,7 +2,9 @@
 
 import pytest
 
+from curation.decontamination import making
 from curation.decontamination.fields import texts_of
+from curation.decontamination.overlap import Policy
 from curation.decontamination.registry import Registry
 from tests.curation.conftest import KEY
 
@@ -66,6 +68,33 @@ def test_a_short_answer_that_clean_texts_hold_is_no_item() -> None:
     assert rare.check("Tell me.", answer).blocked
     assert not common.check("Tell me.", answer).blocked
     assert common.check(STEM, answer).blocked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Which of the following statements is true?",
+        "Quiz. Which of the following statements is true? I say the first.",
+        "Fix the bug in the following function, please.",
+    ],
+)
+def test_a_stem_that_every_exam_has_is_no_item(text: str) -> None:
+    stems = ("Which of the following statements is true?", "Fix the bug in the following function.")
+    items = [(f"i{n}", "exam v1", f"{stem}\nA. {RIGHT}\nB. nobody knows", "A") for n, stem in enumerate(stems)]
+    clean = [f"{number}. {stem} It is the one in front." for number in range(9) for stem in stems]
+    registry = Registry.from_bytes(Registry.build(items, KEY, clean), KEY)
+    assert registry.header["background_set_aside"] == 0
+    assert not registry.check(text).blocked
+    assert registry.check(stems[0], RIGHT).blocked
+
+
+def test_of_a_part_and_a_whole_item_with_the_same_words_the_whole_stays() -> None:
+    twin = (f"{STEM}\nA. {RIGHT}\nB. nobody knows", "A")
+    build = making.Build([("open", "exam v1", STEM, RIGHT), ("twin", "exam v1", *twin)], [], KEY, Policy())
+    assert [build.items[number][0] for number in build.wholes] == ["open", "twin"]
+    assert texts_of(f"{TASK.strip()}\n", "It is\nso.")[0] == (f"{TASK.strip()}\n", "It is\nso.")
+    wrapped = "Write a function that adds two numbers and returns\nthe sum of them."
+    assert texts_of(wrapped, CODE.strip()) == [(wrapped, CODE.strip())]
 
 
 def test_an_item_without_a_word_is_counted_and_said_to_be_unprotected() -> None:

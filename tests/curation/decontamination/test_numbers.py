@@ -24,6 +24,10 @@ SAME_TEMPLATE = (
     " some had a rose design. Bella bought 11 snowflake stamps, 8 more truck stamps than these, and 13 fewer rose ones."
     " How many did Bella buy?"
 )
+REWORDED = (
+    "At the post office 16 snowflake stamps were sold to Max, 3 more with trucks than snowflakes, and of roses 9 less"
+    " than of trucks. What is the number of stamps that he got?"
+)
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +56,9 @@ def test_it_is_no_leak_by_meaning_either() -> None:
     assert encoder is not None
     registry = Registry.from_bytes(Registry.build([ITEM], KEY, encoder=encoder), KEY, encoder=encoder)
     loose = replace(Policy(), meaning_floor=0.4)
-    assert registry.with_policy(replace(loose, template_shown=1.01)).check(SAME_TEMPLATE).method == "meaning"
+    assert registry.with_policy(loose).check(REWORDED).method == "meaning"
     assert not registry.with_policy(loose).check(SAME_TEMPLATE).blocked
+    assert not registry.with_policy(replace(loose, template_shown=1.01)).check(SAME_TEMPLATE).blocked
 
 
 def test_the_same_words_with_the_items_numbers_are_a_leak(registry: Registry) -> None:
@@ -77,16 +82,35 @@ def test_a_copied_half_is_a_leak_whatever_numbers_the_other_half_has(registry: R
 
 
 def test_most_numbers_of_the_matching_part_are_the_fields_and_one_says_nothing() -> None:
-    opened = ItemNumbers(numbers.build_arrays([("2 and 2 and 5", "is 9"), ("only 7", "")], KEY), KEY)
+    opened = ItemNumbers(numbers.build_arrays([("2 and 2 and 5", "is 9"), ("only 7", ""), ("none", "")], KEY), KEY)
     question, answer, whole = range(3)
-    assert not opened.contradict(question, "2 apples and 5 pears")
-    assert not opened.contradict(question, "2 apples, 5 pears and 9 plums")
-    assert opened.contradict(question, "2 apples, 9 pears and 3 plums")
-    assert not opened.contradict(answer, "2 apples, 9 pears and 3 plums")
-    assert opened.contradict(whole, "2 apples, 3 pears and 4 plums")
-    assert not opened.contradict(whole, "3 apples")
-    assert not opened.contradict(whole, "three apples and four pears")
-    assert not opened.contradict(3, "no number at all")
+
+    def contradict(field: int, text: str) -> bool:
+        return opened.contradict(field, text, text)
+
+    assert not contradict(question, "2 apples and 5 pears")
+    assert not contradict(question, "2 apples, 5 pears and 9 plums")
+    assert contradict(question, "2 apples, 9 pears and 3 plums")
+    assert not contradict(answer, "2 apples, 9 pears and 3 plums")
+    assert contradict(whole, "2 apples, 3 pears and 4 plums")
+    assert not contradict(whole, "3 apples")
+    assert not contradict(whole, "three apples and four pears")
+    assert not contradict(3, "no number at all")
+
+
+def test_who_numbers_or_cites_beside_the_items_numbers_has_them_all_the_same() -> None:
+    opened = ItemNumbers(numbers.build_arrays([("2 and 8 and 5", ""), ("no number", "")], KEY), KEY)
+    cited = "[12] 2 apples [13] and 8 pears [14] and 5 plums [15] were sold [16] or lost [17]"
+    assert not opened.contradict(0, cited, cited)
+    assert not opened.contradict(0, "12 and 13", "12 and 13; 2 apples, 8 pears, five plums")
+    assert not opened.contradict(3, "1. first 2. second 3. third", "1. first 2. second 3. third")
+
+
+def test_a_passage_without_numbers_is_found_with_numbered_lines() -> None:
+    item = ("p", "exam v1", ITEM[2].translate(str.maketrans("", "", "0123456789")), "")
+    registry = Registry.from_bytes(Registry.build([item], KEY), KEY)
+    lines = item[2].replace("post office", "office").split(". ")
+    assert registry.check("\n".join(f"{number}. {line}" for number, line in enumerate(lines, 1))).blocked
 
 
 def test_without_the_key_the_numbers_are_not_to_be_read() -> None:

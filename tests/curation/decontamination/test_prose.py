@@ -52,7 +52,7 @@ def test_short_comments_say_nothing() -> None:
 
 
 @pytest.mark.parametrize("part", ['"""', "/*", "// x\n", "# ", "'''\n", "/**", "{", "a = b\n", "`" * 3 + "\n"])
-def test_time_grows_with_the_text_alone(part: str) -> None:
+def test_hostile_text_is_read_and_says_nothing(part: str) -> None:
     text = part * 20_000
-    prose.has_code(text)
-    list(prose.descriptions(text))
+    assert prose.has_code(text) in (True, False)
+    assert sum(len(passage.text) for passage in prose.descriptions(text)) <= len(text)
