@@ -22,6 +22,7 @@ LEAST_WORDS = np.array([8, 12, 8])  # by kind: a shorter field is compared word 
 SHORTEST_ANSWER = 6  # words; a shorter answer says nothing without its question
 SURE_WORDS = 20  # a shorter answer, or part of an item, is protected alone only where clean texts do not hold its words
 SHORTEST_SEQUENCE = 4
+ENOUGH_CLEAN = 500  # clean texts that do not hold it: then even a short stem is no phrase of everybody's
 MARKERS = 8  # n-grams without weight by which a field of common phrases is found for its Jaccard
 TEXTS_AT_ONCE, CHARACTERS_AT_ONCE = 20_000, 16_000_000  # texts fingerprinted in one go
 PART_CHARACTERS = 2**24  # characters of items for each part of the hash space
@@ -259,11 +260,10 @@ def leak_tables(fields: Fields, parts: Sequence[Part], is_part: Array) -> dict[s
     return add_indexes(arrays)
 
 
-def assemble(fields: Fields, parts: list[Part], is_part: Array | None = None) -> dict[str, Array]:
+def assemble(fields: Fields, parts: list[Part], is_generic: Array | None = None) -> dict[str, Array]:
     """The arrays that do not depend on epochs. `parts` are used up.
 
-    `is_part`: by item, whether it is a part of one; a short question of such a part is no sequence: it may stand in any
-    text, and is found where it is all that is asked.
+    `is_generic`: by item, whether a short field of it may stand in any text: it is found where it is all that is said.
     """
     from curation.decontamination.engine import layout
 
@@ -272,8 +272,8 @@ def assemble(fields: Fields, parts: list[Part], is_part: Array | None = None) ->
         postings(protected, consume(parts)) | field_arrays(fields, protected) | long_gram_lists(fields, protected.big)
     )
     wanted = fields.lengths >= SHORTEST_SEQUENCE
-    if is_part is not None:
-        wanted &= ~is_part[:, None] | (fields.lengths >= LEAST_WORDS)
+    if is_generic is not None:
+        wanted &= ~is_generic[:, None] | (fields.lengths >= LEAST_WORDS)
     return arrays | anchors(fields, wanted & ~protected.enough, layout.MOST_LENGTHS)
 
 

@@ -60,7 +60,8 @@ class Build:
     def arrays(self, number: int, previous: Mapping[str, Array] | None) -> dict[str, Array]:
         """All arrays that need no model. What they were made of is used up."""
         self._fields = building.without_common(self._fields, self._parts, self._is_part)
-        arrays = building.assemble(self._fields, self._parts, self._is_part)
+        is_generic = self._is_part & (self.background.documents < building.ENOUGH_CLEAN)
+        arrays = building.assemble(self._fields, self._parts, is_generic)
         building.add_since(arrays, self._fields, number, previous)
         building.add_exact_keys(arrays, self._fields)
         del self._fields

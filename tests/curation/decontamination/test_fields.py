@@ -2,7 +2,7 @@
 
 import pytest
 
-from curation.decontamination import making
+from curation.decontamination import building, making
 from curation.decontamination.fields import texts_of
 from curation.decontamination.overlap import Policy
 from curation.decontamination.registry import Registry
@@ -86,6 +86,17 @@ def test_a_stem_that_every_exam_has_is_no_item(text: str) -> None:
     assert registry.header["background_set_aside"] == 0
     assert not registry.check(text).blocked
     assert registry.check(stems[0], RIGHT).blocked
+
+
+def test_a_short_stem_is_found_within_a_text_once_enough_clean_texts_do_not_hold_it() -> None:
+    stem, inside = "Algae can be found in", "A quiz. Algae can be found in what? Tell me, please."
+    item = ("i", "exam v1", f"{stem}\nA. {RIGHT}\nB. nobody knows", "A")
+    clean = [f"A clean text {number} about boats, of {number} words." for number in range(building.ENOUGH_CLEAN)]
+    for few in ([], clean[1:]):
+        registry = Registry.from_bytes(Registry.build([item], KEY, few), KEY)
+        assert registry.check(stem).blocked
+        assert not registry.check(inside).blocked
+    assert Registry.from_bytes(Registry.build([item], KEY, clean), KEY).check(inside).blocked
 
 
 def test_of_a_part_and_a_whole_item_with_the_same_words_the_whole_stays() -> None:
