@@ -19,7 +19,7 @@ def texts_of(question: str, answer: str) -> list[Text]:
     if choice := choice_of(question):
         parts.append((choice.stem, choice.right(answer)))
     elif prose.has_code(question) or prose.has_code(answer):
-        words = "\n".join(passage.text for passage in prose.descriptions(question))
+        words = "\n".join(prose.descriptions(question))
         if words:
             parts.append((words, answer))
     whole = words_of(parts[0])

@@ -6,7 +6,6 @@ comment. No language is parsed: comments are told by their marks and code by the
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 LEAST_WORDS = 6
 """A shorter comment says nothing about a task."""
@@ -33,14 +32,6 @@ _CODE_LINE = re.compile(
 )
 
 
-class Passage(NamedTuple):
-    """Words of a text, and the range of it that they came from."""
-
-    text: str
-    start: int
-    end: int
-
-
 def is_code_line(line: str) -> bool:
     return bool(_CODE_LINE.match(line.strip()))
 
@@ -52,14 +43,14 @@ def has_code(text: str) -> bool:
     return (count >= 2 and 4 * count >= len(lines)) or (count >= 1 and bool(_BLOCK.search(text)))
 
 
-def descriptions(text: str) -> Iterator[Passage]:
+def descriptions(text: str) -> Iterator[str]:
     """The comments and the sentences of a text that holds code, those of at least LEAST_WORDS words; in order."""
     at = 0
     for outside, start, end, after in comments(text):
-        yield from sentences(text, at, outside)
-        yield from comment(text, start, end)
+        yield from sentences(text[at:outside])
+        yield from long_enough(comment(text[start:end]))
         at = after
-    yield from sentences(text, at, len(text))
+    yield from sentences(text[at:])
 
 
 def comments(text: str) -> Iterator[tuple[int, int, int, int]]:
@@ -82,37 +73,32 @@ def comments(text: str) -> Iterator[tuple[int, int, int, int]]:
         yield opens.start(), opens.end(), end, at
 
 
-def comment(text: str, start: int, end: int) -> Iterator[Passage]:
-    """What a comment says before its examples and parameters begin."""
+def comment(text: str) -> list[str]:
+    """The lines of what a comment says before its examples and parameters begin."""
     said: list[str] = []
-    stop = start
-    for line in text[start:end].splitlines(keepends=True):
+    for line in text.splitlines():
         words = _GUTTER.sub("", line, count=1).strip()
-        if said and _EXAMPLES.match(words):
-            break
-        stop += len(line)
         if not _EXAMPLES.match(words):
             said.append(words)
-    yield from long_enough(" ".join(filter(None, said)), start, stop)
+        elif said:
+            break
+    return said
 
 
-def sentences(text: str, start: int, end: int) -> Iterator[Passage]:
+def sentences(text: str) -> Iterator[str]:
     """Paragraphs of prose between comments."""
     said: list[str] = []
-    first = at = start
-    for line in text[start:end].splitlines(keepends=True):
+    for line in text.splitlines():
         plain = line.strip()
         if not plain or is_code_line(plain) or _FENCE.match(line):
-            yield from long_enough(" ".join(said), first, at)
+            yield from long_enough(said)
             said = []
         else:
-            first = at if not said else first
             said.append(plain)
-        at += len(line)
-    yield from long_enough(" ".join(said), first, at)
+    yield from long_enough(said)
 
 
-def long_enough(words: str, start: int, end: int) -> Iterator[Passage]:
-    words = _INSTANCES.split(words, maxsplit=1)[0].strip()
+def long_enough(lines: list[str]) -> Iterator[str]:
+    words = _INSTANCES.split(" ".join(filter(None, lines)), maxsplit=1)[0].strip()
     if len(words.split()) >= LEAST_WORDS:
-        yield Passage(words, start, end)
+        yield words

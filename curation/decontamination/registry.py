@@ -33,6 +33,7 @@ PARAMETERS = {
     "kept": "half (h mod 2), long ones by their last 3-gram",
     "least_grams": [overlap.MIN_GRAMS, overlap.MIN_LONG_GRAMS],
     "least_words": [*map(int, building.LEAST_WORDS), building.SHORTEST_ANSWER, building.SURE_WORDS],
+    "enough_clean": building.ENOUGH_CLEAN,
     "parts": fields.VERSION,
     "common_in_background": overlap.COMMON_IN_BACKGROUND,
     "common_in_registry": overlap.COMMON_IN_REGISTRY,
