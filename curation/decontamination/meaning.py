@@ -13,7 +13,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -161,15 +161,17 @@ def spans_of(row: tuple[str, str], nearest: NearestItem) -> Iterable[Span]:
 
 def terms(text: str) -> tuple[set[str], Counter[str]]:
     """The stems of a text's words, and its numbers as digits: "3,000" is 3000; two, 2nd, twice and half are 2."""
-    stems: set[str] = set()
-    numbers: Counter[str] = Counter()
-    for word in normalise.words(GROUPED.sub("", text)):
-        word = ORDINAL.sub(r"\1", _AS_DIGITS.get(word, word))
-        if word[0].isdigit():
-            numbers[word] += 1
-        else:
-            stems.add(stem(word))
-    return stems, numbers
+    words = [_AS_DIGITS.get(word, word) for word in normalise.words(GROUPED.sub("", text))]
+    return {stem(word) for word in words if not word[0].isdigit()}, Counter(numbers_among(words))
+
+
+def numbers_of(text: str) -> set[str]:
+    """The different numbers of a text, as `terms` has them, without the work for its words."""
+    return set(numbers_among(_AS_DIGITS.get(word, word) for word in normalise.words(GROUPED.sub("", text))))
+
+
+def numbers_among(words: Iterable[str]) -> Iterator[str]:
+    return (ORDINAL.sub(r"\1", word) for word in words if word[0].isdigit())
 
 
 def stem(word: str) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from curation.decontamination import normalise
 from curation.decontamination.building import QUESTION
-from curation.decontamination.meaning import GROUPED, ORDINAL, Fingerprints, terms
+from curation.decontamination.meaning import GROUPED, Fingerprints, numbers_among, numbers_of
 from curation.decontamination.snapshot import Array
 
 LEAST = 2  # numbers that the matching part of a row must have to say anything
@@ -28,7 +28,7 @@ HAS_NUMBER = re.compile(r"\d").search
 def build_arrays(items: Sequence[tuple[str, str]], key: bytes) -> dict[str, Array]:
     """The numbers of each item (question, answer), of its question and of the whole: fingerprints, each once."""
     fingerprints = Fingerprints(key)
-    kept = [sorted(map(fingerprints.of, terms(text)[1])) for item in items for text in (item[0], "\n".join(item))]
+    kept = [sorted(map(fingerprints.of, numbers_of(text))) for item in items for text in (item[0], "\n".join(item))]
     return {
         "figures": np.array([number for hashes in kept for number in hashes], np.uint64),
         "figure_start": np.cumsum([0, *map(len, kept)], dtype=np.int64),
@@ -57,7 +57,7 @@ class ItemNumbers:
             return False
         if sum(number in whole for number in ours) >= MIXED_SHARE * len(ours):
             return False
-        held = theirs & set(map(self._fingerprints.of, terms(row)[1]))
+        held = theirs & set(map(self._fingerprints.of, numbers_of(row)))
         return len(held) < SHARE * len(theirs)
 
     def _of(self, item: int) -> list[set[int]]:
@@ -67,5 +67,5 @@ class ItemNumbers:
 
 
 def digits_of(text: str) -> list[str]:
-    """The numbers of a text that are written in digits, as `terms` writes them."""
-    return [ORDINAL.sub(r"\1", word) for word in normalise.words(GROUPED.sub("", text)) if word[0].isdigit()]
+    """The numbers of a text that are written in digits, as `numbers_of` writes them."""
+    return list(numbers_among(normalise.words(GROUPED.sub("", text))))
