@@ -21,12 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from bench.leak_table import KEY, Text, read
-from curation.decontamination import foreign_texts, translation
 from curation.decontamination.engine import multilingual, vector_file
 from curation.decontamination.engine.encoder import Encoder
-from curation.decontamination.languages import name_of
-from curation.decontamination.meaning import item_texts, joined_text
+from curation.decontamination.meaning.passages import item_texts, joined_text
 from curation.decontamination.registry import Registry
+from curation.decontamination.translation import comparing as translation
+from curation.decontamination.translation import foreign_texts
+from curation.decontamination.translation.languages import name_of
 
 OWN = Path(__file__).with_name("data")
 FITTED, REPORTED = ("fr", "ru"), ("de", "zh")

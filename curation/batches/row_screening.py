@@ -16,8 +16,8 @@ from curation.batches.row_files import Distinct, Id, ItemRow, Row, read_rows
 from curation.batches.row_texts import EVERYTHING, Fields
 from curation.checks.comparison import compared, languages_of, strongest
 from curation.checks.findings import coarse
-from curation.decontamination import meaning
-from curation.decontamination.languages import name_of
+from curation.decontamination.meaning.comparing import encoder_name
+from curation.decontamination.translation.languages import name_of
 
 if TYPE_CHECKING:
     from curation.decontamination.overlap import Overlap
@@ -153,7 +153,7 @@ def metadata_of(registry: "Registry", fields: Fields = EVERYTHING) -> dict[str, 
 
 def meaning_of(registry: "Registry") -> str:
     """The embedding model that takes part; empty where none does."""
-    return meaning.encoder_name(registry.header["encoder"])
+    return encoder_name(registry.header["encoder"])
 
 
 def screen_file(

@@ -16,9 +16,9 @@ from curation.checks.duplicates import BLOCKING, METHODS, Duplicates
 from curation.checks.lengths import Length
 from curation.checks.lesson import Lesson, calls_of
 from curation.checks.passages import texts_of
-from curation.decontamination import meaning
-from curation.decontamination.languages import name_of
+from curation.decontamination.meaning.passages import is_read_completely, joined_text
 from curation.decontamination.overlap import Overlap, Span
+from curation.decontamination.translation.languages import name_of
 
 AUTHOR_MOST = 500  # pairs of one subject, however many there are
 AUTHOR_SHARE = 0.2  # of all pairs
@@ -149,7 +149,7 @@ def overlap(facts: Facts) -> Finding:
     evidence: dict[str, Any] = {"method": result.method, "scores": result.scores, "policy": result.policy}
     if result.encoder:
         evidence["encoder"] = result.encoder
-        if not all(meaning.is_read_completely(text, "") for text in whole_texts(facts)):
+        if not all(is_read_completely(text, "") for text in whole_texts(facts)):
             evidence["not_checked"] = ["the_meaning_of_parts_of_long_texts"]
     evidence |= languages_seen(result)
     if result.languages and not result.translator:
@@ -186,7 +186,7 @@ def languages_seen(result: Overlap) -> dict[str, Any]:
 def whole_texts(facts: Facts) -> list[str]:
     """What is compared as a whole: question and answer together, or each text of a conversation."""
     if facts.lesson.is_short:
-        return [meaning.joined_text(facts.prompt, facts.answer)]
+        return [joined_text(facts.prompt, facts.answer)]
     return [text.text for text in texts_of(facts.asked, facts.answered)]
 
 

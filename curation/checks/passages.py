@@ -19,7 +19,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from conversation import Conversation, Message, answer_places, decoded_arguments, places
-from curation.decontamination.meaning import LONGEST
+from curation.decontamination.meaning.passages import LONGEST
 from curation.decontamination.overlap import Span
 
 SEAM_WORDS, SEAM_CHARACTERS = LONGEST // 2, 2_000  # of either of two texts that are joined; together one passage

@@ -14,7 +14,8 @@ import rfc8785
 
 from curation.checks import commentary, personal_data, secrets
 from curation.datasets import selection
-from curation.decontamination import normalise, translation
+from curation.decontamination import normalise
+from curation.decontamination.translation import comparing as translation
 
 SCHEMA = 2
 LISTED = 10_000

@@ -16,7 +16,7 @@ from conversation.words import words_of
 from curation.datasets import actions, decontamination_report, freezing, plan
 from curation.datasets.forms import FreezeForm
 from curation.decontamination import overlap
-from curation.decontamination.languages import name_of
+from curation.decontamination.translation.languages import name_of
 from curation.models import Blocker, Case, Dataset, DatasetRow, Pair, ReplayRow
 from curation.triage import override_rules
 from curation.triage.wording import Check, shown_checks

@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from curation.decontamination import building, fields
-from curation.decontamination.building import Item
 from curation.decontamination.overlap import Policy
+from curation.decontamination.parts import fields
 from curation.decontamination.scanning import batches, kernel_keys, scan_rows, tables_of
 from curation.decontamination.snapshot import Array
+from curation.decontamination.words import building, weights
+from curation.decontamination.words.building import Item
 
 
 class Build:
@@ -25,7 +26,7 @@ class Build:
         self.benchmarks = sorted({item[1] for item in self.items})
         number_of = {name: number for number, name in enumerate(self.benchmarks)}
         self._benchmark = np.array([number_of[item[1]] for item in self.items], np.uint16)
-        self.background = building.Background(background, self._keys, self._parts)
+        self.background = weights.Background(background, self._keys, self._parts)
         self.background.weigh(self._parts)
         self.set_aside = self._leaks(background)
         self.clean = [text for text, used in zip(background, self.background.used, strict=True) if used]
@@ -59,7 +60,7 @@ class Build:
 
     def arrays(self, number: int, previous: Mapping[str, Array] | None) -> dict[str, Array]:
         """All arrays that need no model. What they were made of is used up."""
-        self._fields = building.without_common(self._fields, self._parts, self._is_part)
+        self._fields = weights.without_common(self._fields, self._parts, self._is_part)
         is_generic = self._is_part & (self.background.documents < building.ENOUGH_CLEAN)
         arrays = building.assemble(self._fields, self._parts, is_generic)
         building.add_since(arrays, self._fields, number, previous)

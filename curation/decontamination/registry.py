@@ -12,15 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from curation.decontamination import building, fields, meaning, normalise, numbers, overlap, snapshot, translation
-from curation.decontamination.building import Item
+from curation.decontamination import normalise, overlap, snapshot
 from curation.decontamination.code import structure, tables
 from curation.decontamination.making import Build
-from curation.decontamination.meaning import Meaning, NearestItem
+from curation.decontamination.meaning import comparing as meaning
+from curation.decontamination.meaning.comparing import Meaning, NearestItem
+from curation.decontamination.meaning.passages import spans_of as row_spans
 from curation.decontamination.overlap import Decision, Overlap, Policy, Span
+from curation.decontamination.parts import fields
 from curation.decontamination.scanning import Row, batches, kernel_keys, scan_rows, spans_of, tables_of
 from curation.decontamination.snapshot import Array, BadRegistry, Data, key_check
-from curation.decontamination.translation import Translated, Translations
+from curation.decontamination.translation import comparing as translation
+from curation.decontamination.translation.comparing import Translated, Translations
+from curation.decontamination.words import building, fingerprints, numbers, weights
+from curation.decontamination.words.building import Item
 
 if TYPE_CHECKING:
     from curation.decontamination.engine.encoder import Encoder
@@ -32,7 +37,7 @@ PARAMETERS = {
     "long_gram": overlap.LONG_GRAM,
     "kept": "half (h mod 2), long ones by their last 3-gram",
     "least_grams": [overlap.MIN_GRAMS, overlap.MIN_LONG_GRAMS],
-    "least_words": [*map(int, building.LEAST_WORDS), building.SHORTEST_ANSWER, building.SURE_WORDS],
+    "least_words": [*map(int, weights.LEAST_WORDS), fingerprints.SHORTEST_ANSWER, weights.SURE_WORDS],
     "enough_clean": building.ENOUGH_CLEAN,
     "parts": fields.VERSION,
     "common_in_background": overlap.COMMON_IN_BACKGROUND,
@@ -405,7 +410,7 @@ class Registry:
         from curation.decontamination.engine import layout
 
         if method in ("meaning", "translation") and nearest is not None:
-            yield from meaning.spans_of(row, nearest)
+            yield from row_spans(row, nearest.start, nearest.end)
             return
         if method == "structure" and self._code is not None:
             yield from self._code.spans(row, since)

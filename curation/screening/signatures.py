@@ -15,7 +15,8 @@ from django.db import connection
 from curation.checks import duplicates
 from curation.checks.duplicates import Duplicates, Match, Row
 from curation.checks.lesson import compared_row
-from curation.decontamination import meaning, normalise
+from curation.decontamination import normalise
+from curation.decontamination.meaning.passages import text_to_embed
 from curation.models import DIMENSIONS, Duplicate, Signature
 from curation.screening import rescanning
 
@@ -135,7 +136,7 @@ def sign(rows: Mapping[int, Row], encoder: "Encoder | None") -> int:
     fresh = {case: row for case, row in rows.items() if case not in signed}
     if not fresh:
         return 0
-    texts = [meaning.text_to_embed(row.prompt, row.answer) for row in fresh.values()]
+    texts = [text_to_embed(row.prompt, row.answer) for row in fresh.values()]
     vectors: Iterable[Any] = encoder.encode(texts) if encoder else [None] * len(texts)
     label = label_of(encoder)
     made = [

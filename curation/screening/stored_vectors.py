@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.decontamination.meaning import LONGEST, encoder_name, is_foreign
+from curation.decontamination.meaning.comparing import encoder_name
+from curation.decontamination.meaning.passages import LONGEST, is_foreign
 from curation.decontamination.overlap import Overlap
 from curation.models import Signature
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from conversation.lines import place_name
-from curation.decontamination.languages import name_of
 from curation.decontamination.overlap import Policy, limit_of_meaning
+from curation.decontamination.translation.languages import name_of
 from curation.models import Blocker, Override
 
 # A passed kind goes without saying: the case shows what it is.

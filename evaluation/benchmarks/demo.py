@@ -6,7 +6,8 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
-from curation.decontamination import foreign_texts, meaning, translation
+from curation.decontamination.meaning import passages
+from curation.decontamination.translation import comparing, foreign_texts
 from evaluation.benchmarks import registry_snapshot
 from evaluation.benchmarks.actions import import_benchmark
 from evaluation.models import BenchmarkVersion
@@ -47,17 +48,17 @@ def embedded_texts() -> Iterator[str]:
     """Everything that is embedded when the three are published: public texts, and the same every time."""
     for kind in TITLES:
         for item in items(kind):
-            yield from map(meaning.readable, meaning.item_texts(item["question"], item["answer"]))
+            yield from map(passages.readable, passages.item_texts(item["question"], item["answer"]))
     for row, text in enumerate(background()):
-        yield from (passage.text for passage in meaning.row_passages(row, *meaning.split_question(text)))
+        yield from (passage.text for passage in passages.row_passages(row, *passages.split_question(text)))
 
 
 def translated_texts() -> Iterator[str]:
     """The same for the model that finds translations: the items, and the clean texts of which it reads a sample."""
     for kind in TITLES:
         for item in items(kind):
-            yield from map(foreign_texts.readable, meaning.item_texts(item["question"], item["answer"]))
-    yield from translation.sampled(list(background()))
+            yield from map(foreign_texts.readable, passages.item_texts(item["question"], item["answer"]))
+    yield from comparing.sampled(list(background()))
 
 
 def preload_vectors() -> int:

@@ -5,8 +5,9 @@ out: it may be the one that the application sends with every question, and says 
 """
 
 from conversation import Conversation, Message, Place, answer_of, answer_places, decoded_arguments, places
-from curation.decontamination.building import LEAST_WORDS, QUESTION
 from curation.decontamination.normalise import words
+from curation.decontamination.words.fingerprints import QUESTION
+from curation.decontamination.words.weights import LEAST_WORDS
 from evaluation.items import Draft
 from evaluation.vault.models import Item
 

@@ -9,7 +9,7 @@ import structlog
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
-from curation.decontamination import meaning
+from curation.decontamination.meaning.comparing import encoder_name
 from curation.decontamination.registry import BadRegistry, Registry
 from curation.models import RegistryEpoch, ScreeningPolicy
 from curation.screening import current_epoch
@@ -74,7 +74,7 @@ def build_snapshot(labels: Mapping[str, str]) -> Snapshot:
             normaliser=epoch.normaliser,
             follows=epoch.number,
             weak=frozenset(before.unprotected),
-            encoder=meaning.encoder_name(before.header["encoder"]),
+            encoder=encoder_name(before.header["encoder"]),
         )
     key, follows = registry_key(), epoch.number if epoch else 0
     content = Registry.build(
@@ -97,7 +97,7 @@ def build_snapshot(labels: Mapping[str, str]) -> Snapshot:
         follows=follows,
         comparable_since=comparable_since(epoch, before, built),
         weak=frozenset(built.unprotected),
-        encoder=meaning.encoder_name(built.header["encoder"]),
+        encoder=encoder_name(built.header["encoder"]),
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from curation.decontamination import normalise
-from curation.decontamination.building import LEAST_WORDS
+from curation.decontamination.words.weights import LEAST_WORDS
 from evaluation.benchmarks.protected_texts import texts_of
 from evaluation.models import BenchmarkVersion, WeakItem
 from evaluation.vault.models import Item

@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from curation.decontamination import building
-from curation.decontamination.building import QUESTION, WHOLE, Item
 from curation.decontamination.code import structure
 from curation.decontamination.overlap import Span
 from curation.decontamination.scanning import Row, batches, kernel_keys, scan_rows, tables_of
 from curation.decontamination.snapshot import Array, BadRegistry, derived
+from curation.decontamination.words import building, weights
+from curation.decontamination.words.building import Item
+from curation.decontamination.words.fingerprints import QUESTION, WHOLE
 
 PREFIX = "code_"
 SEALED_ARRAYS = tuple(PREFIX + name for name in (*building.SEALED_ARRAYS, "item"))
@@ -52,9 +53,9 @@ class CodeBuild:
 
     def arrays(self, number: int, previous: Mapping[str, Array] | None) -> dict[str, Array]:
         """All arrays, their names with PREFIX. `previous`: those of the epoch before, of texts and of code."""
-        background = building.Background(self._clean, self._keys, self._parts)
+        background = weights.Background(self._clean, self._keys, self._parts)
         background.weigh(self._parts)
-        protected = building.protection(self._fields, self._parts)
+        protected = weights.protection(self._fields, self._parts)
         wholes = self.findable_as_wholes(protected.enough)
         arrays = building.assemble(self._fields, self._parts) | self.anchors(wholes)
         building.add_since(arrays, self._fields, number, earlier(previous))

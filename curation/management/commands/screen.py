@@ -26,8 +26,8 @@ from cftapp.base.record_files import BadFile, format_of
 from curation.batches import report_files, row_files, row_screening
 from curation.batches.row_files import Id
 from curation.batches.row_texts import Fields, split_names
-from curation.decontamination.languages import name_of
 from curation.decontamination.overlap import Policy
+from curation.decontamination.translation.languages import name_of
 from curation.models import RANGE_ROWS, BatchScreening
 
 if TYPE_CHECKING:

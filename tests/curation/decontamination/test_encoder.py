@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from curation.decontamination import meaning
 from curation.decontamination.engine import encoder as engine
 from curation.decontamination.engine.encoder import Encoder, VectorCache, key_of
+from curation.decontamination.meaning import passages
 from curation.models import DIMENSIONS
 
 pytestmark = pytest.mark.heavy
@@ -99,7 +99,7 @@ def test_several_threads_may_ask():
     ],
 )
 def test_a_rows_signature_and_its_first_passage_are_one_text(prompt, answer):
-    assert meaning.text_to_embed(prompt, answer) == meaning.row_passages(0, prompt, answer)[0].text
+    assert passages.text_to_embed(prompt, answer) == passages.row_passages(0, prompt, answer)[0].text
 
 
 def test_half_precision_is_the_same_vector_within_a_ten_thousandth(encoder, monkeypatch):

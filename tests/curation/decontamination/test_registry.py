@@ -5,8 +5,8 @@ import random
 import numpy as np
 import pytest
 
-from curation.decontamination import building
 from curation.decontamination.registry import BadRegistry, Registry
+from curation.decontamination.words import weights as ngram_weights
 from tests.curation.conftest import EXAM, KEY
 
 LONG, SHORT = EXAM
@@ -129,7 +129,7 @@ def test_an_empty_registry_blocks_nothing():
 
 
 def test_idf_by_hand():
-    weights = building.idf(np.array([0, 9, 10]), 98)
+    weights = ngram_weights.idf(np.array([0, 9, 10]), 98)
     assert weights.tolist() == pytest.approx([np.log(100), np.log(10), 0.0], rel=1e-6)
 
 

@@ -7,9 +7,10 @@ import pytest
 from conversation import read, read_answer
 from curation.checks import comparison
 from curation.checks.remembered import Remembered
-from curation.decontamination import meaning, translation
 from curation.decontamination.engine import multilingual
+from curation.decontamination.meaning import passages
 from curation.decontamination.registry import BadRegistry, Registry
+from curation.decontamination.translation import comparing as translation
 from tests.curation.conftest import KEY
 
 pytestmark = [
@@ -184,5 +185,5 @@ def test_the_same_items_give_the_same_bytes(content) -> None:
 @pytest.mark.parametrize("text", ["\0не \ud800 на что", "не " * 5_000, "字" * 20_000, "\u202e" + GERMAN, "и\n" * 3_000])
 def test_hostile_text_is_read_within_bounds(registry, model, text) -> None:
     registry.check(text, text)
-    assert len(model.texts) <= 4 * meaning.MOST_WINDOWS + 2
-    assert all(len(given) <= meaning.MOST_CHARACTERS for given in model.texts)
+    assert len(model.texts) <= 4 * passages.MOST_WINDOWS + 2
+    assert all(len(given) <= passages.MOST_CHARACTERS for given in model.texts)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from curation.decontamination import building, normalise
+from curation.decontamination import normalise
 from curation.decontamination.registry import Registry
+from curation.decontamination.words import building
 from tests.support import attacker
 
 KEY = b"thirty-two bytes that nobody has"

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from curation.decontamination import numbers
 from curation.decontamination.engine.encoder import Encoder
-from curation.decontamination.numbers import ItemNumbers
 from curation.decontamination.overlap import Policy
 from curation.decontamination.registry import Registry
+from curation.decontamination.words import numbers
+from curation.decontamination.words.numbers import ItemNumbers
 from tests.curation.conftest import KEY
 
 ITEM = (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from curation.decontamination.choices import choice_of
+from curation.decontamination.parts.choices import choice_of
 
 STEM = "Which of these gases do plants take in?"
 OPTIONS = ("oxygen", "carbon dioxide", "helium", "none of them")

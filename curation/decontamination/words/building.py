@@ -5,242 +5,33 @@ space, by the top bits, one after the other; parts in order are the whole in ord
 """
 
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
-from curation.decontamination import normalise, overlap
-from curation.decontamination.families import families_of
+from curation.decontamination import overlap
+from curation.decontamination.words.families import families_of
+from curation.decontamination.words.fingerprints import (
+    ANSWER,
+    QUESTION,
+    Array,
+    Fields,
+    bits_for,
+    concatenated,
+    fingerprints,
+    pop_columns,
+)
+from curation.decontamination.words.weights import LEAST_WORDS, Part, Protection, part_of, protection
 
-Array = np.ndarray[Any, Any]
 Item = tuple[str, str, str, str]
 """Opaque id, benchmark (name and version), question, answer (may be empty)."""
 
-QUESTION, ANSWER, WHOLE = range(3)
-LEAST_WORDS = np.array([8, 12, 8])  # by kind: a shorter field is compared word for word only
-SHORTEST_ANSWER = 6  # words; a shorter answer says nothing without its question
-SURE_WORDS = 20  # a shorter answer, or part of an item, is protected alone only where clean texts do not hold its words
 SHORTEST_SEQUENCE = 4
 ENOUGH_CLEAN = 500  # clean texts that do not hold it: then even a short stem is no phrase of everybody's
 MARKERS = 8  # n-grams without weight by which a field of common phrases is found for its Jaccard
-TEXTS_AT_ONCE, CHARACTERS_AT_ONCE = 20_000, 16_000_000  # texts fingerprinted in one go
-PART_CHARACTERS = 2**24  # characters of items for each part of the hash space
 
 SEALED_ARRAYS = ("anchor_length", "field_mass", "field_rare", "field_words")
 """Arrays to encrypt: how long each field is picks an item out of a list of texts that it may be, without any key."""
-
-
-@dataclass(frozen=True)
-class Fields:
-    """Of texts, one line each, by kind of field; see `hashing.fingerprint`. A field's number is 3 * text + kind."""
-
-    lengths: Array
-    prints: Array
-    anchors: Array
-    long_counts: Array
-    halves: Array
-
-    def only(self, chosen: Array) -> "Fields":
-        """Of the chosen texts (a mask)."""
-        return Fields(
-            lengths=self.lengths[chosen],
-            prints=self.prints[chosen],
-            anchors=self.anchors[chosen],
-            long_counts=self.long_counts[chosen],
-            halves=self.halves[np.repeat(chosen, self.long_counts.sum(axis=1))],
-        )
-
-
-Pieces = list[list[tuple[Array, Array, Array]]]
-"""By part of the hash space, by batch: n-grams, whose they are, and the bits of the kinds of field that hold them."""
-
-
-@dataclass
-class Part:
-    """The n-grams of one part of the hash space: the different ones, sorted, with weights, and whose each is."""
-
-    keys: Array
-    starts: Array
-    owners: Array
-    masks: Array
-    common: Array  # whether it is the template of a benchmark
-    weight: Array
-    in_background: Array  # whether a clean text holds it
-
-    def weigh(self, frequency: Array, documents: int) -> None:
-        self.weight = idf(frequency, documents)
-        self.weight[self.common] = 0.0
-        self.in_background = frequency > 0
-
-
-def bits_for(texts: Iterable[tuple[str, str]]) -> int:
-    """How many top bits of a hash say its part: twice the characters, one bit more."""
-    return min(8, (sum(len(question) + len(answer) for question, answer in texts) // PART_CHARACTERS).bit_length())
-
-
-def batches(rows: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
-    batch: list[tuple[str, str]] = []
-    characters = 0
-    for row in rows:
-        batch.append(row)
-        characters += len(row[0]) + len(row[1])
-        if len(batch) == TEXTS_AT_ONCE or characters >= CHARACTERS_AT_ONCE:
-            yield batch
-            batch, characters = [], 0
-    if batch:
-        yield batch
-
-
-def fingerprints(rows: Iterable[tuple[str, str]], keys: Array, bits: int) -> tuple[Fields, Pieces]:
-    """Of (question, answer) pairs, normalised, a batch at a time."""
-    fields: list[tuple[Array, ...]] = []
-    pieces: Pieces = [[] for _ in range(2**bits)]
-    first = 0
-    for batch in batches(rows):
-        columns, grams, owners, masks = fingerprint_batch(batch, keys)
-        fields.append(columns)
-        split_by_part(grams, owners + np.int32(first), masks, bits, pieces)
-        first += len(batch)
-    fields = fields or [fingerprint_batch([], keys)[0]]
-    return Fields(*(concatenated(fields, number) for number in range(5))), pieces
-
-
-def concatenated(pieces: Sequence[tuple[Array, ...]], column: int) -> Array:
-    """One column of all pieces."""
-    return np.concatenate([piece[column] for piece in pieces])
-
-
-def fingerprint_batch(batch: Sequence[tuple[str, str]], keys: Array) -> tuple[tuple[Array, ...], Array, Array, Array]:
-    """The columns of `Fields`, then n-grams, whose they are and their bits."""
-    from curation.decontamination.engine import hashing
-
-    data, offsets = hashing.pack(normalise.packed([text for row in batch for text in row]))
-    most = len(data) // 2 + 2 * len(batch) + 2
-    shape = (len(batch), 3)
-    by_field = np.zeros(shape, np.int32), np.zeros(shape, np.uint64), np.zeros(shape, np.uint64)
-    long_counts, halves = np.zeros(shape, np.int32), np.empty(2 * most, np.uint32)
-    lists = np.empty(most, np.uint64), np.empty(most, np.int32), np.empty(most, np.uint8)
-    count, long_count = hashing.fingerprint(
-        data, offsets, hashing.FOLD, keys, SHORTEST_ANSWER, *by_field, long_counts, *lists, halves
-    )
-    grams, owners, masks = (column[:count] for column in lists)
-    return (*by_field, long_counts, halves[:long_count].copy()), grams, owners, masks
-
-
-def split_by_part(grams: Array, owners: Array, masks: Array, bits: int, pieces: Pieces) -> None:
-    """Append the n-grams to the pieces of their parts, in the order they are in."""
-    part = (grams >> np.uint64(64 - bits)).astype(np.uint8) if bits else np.zeros(len(grams), np.uint8)
-    order = np.argsort(part, kind="stable")
-    edges = np.searchsorted(part[order], np.arange(2**bits + 1))
-    for number, chosen in enumerate(order[first:last] for first, last in zip(edges, edges[1:], strict=False)):
-        pieces[number].append((grams[chosen], owners[chosen], masks[chosen]))
-
-
-def pop_columns(pieces: Pieces, number: int) -> list[Array]:
-    """The three columns of a part, each in one array; its pieces are dropped."""
-    batches, pieces[number] = pieces[number], []
-    return [
-        concatenated(batches, column) if batches else np.zeros(0, kind)
-        for column, kind in enumerate(("u8", "i4", "u1"))
-    ]
-
-
-def part_of(columns: Sequence[Array], benchmark: Array, family: Array, keep: Array) -> Part:
-    """Sorted, without what belongs to items that are not kept (a mask); those that are kept are numbered anew.
-
-    `benchmark` and `family`: of each kept item.
-    """
-    from curation.decontamination.engine import assembly
-
-    grams, owners, masks = columns
-    order = np.argsort(grams, kind="stable")
-    if not keep.all():
-        order = order[keep[owners[order]]]
-        owners = (np.cumsum(keep, dtype=np.int32) - 1)[owners]
-    grams, owners, masks = grams[order], owners[order], masks[order]
-    keys, starts = np.empty(len(grams), np.uint64), np.empty(len(grams) + 1, np.uint32)
-    common = np.zeros(len(grams), np.bool_)
-    count = assembly.runs(grams, owners, benchmark, family, overlap.COMMON_IN_REGISTRY, keys, starts, common)
-    empty = np.zeros(0, np.float32)
-    own = keys[:count].copy(), starts[: count + 1].copy(), owners, masks, common[:count].copy()
-    return Part(*own, weight=empty, in_background=empty)
-
-
-def idf(frequency: Array, documents: int) -> Array:
-    """Weight of an n-gram: log((N + 2) / (df + 1)), and 0 once it is common."""
-    weights = np.log((documents + 2) / (frequency + 1))
-    weights[frequency >= overlap.COMMON_IN_BACKGROUND] = 0.0
-    return weights.astype(np.float32)
-
-
-class Background:
-    """The clean reference: its texts, and which n-grams of the items each holds."""
-
-    def __init__(self, texts: Sequence[str], keys: Array, parts: Sequence[Part]) -> None:
-        fields, pieces = fingerprints(((text, "") for text in texts), keys, (len(parts) - 1).bit_length())
-        self.used = fields.lengths[:, QUESTION] > 0
-        self._occurrences: list[tuple[Array, Array]] = []
-        for number, part in enumerate(parts):
-            grams, documents, _ = pop_columns(pieces, number)
-            at = np.searchsorted(part.keys, grams).astype(np.int32)
-            at[at == len(part.keys)] = 0
-            shared = part.keys[at] == grams if len(part.keys) else np.zeros(len(at), bool)
-            self._occurrences.append((documents[shared], at[shared]))
-
-    def weigh(self, parts: Sequence[Part]) -> None:
-        """Give the n-grams their weights, from how many of the used texts hold each."""
-        for part, (documents, at) in zip(parts, self._occurrences, strict=True):
-            frequency = np.bincount(at[self.used[documents]], minlength=len(part.keys))
-            part.weigh(frequency.astype(np.int32), self.documents)
-
-    @property
-    def documents(self) -> int:
-        return int(self.used.sum())
-
-
-@dataclass(frozen=True)
-class Protection:
-    """By item and kind: kept n-grams, rare ones, what the rare ones weigh (infinite: too few), and if there are enough.
-
-    `plain`: fields that are also found by n-grams that weigh nothing.
-    """
-
-    rare: Array
-    mass: Array
-    enough: Array
-    big: Array
-    plain: Array
-
-
-def protection(fields: Fields, parts: Sequence[Part]) -> Protection:
-    from curation.decontamination.engine import assembly
-
-    shape = fields.lengths.shape
-    kept, rare, mass = np.zeros(shape, np.int32), np.zeros(shape, np.int32), np.zeros(shape)
-    for part in parts:
-        assembly.tally(part.starts, part.owners, part.masks, part.weight, kept, rare, mass)
-    enough = (fields.lengths >= LEAST_WORDS) & (rare >= overlap.MIN_GRAMS)
-    big = fields.long_counts >= overlap.MIN_LONG_GRAMS
-    plain = big & ((2 * rare < kept) | ~enough)
-    return Protection(rare, np.where(enough, mass, np.inf).astype(np.float32), enough, big, plain)
-
-
-def without_common(fields: Fields, parts: Sequence[Part], is_part: Array) -> Fields:
-    """The fields without short answers, and short parts of items, that clean texts hold half of.
-
-    "No, this is not true" is no item, nor is "Which of these is right?". `is_part`: by item, whether it is one's part.
-    """
-    from curation.decontamination.engine import assembly
-
-    shape = fields.lengths.shape
-    kept, unseen, mass = np.zeros(shape, np.int32), np.zeros(shape, np.int32), np.zeros(shape)
-    for part in parts:
-        own = (~part.in_background & ~part.common).astype(np.float32)
-        assembly.tally(part.starts, part.owners, part.masks, own, kept, unseen, mass)
-    common = ((2 * unseen < kept) | (unseen == 0)) & (fields.lengths < SURE_WORDS)
-    common[:, (QUESTION, WHOLE)] &= is_part[:, None]
-    return replace(fields, lengths=np.where(common, 0, fields.lengths))
 
 
 def leak_tables(fields: Fields, parts: Sequence[Part], is_part: Array) -> dict[str, Array]:

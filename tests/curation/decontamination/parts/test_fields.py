@@ -2,10 +2,11 @@
 
 import pytest
 
-from curation.decontamination import building, making
-from curation.decontamination.fields import texts_of
+from curation.decontamination import making
 from curation.decontamination.overlap import Policy
+from curation.decontamination.parts.fields import texts_of
 from curation.decontamination.registry import Registry
+from curation.decontamination.words import building
 from tests.curation.conftest import KEY
 
 QUESTION = (

@@ -11,8 +11,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from html import unescape
 from typing import NamedTuple
 
-from curation.decontamination import languages
-from curation.decontamination.meaning import LONGEST, MOST_WINDOWS, WINDOW, joined_text, terms
+from curation.decontamination.meaning.passages import LONGEST, MOST_WINDOWS, WINDOW, joined_text
+from curation.decontamination.terms import terms
+from curation.decontamination.translation import languages
 
 LEAST_OF_BENCHMARK = 0.05  # of a benchmark's items are in a language, or it is not one of its languages
 ONLY_SHARE = 0.9  # of a text's characters are in one language: all of it is

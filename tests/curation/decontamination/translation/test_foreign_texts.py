@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.decontamination import foreign_texts
-from curation.decontamination.foreign_texts import agreement, languages_of, parts_of, written_numbers
-from curation.decontamination.meaning import MOST_WINDOWS
+from curation.decontamination.meaning.passages import MOST_WINDOWS
+from curation.decontamination.translation import foreign_texts
+from curation.decontamination.translation.foreign_texts import agreement, languages_of, parts_of, written_numbers
 
 GERMAN = "Wie viele Äpfel bleiben im Korb, wenn Peter fünf davon isst?"
 ENGLISH = "How many apples are left in the basket when Peter eats five of them?"

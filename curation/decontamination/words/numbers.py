@@ -12,9 +12,9 @@ from itertools import pairwise
 import numpy as np
 
 from curation.decontamination import normalise
-from curation.decontamination.building import QUESTION
-from curation.decontamination.meaning import GROUPED, Fingerprints, numbers_among, numbers_of
 from curation.decontamination.snapshot import Array
+from curation.decontamination.terms import GROUPED, Fingerprints, numbers_among, numbers_of
+from curation.decontamination.words.fingerprints import QUESTION
 
 LEAST = 2  # numbers that the matching part of a row must have to say anything
 SHARE = 0.6  # of them that are those of the matching field, where it was copied

@@ -1,7 +1,7 @@
 """What items share because they ask about one passage is content; what most of a benchmark shares is its template."""
 
-from curation.decontamination.families import families_of
 from curation.decontamination.registry import Registry
+from curation.decontamination.words.families import families_of
 from tests.curation.conftest import KEY
 
 PASSAGE = (

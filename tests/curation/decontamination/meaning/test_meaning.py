@@ -5,10 +5,22 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from curation.decontamination import meaning
 from curation.decontamination.engine.encoder import OFF, Encoder
-from curation.decontamination.meaning import Meaning, passages, readable, row_passages, terms
+from curation.decontamination.meaning import comparing
+from curation.decontamination.meaning.comparing import Meaning
+from curation.decontamination.meaning.passages import (
+    MOST_WINDOWS,
+    STRIDE,
+    WINDOW,
+    is_foreign,
+    is_read_completely,
+    passages,
+    readable,
+    row_passages,
+    spans_of,
+)
 from curation.decontamination.overlap import Policy
+from curation.decontamination.terms import NEUTRAL_AGREEMENT, agreement, idf_weights, terms
 
 pytestmark = pytest.mark.heavy
 
@@ -39,10 +51,10 @@ def encoder() -> Encoder:
 
 @pytest.fixture(scope="module")
 def opened(encoder: Encoder) -> Meaning:
-    return Meaning(meaning.build_arrays(ITEMS, encoder, [UNRELATED], KEY), KEY)
+    return Meaning(comparing.build_arrays(ITEMS, encoder, [UNRELATED], KEY), KEY)
 
 
-def likeness(opened: Meaning, encoder: Encoder, text: str, floor: float = 0.0) -> meaning.NearestItem | None:
+def likeness(opened: Meaning, encoder: Encoder, text: str, floor: float = 0.0) -> comparing.NearestItem | None:
     compared = row_passages(0, text, "")
     return opened.compare(
         compared, encoder.encode([passage.text for passage in compared]), floor=floor, margin=0.1
@@ -61,7 +73,7 @@ def test_other_numbers_in_the_same_words_score_lower_than_a_rewording(opened: Me
     assert reworded is not None
     assert template is not None
     assert min(template.cosine, reworded.cosine) > 0.8  # the embedding alone would take both
-    assert template.score == pytest.approx(template.cosine - meaning.NUMBERS_WEIGHT, abs=0.02)
+    assert template.score == pytest.approx(template.cosine - comparing.NUMBERS_WEIGHT, abs=0.02)
     assert template.score < reworded.score - 0.1
 
 
@@ -77,7 +89,7 @@ def test_a_score_never_exceeds_its_cosine(opened: Meaning, encoder: Encoder) -> 
 
 
 def test_clean_texts_near_an_item_raise_its_limit(encoder: Encoder) -> None:
-    calibrated = Meaning(meaning.build_arrays(ITEMS, encoder, [SAME_TEMPLATE], KEY), KEY)
+    calibrated = Meaning(comparing.build_arrays(ITEMS, encoder, [SAME_TEMPLATE], KEY), KEY)
     nearest = likeness(calibrated, encoder, REWORDED)
     assert nearest is not None
     assert nearest.limit == pytest.approx(nearest.background + 0.1)
@@ -100,8 +112,8 @@ def test_full_width_and_look_alike_letters_are_read_as_what_they_show() -> None:
 def test_another_script_is_left_as_it_is_and_known_as_foreign() -> None:
     text = "Сколько яиц она продаёт каждый день на рынке?"
     assert readable(text) == text
-    assert meaning.is_foreign(text)
-    assert not meaning.is_foreign("Combien d’œufs vend-elle chaque jour au marché ?")
+    assert is_foreign(text)
+    assert not is_foreign("Combien d’œufs vend-elle chaque jour au marché ?")
 
 
 def test_numbers_are_the_same_however_they_are_written() -> None:
@@ -110,12 +122,12 @@ def test_numbers_are_the_same_however_they_are_written() -> None:
 
 
 def test_agreement_of_numbers_is_their_jaccard_index() -> None:
-    assert meaning.agreement(Counter({1: 2, 2: 1}), Counter({1: 1, 3: 1})) == pytest.approx(1 / 4)
-    assert meaning.agreement(Counter(), Counter({1: 1})) == meaning.NEUTRAL_AGREEMENT
+    assert agreement(Counter({1: 2, 2: 1}), Counter({1: 1, 3: 1})) == pytest.approx(1 / 4)
+    assert agreement(Counter(), Counter({1: 1})) == NEUTRAL_AGREEMENT
 
 
 def test_a_word_in_every_text_says_least() -> None:
-    weights = meaning.idf_weights([frozenset({1, 2}), frozenset({1})], [frozenset({1})])
+    weights = idf_weights([frozenset({1, 2}), frozenset({1})], [frozenset({1})])
     assert weights[1] == pytest.approx(np.log(4 / 3.5))
     assert weights[2] == pytest.approx(np.log(4 / 1.5))
 
@@ -123,7 +135,7 @@ def test_a_word_in_every_text_says_least() -> None:
 def test_a_long_text_is_compared_in_a_bounded_number_of_passages() -> None:
     text = "word " * 200_000
     windows = list(passages(0, text))
-    assert len(windows) == meaning.MOST_WINDOWS
+    assert len(windows) == MOST_WINDOWS
     assert windows[0].start == 0
     assert windows[-1].end == len(text.rstrip())
 
@@ -151,14 +163,14 @@ def test_an_english_answer_behind_a_foreign_question_is_compared(opened: Meaning
     comparable, nearest = opened.measure([row], [0], encoder, Policy(), None)
     assert comparable == [0]
     assert nearest[0].item == 0
-    [span] = meaning.spans_of(row, nearest[0])
+    [span] = spans_of(row, nearest[0].start, nearest[0].end)
     assert (span.part, row[1][span.start : span.end]) == ("answer", REWORDED)
 
 
 def test_what_is_beyond_the_passages_is_known() -> None:
-    most = meaning.WINDOW + meaning.STRIDE * (meaning.MOST_WINDOWS - 1)
-    assert meaning.is_read_completely("word " * (most - 3), "three more words")
-    assert not meaning.is_read_completely("word " * most, "more")
+    most = WINDOW + STRIDE * (MOST_WINDOWS - 1)
+    assert is_read_completely("word " * (most - 3), "three more words")
+    assert not is_read_completely("word " * most, "more")
 
 
 def test_the_first_line_of_a_text_is_compared_for_itself() -> None:

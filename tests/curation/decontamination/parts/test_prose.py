@@ -2,7 +2,7 @@
 
 import pytest
 
-from curation.decontamination import prose
+from curation.decontamination.parts import prose
 
 TASK = "Return the largest gap between two neighbours of a sorted list"
 PYTHON = (

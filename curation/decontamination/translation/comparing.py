@@ -21,8 +21,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.decontamination.building import Item
-from curation.decontamination.foreign_texts import (
+from curation.decontamination.meaning.comparing import ROWS_AT_ONCE, NearestItem, encoder_name
+from curation.decontamination.meaning.passages import MOST_CHARACTERS, item_texts
+from curation.decontamination.overlap import Overlap
+from curation.decontamination.snapshot import BadRegistry
+from curation.decontamination.terms import Fingerprints
+from curation.decontamination.translation.foreign_texts import (
     Part,
     agreement,
     languages_of,
@@ -32,16 +36,7 @@ from curation.decontamination.foreign_texts import (
     spelt_numbers,
     written_numbers,
 )
-from curation.decontamination.meaning import (
-    MOST_CHARACTERS,
-    ROWS_AT_ONCE,
-    Fingerprints,
-    NearestItem,
-    encoder_name,
-    item_texts,
-)
-from curation.decontamination.overlap import Overlap
-from curation.decontamination.snapshot import BadRegistry
+from curation.decontamination.words.building import Item
 
 if TYPE_CHECKING:
     from curation.decontamination.engine.encoder import Encoder

@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from curation.decontamination import normalise
-from curation.decontamination.language_words import FUNCTION_WORDS, LETTERS, NAMES, SCRIPTS
+from curation.decontamination.translation.language_words import FUNCTION_WORDS, LETTERS, NAMES, SCRIPTS
 
 MOST_CHARACTERS = 4_000  # of a text that are looked at: its language shows in its first sentences
 LEAST_WORDS, LEAST_LETTERS = 3, 6  # of a stretch; letters count where no space parts the words

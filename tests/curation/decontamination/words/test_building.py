@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from curation.decontamination import building
 from curation.decontamination.registry import BadRegistry, Registry
+from curation.decontamination.words import fingerprints
 
 KEY = b"a key for the parts, of 32 bytes"
 RNG = random.Random(11)
@@ -30,17 +30,17 @@ def built():
 
 @pytest.mark.parametrize(("characters", "at_once"), [(2_000, 7), (200, 50)])
 def test_parts_change_no_byte(monkeypatch, characters, at_once):
-    assert building.bits_for(item[2:] for item in ITEMS) == 0
+    assert fingerprints.bits_for(item[2:] for item in ITEMS) == 0
     unsplit = built()
-    monkeypatch.setattr(building, "PART_CHARACTERS", characters)
-    monkeypatch.setattr(building, "TEXTS_AT_ONCE", at_once)
-    assert building.bits_for(item[2:] for item in ITEMS) > 4
+    monkeypatch.setattr(fingerprints, "PART_CHARACTERS", characters)
+    monkeypatch.setattr(fingerprints, "TEXTS_AT_ONCE", at_once)
+    assert fingerprints.bits_for(item[2:] for item in ITEMS) > 4
     assert built() == unsplit
 
 
 def test_parts_grow_in_number_with_the_items():
-    text = "a" * building.PART_CHARACTERS
-    assert [building.bits_for([(text, "")] * n) for n in (0, 1, 2, 3, 4, 200, 9_000)] == [0, 1, 2, 2, 3, 8, 8]
+    text = "a" * fingerprints.PART_CHARACTERS
+    assert [fingerprints.bits_for([(text, "")] * n) for n in (0, 1, 2, 3, 4, 200, 9_000)] == [0, 1, 2, 2, 3, 8, 8]
 
 
 def test_clean_texts_that_hold_an_item_are_set_aside():

@@ -4,8 +4,9 @@ Whoever trains on a multiple-choice question keeps its stem and the right answer
 from its description. Each such part has n-grams of its own, so that it is found where the others are gone.
 """
 
-from curation.decontamination import normalise, prose
-from curation.decontamination.choices import choice_of
+from curation.decontamination import normalise
+from curation.decontamination.parts import prose
+from curation.decontamination.parts.choices import choice_of
 
 VERSION = "parts-1"
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.decontamination import languages
-from curation.decontamination.language_words import FUNCTION_WORDS, LETTERS, NAMES
-from curation.decontamination.languages import Stretch, language_of, stretches
+from curation.decontamination.translation import languages
+from curation.decontamination.translation.language_words import FUNCTION_WORDS, LETTERS, NAMES
+from curation.decontamination.translation.languages import Stretch, language_of, stretches
 
 SENTENCES = {
     "ar": "كم كتابا قرأت مريم في الأسبوع إذا كانت تقرأ كل يوم؟",
