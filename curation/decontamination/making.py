@@ -9,8 +9,11 @@ from curation.decontamination.overlap import Policy
 from curation.decontamination.parts import fields
 from curation.decontamination.scanning import batches, kernel_keys, scan_rows, tables_of
 from curation.decontamination.snapshot import Array
-from curation.decontamination.words import building, weights
+from curation.decontamination.words import building, runs, weights
 from curation.decontamination.words.building import Item
+from curation.decontamination.words.fingerprints import Fields
+from curation.decontamination.words.runs import Runs
+from curation.decontamination.words.weights import Protection
 
 
 class Build:
@@ -60,17 +63,33 @@ class Build:
 
     def arrays(self, number: int, previous: Mapping[str, Array] | None) -> dict[str, Array]:
         """All arrays that need no model. What they were made of is used up."""
-        self._fields = weights.without_common(self._fields, self._parts, self._is_part)
-        is_generic = self._is_part & (self.background.documents < building.ENOUGH_CLEAN)
-        arrays = building.assemble(self._fields, self._parts, is_generic)
-        building.add_since(arrays, self._fields, number, previous)
-        building.add_exact_keys(arrays, self._fields)
+        from curation.decontamination.engine import layout
+
+        fields = weights.without_common(self._fields, self._parts, self._is_part, self._benchmark)
+        protected = weights.protection(fields, self._parts)
+        whole, cut = self._runs(fields, protected)
+        arrays = building.assemble(fields, self._parts, protected)
+        arrays |= building.anchors(whole.and_also(cut), layout.MOST_LENGTHS)
+        building.add_since(arrays, fields, number, previous)
+        building.add_exact_keys(arrays, fields, cut)
         del self._fields
         arrays["item_id"] = np.array([item[0].encode() for item in self.items], dtype=np.bytes_)
         arrays["item_benchmark"] = self._benchmark
-        protected = np.isfinite(arrays["field_mass"].reshape(-1, 3)).any(axis=1)
-        self._protected = {self.items[i][0] for i in np.flatnonzero(protected)}
+        self._protected = {self.items[i][0] for i in np.flatnonzero(protected.enough.any(axis=1))}
         return building.add_indexes(arrays)
+
+    def _runs(self, fields: Fields, protected: Protection) -> tuple[Runs, Runs]:
+        """What is found word for word: fields without enough rare n-grams, and most of those with few of them.
+
+        A short part of an item may stand in any text, unless many clean texts do not hold it: it is found where it is
+        all that is said.
+        """
+        is_generic = self._is_part & (self.background.documents < building.ENOUGH_CLEAN)
+        wanted = fields.lengths >= building.SHORTEST_SEQUENCE
+        wanted &= ~is_generic[:, None] | (fields.lengths >= weights.LEAST_WORDS)
+        thin = protected.thin & ~self._is_part[:, None] & (fields.lengths >= runs.LEAST_WORDS)
+        cut = runs.cut([item[2:] for item in self.items], thin, self._keys)
+        return runs.whole(fields, wanted & ~protected.enough), runs.without_templates(cut, self._benchmark)
 
     def facts(self) -> dict[str, Any]:
         """What the header says about the items and the background."""

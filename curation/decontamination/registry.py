@@ -24,7 +24,7 @@ from curation.decontamination.scanning import Row, batches, kernel_keys, scan_ro
 from curation.decontamination.snapshot import Array, BadRegistry, Data, key_check
 from curation.decontamination.translation import comparing as translation
 from curation.decontamination.translation.comparing import Translated, Translations
-from curation.decontamination.words import building, fingerprints, numbers, weights
+from curation.decontamination.words import building, fingerprints, numbers, runs, weights
 from curation.decontamination.words.building import Item
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ PARAMETERS = {
     "least_grams": [overlap.MIN_GRAMS, overlap.MIN_LONG_GRAMS],
     "least_words": [*map(int, weights.LEAST_WORDS), fingerprints.SHORTEST_ANSWER, weights.SURE_WORDS],
     "enough_clean": building.ENOUGH_CLEAN,
+    "runs": [weights.SPAN, runs.SHARE, *map(int, runs.LEAST_WORDS), runs.MOST_WORDS],
     "parts": fields.VERSION,
     "common_in_background": overlap.COMMON_IN_BACKGROUND,
     "common_in_registry": overlap.COMMON_IN_REGISTRY,
@@ -344,12 +345,17 @@ class Registry:
                 share, template = 0.0, share
             scores[row] = {
                 "exact": float(integers[row, layout.EXACT_FIELD] >= 0),
-                "sequence": float(integers[row, layout.RUN_FIELD] >= 0),
+                "sequence": float(self._says_run(int(integers[row, layout.RUN_FIELD]), share)),
                 "containment": round(share, 4),
                 "jaccard": round(float(floats[row, layout.JACCARD]), 4),
                 "template": round(template, 4),
             }
         return integers, scores
+
+    def _says_run(self, field: int, share: float) -> bool:
+        """Whether a run of words says more than n-grams, which say it of a field with enough of them."""
+        is_found = bool(np.isfinite(self.arrays["field_mass"][field])) and share >= self.policy.containment_limit
+        return field >= 0 and not is_found
 
     def _other_numbers(self, row: Row, integers: Array, since: int) -> bool:
         """Whether the part of a row that matches its item has other numbers than the item."""

@@ -14,7 +14,7 @@ from curation.decontamination.code import structure
 from curation.decontamination.overlap import Span
 from curation.decontamination.scanning import Row, batches, kernel_keys, scan_rows, tables_of
 from curation.decontamination.snapshot import Array, BadRegistry, derived
-from curation.decontamination.words import building, weights
+from curation.decontamination.words import building, runs, weights
 from curation.decontamination.words.building import Item
 from curation.decontamination.words.fingerprints import QUESTION, WHOLE
 
@@ -57,7 +57,7 @@ class CodeBuild:
         background.weigh(self._parts)
         protected = weights.protection(self._fields, self._parts)
         wholes = self.findable_as_wholes(protected.enough)
-        arrays = building.assemble(self._fields, self._parts) | self.anchors(wholes)
+        arrays = building.assemble(self._fields, self._parts, protected) | self.anchors(wholes)
         building.add_since(arrays, self._fields, number, earlier(previous))
         building.add_exact_keys(arrays, self._fields)
         building.add_indexes(arrays)
@@ -80,7 +80,7 @@ class CodeBuild:
     def anchors(self, wholes: Array) -> dict[str, Array]:
         from curation.decontamination.engine import layout
 
-        return building.anchors(self._fields, wholes, layout.MOST_LENGTHS)
+        return building.anchors(runs.whole(self._fields, wholes), layout.MOST_LENGTHS)
 
     def common(self, tables: Any) -> Array:
         """The fields that stand as a whole in several clean texts (a mask)."""

@@ -233,3 +233,45 @@ def distinct_long_grams(words, short, end, keys, long_own, halves, first):
             halves[first + count] = ordered[j]
             count += 1
     return count
+
+
+@njit(cache=True, nogil=True)
+def cut_runs(data, offsets, fold, keys, chosen, span, lost, most):
+    """The runs of the chosen fields (item, kind) that lack at most a share `lost` of the field's runs of `span` words.
+
+    For each run: its field (3 * item + kind), its fingerprint, its anchor, the words of it before the anchor, its
+    length. All runs of one field have one anchor, in what none of them has lost; of the kept half, if it can be.
+    """
+    longest = longest_row(offsets) // 2 + 2
+    words, prefix, pair = np.empty(longest, np.uint64), np.empty(longest + 1, np.uint64), np.empty(2, np.uint64)
+    grams, room = np.empty(longest, np.uint64), chosen.sum() * (np.int64(lost * most) + 1)
+    fields, before, lengths = np.empty(room, np.int64), np.empty(room, np.int32), np.empty(room, np.int32)
+    prints, anchors, count = np.empty(room, np.uint64), np.empty(room, np.uint64), 0
+    for row in range(len(chosen)):
+        n0 = split(data, offsets[2 * row], offsets[2 * row + 1], fold, keys[6], words, 0)
+        n = split(data, offsets[2 * row + 1], offsets[2 * row + 2], fold, keys[6], words, n0)
+        accumulate(words, n, keys[7], prefix)
+        trigrams(words, n, keys[0], keys[1], grams)
+        for kind in range(3):
+            start, end = (n0 if kind == ANSWER else 0), (n0 if kind == QUESTION else n)
+            if not chosen[row, kind] or end - start < span or end - start > most:
+                continue
+            cut = np.int64(lost * (end - start - span + 1) + 1e-9)
+            place = anchor_between(grams, start + cut, end - cut)
+            for first in range(start, start + cut + 1):
+                last = end - cut + first - start
+                fields[count], prints[count] = 3 * row + kind, run_fingerprint(prefix, first, last, keys, pair)
+                anchors[count], before[count], lengths[count] = grams[place], place - first, last - first
+                count += 1
+    return fields[:count], prints[:count], anchors[:count], before[:count], lengths[:count]
+
+
+@njit(cache=True)
+def anchor_between(grams, start, end):
+    """The place of the 3-gram in words start..end with the smallest hash, among those that are kept if there is one."""
+    best = start
+    for i in range(start, end - 2):
+        better = grams[i] < grams[best] if grams[i] & U(1) == grams[best] & U(1) else grams[i] & U(1) == U(0)
+        if better:
+            best = i
+    return best

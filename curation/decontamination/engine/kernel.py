@@ -49,8 +49,9 @@ def scan(data, offsets, fold, keys, t, since, integers, floats, trace):
             if end > start and row_integers[EXACT_FIELD] < 0 and not (part == 2 and n0 == n):
                 h = run_fingerprint(prefix, start, end, keys, pair)
                 place = find(t.exact_keys, t.exact_bucket, h) if probe(bits, h) else -1
-                if place >= 0 and t.item_since[t.exact_field[place] // 3] > since:
-                    row_integers[EXACT_FIELD], row_integers[EXACT_PART] = t.exact_field[place], part
+                field = t.exact_field[place] if place >= 0 else -1
+                if place >= 0 and t.item_since[field // 3] > since and t.field_words[field] == end - start:
+                    row_integers[EXACT_FIELD], row_integers[EXACT_PART] = field, part
         trigrams(words, n, keys[0], keys[1], grams)
         kept, hits = 0, 0
         for i in range(n - 2):
@@ -67,7 +68,7 @@ def scan(data, offsets, fold, keys, t, since, integers, floats, trace):
                 hits += 1
         for i in range(n - 2 if len(t.anchor_keys) else 0):
             if probe(anchor_bits, grams[i]):
-                run_from(i, n, grams[i], prefix, keys, t, since, pair, row_integers)
+                run_around(i, n, grams[i], prefix, keys, t, since, pair, row_integers)
                 if row_integers[RUN_FIELD] >= 0:
                     break
         if hits >= MIN_HITS and may_share_enough(keys_hit, hits, t.gram_start, t.gram_post, counts):
@@ -75,20 +76,20 @@ def scan(data, offsets, fold, keys, t, since, integers, floats, trace):
 
 
 @njit(cache=True)
-def run_from(i, n, h, prefix, keys, t, since, pair, row_integers):
-    """Whether a field that is only protected word for word begins at word i, whose 3-gram is h."""
+def run_around(i, n, h, prefix, keys, t, since, pair, row_integers):
+    """Whether a run of words that is protected as it is has its anchor at word i, whose 3-gram is h."""
     place = find(t.anchor_keys, t.anchor_bucket, h)
     if place < 0:
         return
     for j in range(t.anchor_start[place], t.anchor_start[place + 1]):
-        length = np.int64(t.anchor_length[j])
-        if i + length > n:
+        start, length = i - np.int64(t.anchor_before[j]), np.int64(t.anchor_length[j])
+        if start < 0 or start + length > n:
             continue
-        p = run_fingerprint(prefix, i, i + length, keys, pair)
+        p = run_fingerprint(prefix, start, start + length, keys, pair)
         exact_place = find(t.exact_keys, t.exact_bucket, p) if probe(t.filter, p) else -1
         if exact_place >= 0 and t.item_since[t.exact_field[exact_place] // 3] > since:
             row_integers[RUN_FIELD] = t.exact_field[exact_place]
-            row_integers[RUN_START], row_integers[RUN_LENGTH] = i, length
+            row_integers[RUN_START], row_integers[RUN_LENGTH] = start, length
             return
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from curation.decontamination.engine.hashing import Array
 
 MOST_POSTINGS = 16  # items that one n-gram leads to
-MOST_LENGTHS = 64  # lengths of short fields that begin with the same three words
+MOST_LENGTHS = 64  # different runs that one anchor leads to
 MIN_HITS = 4  # fewer different shared n-grams than this are a phrase, not a leak
 MIN_COVERED = 10  # and so are n-grams that cover fewer words of the row, of a field that has more
 WINDOW_SLACK, WINDOW_LEAST = 1.3, 40  # words
@@ -41,6 +41,7 @@ class Tables(NamedTuple):
     anchor_keys: Array
     anchor_bucket: Array
     anchor_start: Array
+    anchor_before: Array  # words of a run ahead of its anchor
     anchor_length: Array
     field_mass: Array  # infinite: not protected by n-grams
     field_words: Array

@@ -21,6 +21,7 @@ from curation.decontamination.words.fingerprints import (
     fingerprints,
     pop_columns,
 )
+from curation.decontamination.words.runs import Runs, whole
 from curation.decontamination.words.weights import LEAST_WORDS, Part, Protection, part_of, protection
 
 Item = tuple[str, str, str, str]
@@ -30,7 +31,7 @@ SHORTEST_SEQUENCE = 4
 ENOUGH_CLEAN = 500  # clean texts that do not hold it: then even a short stem is no phrase of everybody's
 MARKERS = 8  # n-grams without weight by which a field of common phrases is found for its Jaccard
 
-SEALED_ARRAYS = ("anchor_length", "field_mass", "field_rare", "field_words")
+SEALED_ARRAYS = ("anchor_before", "anchor_length", "field_mass", "field_rare", "field_words")
 """Arrays to encrypt: how long each field is picks an item out of a list of texts that it may be, without any key."""
 
 
@@ -46,26 +47,15 @@ def leak_tables(fields: Fields, parts: Sequence[Part], is_part: Array) -> dict[s
     arrays = postings(protected, (replace(part) for part in parts), only_in_background=True)
     arrays |= field_arrays(fields, protected) | {"long_start": np.zeros(protected.mass.size + 1, np.int64)}
     arrays |= {"long_grams": np.zeros(0, np.uint32), "item_since": np.ones(len(protected.mass), np.int32)}
-    arrays |= anchors(fields, fields.lengths >= LEAST_WORDS, layout.MOST_LENGTHS)
+    arrays |= anchors(whole(fields, fields.lengths >= LEAST_WORDS), layout.MOST_LENGTHS)
     add_exact_keys(arrays, fields)
     return add_indexes(arrays)
 
 
-def assemble(fields: Fields, parts: list[Part], is_generic: Array | None = None) -> dict[str, Array]:
-    """The arrays that do not depend on epochs. `parts` are used up.
-
-    `is_generic`: by item, whether a short field of it may stand in any text: it is found where it is all that is said.
-    """
-    from curation.decontamination.engine import layout
-
-    protected = protection(fields, parts)
-    arrays = (
-        postings(protected, consume(parts)) | field_arrays(fields, protected) | long_gram_lists(fields, protected.big)
-    )
-    wanted = fields.lengths >= SHORTEST_SEQUENCE
-    if is_generic is not None:
-        wanted &= ~is_generic[:, None] | (fields.lengths >= LEAST_WORDS)
-    return arrays | anchors(fields, wanted & ~protected.enough, layout.MOST_LENGTHS)
+def assemble(fields: Fields, parts: list[Part], protected: Protection) -> dict[str, Array]:
+    """The arrays of n-grams. `parts` are used up."""
+    arrays = postings(protected, consume(parts)) | field_arrays(fields, protected)
+    return arrays | long_gram_lists(fields, protected.big)
 
 
 def consume(parts: list[Part]) -> Iterator[Part]:
@@ -104,7 +94,7 @@ def entries_of(part: Part, bits: Array, plain: Array, free: Array, only_in_backg
     from curation.decontamination.engine import assembly, layout
 
     keys, entries = len(part.keys), len(part.owners)
-    wanted = part.in_background if only_in_background else np.ones(keys, np.bool_)
+    wanted = part.clean > 0 if only_in_background else np.ones(keys, np.bool_)
     used, counts, post = np.empty(keys, np.int32), np.empty(keys, np.uint8), np.empty(entries, np.uint32)
     lists = part.starts, part.owners, part.masks, part.weight
     key_count, length = assembly.postings(*lists, wanted, bits, plain, free, layout.MOST_POSTINGS, used, counts, post)
@@ -127,18 +117,18 @@ def ranks(groups: Array) -> Array:
     return np.arange(len(groups), dtype=np.int32) - np.repeat(first, np.diff(np.append(first, len(groups))))
 
 
-def anchors(fields: Fields, chosen: Array, most: int) -> dict[str, Array]:
-    """The first 3-gram of the chosen fields, with their lengths in words (of many, the most frequent)."""
-    pairs, times = np.unique(
-        np.stack([fields.anchors[chosen], fields.lengths[chosen].astype(np.uint64)]), axis=1, return_counts=True
-    )
-    order = np.lexsort((pairs[1], -times, pairs[0]))
-    order = order[ranks(pairs[0][order]) < most]
-    keys, starts = np.unique(pairs[0][order], return_index=True)
+def anchors(runs: Runs, most: int) -> dict[str, Array]:
+    """By anchor the runs that have it: words before it and length in words (of many, the most frequent)."""
+    columns = np.stack([runs.anchors, runs.before.astype(np.uint64), runs.lengths.astype(np.uint64)])
+    different, times = np.unique(columns, axis=1, return_counts=True)
+    order = np.lexsort((different[2], different[1], -times, different[0]))
+    order = order[ranks(different[0][order]) < most]
+    keys, starts = np.unique(different[0][order], return_index=True)
     return {
         "anchor_keys": keys,
         "anchor_start": np.append(starts, len(order)).astype(np.int64),
-        "anchor_length": pairs[1][order].astype(np.int32),
+        "anchor_before": different[1][order].astype(np.int32),
+        "anchor_length": different[2][order].astype(np.int32),
     }
 
 
@@ -162,11 +152,14 @@ def add_since(arrays: dict[str, Array], fields: Fields, number: int, previous: "
     arrays["item_since"][same] = previous["item_since"][earlier[same]]
 
 
-def add_exact_keys(arrays: dict[str, Array], fields: Fields) -> None:
-    """Add the fingerprints of whole fields, each with the field that is protected longest."""
+def add_exact_keys(arrays: dict[str, Array], fields: Fields, cut: Runs | None = None) -> None:
+    """Add the fingerprints of whole fields, and of `cut` ones, each with the field that is protected longest."""
     numbers = np.flatnonzero(fields.lengths.ravel() > 0)
-    hashes = fields.prints.ravel()[numbers]
-    order = np.lexsort((numbers, arrays["item_since"][numbers // 3], hashes))
+    hashes, is_cut = fields.prints.ravel()[numbers], np.zeros(len(numbers), bool)
+    if cut is not None:
+        hashes, numbers = np.concatenate([hashes, cut.prints]), np.concatenate([numbers, cut.field])
+        is_cut = np.arange(len(numbers)) >= len(is_cut)
+    order = np.lexsort((numbers, arrays["item_since"][numbers // 3], is_cut, hashes))
     arrays["exact_keys"], first = np.unique(hashes[order], return_index=True)
     arrays["exact_field"] = numbers[order][first].astype(np.int32)
 

@@ -6,9 +6,18 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from curation.decontamination import overlap
-from curation.decontamination.words.fingerprints import QUESTION, WHOLE, Array, Fields, fingerprints, pop_columns
+from curation.decontamination.words.fingerprints import (
+    ANSWER,
+    QUESTION,
+    WHOLE,
+    Array,
+    Fields,
+    fingerprints,
+    pop_columns,
+)
 
 LEAST_WORDS = np.array([8, 12, 8])  # by kind: a shorter field is compared word for word only
+SPAN = 8  # words in a row that hardly anybody writes twice
 SURE_WORDS = 20  # a shorter answer, or part of an item, is protected alone only where clean texts do not hold its words
 
 
@@ -22,12 +31,12 @@ class Part:
     masks: Array
     common: Array  # whether it is the template of a benchmark
     weight: Array
-    in_background: Array  # whether a clean text holds it
+    clean: Array  # how many clean texts hold it, up to those that make it common
 
     def weigh(self, frequency: Array, documents: int) -> None:
         self.weight = idf(frequency, documents)
         self.weight[self.common] = 0.0
-        self.in_background = frequency > 0
+        self.clean = np.minimum(frequency, overlap.COMMON_IN_BACKGROUND).astype(np.uint8)
 
 
 def part_of(columns: Sequence[Array], benchmark: Array, family: Array, keep: Array) -> Part:
@@ -48,7 +57,7 @@ def part_of(columns: Sequence[Array], benchmark: Array, family: Array, keep: Arr
     count = assembly.runs(grams, owners, benchmark, family, overlap.COMMON_IN_REGISTRY, keys, starts, common)
     empty = np.zeros(0, np.float32)
     own = keys[:count].copy(), starts[: count + 1].copy(), owners, masks, common[:count].copy()
-    return Part(*own, weight=empty, in_background=empty)
+    return Part(*own, weight=empty, clean=empty)
 
 
 def idf(frequency: Array, documents: int) -> Array:
@@ -87,7 +96,8 @@ class Background:
 class Protection:
     """By item and kind: kept n-grams, rare ones, what the rare ones weigh (infinite: too few), and if there are enough.
 
-    `plain`: fields that are also found by n-grams that weigh nothing.
+    `plain`: fields that are also found by n-grams that weigh nothing; `thin`: those of which most may hold next to no
+    rare n-gram.
     """
 
     rare: Array
@@ -95,6 +105,7 @@ class Protection:
     enough: Array
     big: Array
     plain: Array
+    thin: Array
 
 
 def protection(fields: Fields, parts: Sequence[Part]) -> Protection:
@@ -106,22 +117,42 @@ def protection(fields: Fields, parts: Sequence[Part]) -> Protection:
         assembly.tally(part.starts, part.owners, part.masks, part.weight, kept, rare, mass)
     enough = (fields.lengths >= LEAST_WORDS) & (rare >= overlap.MIN_GRAMS)
     big = fields.long_counts >= overlap.MIN_LONG_GRAMS
-    plain = big & ((2 * rare < kept) | ~enough)
-    return Protection(rare, np.where(enough, mass, np.inf).astype(np.float32), enough, big, plain)
+    poor = (2 * rare < kept) | ~enough
+    thin = poor | (rare < 2 * overlap.MIN_GRAMS)
+    return Protection(rare, np.where(enough, mass, np.inf).astype(np.float32), enough, big, big & poor, thin)
 
 
-def without_common(fields: Fields, parts: Sequence[Part], is_part: Array) -> Fields:
-    """The fields without short answers, and short parts of items, that clean texts hold half of.
+def without_common(fields: Fields, parts: Sequence[Part], is_part: Array, benchmark: Array) -> Fields:
+    """The fields without short answers, and short parts of items, that are anybody's.
 
-    "No, this is not true" is no item, nor is "Which of these is right?". `is_part`: by item, whether it is one's part.
+    "No, this is not true" is no item, nor is "Which of these is right?": clean texts hold half of its n-grams. A longer
+    answer, of SPAN words, is anybody's if all of them are common, or if several items of a benchmark have it.
+    `is_part`: by item, whether it is one's part; `benchmark`: its number.
     """
+    kept, unseen = tallied(fields, parts, [~part.common & (part.clean == 0) for part in parts])
+    common = (2 * unseen < kept) | (unseen == 0)
+    kept, rare = tallied(fields, parts, [part.clean < overlap.COMMON_IN_BACKGROUND for part in parts])
+    is_long = ~is_part & (fields.lengths[:, ANSWER] >= SPAN)
+    phrase = ((kept > 0) & (rare == 0))[is_long, ANSWER]
+    common[is_long, ANSWER] = phrase | repeated(fields.prints[is_long, ANSWER], benchmark[is_long])
+    common[:, (QUESTION, WHOLE)] &= is_part[:, None]
+    return replace(fields, lengths=np.where(common & (fields.lengths < SURE_WORDS), 0, fields.lengths))
+
+
+def tallied(fields: Fields, parts: Sequence[Part], chosen: Sequence[Array]) -> tuple[Array, Array]:
+    """By field its kept n-grams, and those of them that are chosen (a mask for each part)."""
     from curation.decontamination.engine import assembly
 
     shape = fields.lengths.shape
-    kept, unseen, mass = np.zeros(shape, np.int32), np.zeros(shape, np.int32), np.zeros(shape)
-    for part in parts:
-        own = (~part.in_background & ~part.common).astype(np.float32)
-        assembly.tally(part.starts, part.owners, part.masks, own, kept, unseen, mass)
-    common = ((2 * unseen < kept) | (unseen == 0)) & (fields.lengths < SURE_WORDS)
-    common[:, (QUESTION, WHOLE)] &= is_part[:, None]
-    return replace(fields, lengths=np.where(common, 0, fields.lengths))
+    kept, own, mass = np.zeros(shape, np.int32), np.zeros(shape, np.int32), np.zeros(shape)
+    for part, mask in zip(parts, chosen, strict=True):
+        assembly.tally(part.starts, part.owners, part.masks, mask.astype(np.float32), kept, own, mass)
+    return kept, own
+
+
+def repeated(prints: Array, benchmark: Array) -> Array:
+    """Which texts as many items of one benchmark have as make a template."""
+    _, place, times = np.unique(
+        np.stack([benchmark.astype(np.uint64), prints]), axis=1, return_inverse=True, return_counts=True
+    )
+    return times[place.ravel()] >= overlap.COMMON_IN_REGISTRY

@@ -170,7 +170,14 @@ def test_structure_has_keys_of_its_own():
 def test_what_tells_the_length_of_code_is_sealed():
     manifest = opened().header["arrays"]
     assert {name for name in manifest if name.startswith("code_") and manifest[name]["sealed"]} == {
-        *("code_anchor_length", "code_field_mass", "code_field_rare", "code_field_words", "code_item"),
+        *(
+            "code_anchor_before",
+            "code_anchor_length",
+            "code_field_mass",
+            "code_field_rare",
+            "code_field_words",
+            "code_item",
+        ),
     }
 
 
