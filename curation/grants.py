@@ -69,7 +69,7 @@ WITHDRAWN = ["curation_hold_consent(bigint)", "curation_withdrawn_rows(bigint)"]
 FUNCTIONS = {
     "screener": ["curation_origin(uuid)", COVERED],
     # Which finding can be overridden at all.
-    "web": [COVERED, "curation_substance(text, jsonb)", *WITHDRAWN],
+    "web": [COVERED, "curation_found(text, jsonb)", *WITHDRAWN],
     **dict.fromkeys(("trainer", "evaluator"), [COVERED, *WITHDRAWN]),
     "curator": [COVERED, "curation_contamination()"],
 }

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from conversation import Conversation, Message
 from curation.checks.passages import Reading, readings
 from curation.checks.remembered import Remembered, digest
-from curation.decontamination.overlap import Overlap, Span, Template
+from curation.decontamination.overlap import MOST_OTHERS, Match, Overlap, Span, Template, merge_ranges
 
 if TYPE_CHECKING:
     from curation.decontamination.registry import Registry
@@ -32,7 +32,7 @@ def compare(
     `spans` of the result name the paths of the row's texts.
     """
     for chunk in chunks([readings(*row) for row in rows]):
-        yield from (strongest_of(row, known) for row, known in compared(chunk, registry, since))
+        yield from (strongest_of(row, known, registry.number) for row, known in compared(chunk, registry, since))
 
 
 def chunks(rows: Iterable[list[Reading]]) -> Iterator[list[list[Reading]]]:
@@ -90,10 +90,10 @@ def identity(registry: "Registry", since: int) -> Hashable:
     return registry.number, registry.policy_version, policy, *snapshot, model, registry.translator, since
 
 
-def strongest_of(row: Sequence[Reading], overlaps: Sequence[Overlap]) -> Overlap:
+def strongest_of(row: Sequence[Reading], overlaps: Sequence[Overlap], epoch: int = 0) -> Overlap:
     """The overlap that decides about a conversation, its spans as ranges of the texts that are stored.
 
-    One without any says the highest of each measure.
+    With it all further items that its texts hold something of. One without any says the highest of each measure.
     """
     best = strongest(overlaps)
     if not best.blocked:
@@ -105,8 +105,45 @@ def strongest_of(row: Sequence[Reading], overlaps: Sequence[Overlap]) -> Overlap
         template = template_of(row, overlaps)
         scores, said = nearest.scores | of_translation(overlaps) | highest, languages_of(overlaps)
         return replace(best, scores=scores, encoder=nearest.encoder, template=template, **said)
-    reading = row[next(n for n, overlap in enumerate(overlaps) if overlap is best)]
-    return replace(best, spans=spans_of(reading, best.spans), **languages_of(overlaps))
+    first, *others = matches_of(row, overlaps, best)
+    more = epoch if len(others) > MOST_OTHERS or any(each.more_in_epoch is not None for each in overlaps) else None
+    return replace(
+        best,
+        spans=list(first.spans),
+        others=tuple(others[:MOST_OTHERS]),
+        more_in_epoch=more,
+        **languages_of(overlaps),
+    )
+
+
+def matches_of(row: Sequence[Reading], overlaps: Sequence[Overlap], best: Overlap) -> list[Match]:
+    """Every item that the readings hold something of, that of the best first, the others by how sure they are.
+
+    Each as it was found most surely, and with all its places in the texts that are stored.
+    """
+    found: dict[tuple[str, str], list[Match]] = {}
+    for reading, overlap in zip(row, overlaps, strict=True):
+        for match in overlap.matches:
+            placed = match._replace(spans=tuple(spans_of(reading, match.spans)))
+            found.setdefault((match.benchmark, match.item_id), []).append(placed)
+    own = best.benchmark, best.item_id
+    united = [united_in(sorted(matches, key=sureness)) for matches in found.values()]
+    return sorted(united, key=lambda match: ((match.benchmark, match.item_id) != own, sureness(match)))
+
+
+def sureness(match: Match) -> tuple[int, float]:
+    """Sorts matches: those that prove most come first."""
+    return METHODS.index(match.method), -match.score
+
+
+def united_in(matches: Sequence[Match]) -> Match:
+    """The first of the matches with one item, with the places of all; where these meet they are one."""
+    ranges: dict[str, list[tuple[int, int]]] = {}
+    for match in matches:
+        for span in match.spans:
+            ranges.setdefault(span.part, []).append((span.start, span.end))
+    joined = [Span(part, *place) for part, places in ranges.items() for place in merge_ranges(places, gap=0)]
+    return matches[0]._replace(spans=tuple(joined))
 
 
 def template_of(row: Sequence[Reading], overlaps: Sequence[Overlap]) -> Template | None:

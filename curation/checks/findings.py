@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from conversation import Conversation, Message, answer_of
@@ -23,6 +24,7 @@ from curation.decontamination.translation.languages import name_of
 AUTHOR_MOST = 500  # pairs of one subject, however many there are
 AUTHOR_SHARE = 0.2  # of all pairs
 AUTHOR_FREE = 25  # pairs a subject may have before shares mean anything
+MOST_SPANS = 50  # places that one finding points at
 STEP = 0.05  # of what a clean row's measures tell
 
 
@@ -138,7 +140,7 @@ def pattern_finding(check: str, what: str, rules: Any, facts: Facts) -> Finding:
     hits = [{"field": part, "start": start, "end": end, "rule": rule} for part, start, end, rule in places]
     names = sorted({str(hit["rule"]).replace("_", " ") for hit in hits})
     message = f"{what} in the text: {', '.join(names)}."[:300] if hits else ""
-    evidence = {"rules": rules.VERSION, "spans": hits[:50]}
+    evidence = {"rules": rules.VERSION, "spans": hits[:MOST_SPANS]}
     return Finding(check, bool(hits), float(len(hits)), 1.0, message, evidence)
 
 
@@ -167,14 +169,40 @@ def overlap(facts: Facts) -> Finding:
         "benchmark": result.benchmark,
         "spans": spans_in(result.spans),
     }
-    message = (
-        f"It overlaps with an item of {result.benchmark} ({result.method} {result.score:.2f}, limit {result.limit:g})."
-    )
+    evidence |= others_in(result)
+    measured = f"{result.method} {result.score:.2f}, limit {result.limit:g}"
+    message = f"It overlaps with an item of {result.benchmark} ({measured}){beside(result)}."
     return Finding("overlap", True, result.score, result.limit, message[:300], evidence)
 
 
+def others_in(result: Overlap) -> dict[str, Any]:
+    """Further items that were found, each with what found it, and whether there are more than these."""
+    others = [
+        {
+            "method": match.method,
+            "score": match.score,
+            "limit": match.limit,
+            "item": match.item_id,
+            "benchmark": match.benchmark,
+            "spans": spans_in(match.spans),
+        }
+        for match in result.others
+    ]
+    more = {} if result.more_in_epoch is None else {"more_in_epoch": result.more_in_epoch}
+    return ({"others": others} if others else {}) | more
+
+
+def beside(result: Overlap) -> str:
+    """How many further items there are."""
+    if not result.others:
+        return ""
+    count = len(result.others)
+    least = "" if result.more_in_epoch is None else "more than "
+    return f", and with {least}{count} other item{'s' if count > 1 else ''}"
+
+
 def spans_in(spans: Iterable[Span]) -> list[dict[str, Any]]:
-    return [{"field": span.part, "start": span.start, "end": span.end} for span in spans]
+    return [{"field": span.part, "start": span.start, "end": span.end} for span in islice(spans, MOST_SPANS)]
 
 
 def languages_seen(result: Overlap) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Reads what a decontamination report says of a planned dataset: a few queries, whatever the number of rows."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -98,11 +98,11 @@ def let_pass(pairs: Sequence[UUID]) -> list[dict[str, Any]]:
             "correction__case", "pk"
         )
     )
-    findings = Blocker.objects.with_substance().filter(case__in=cases, blocking=True)
+    findings = Blocker.objects.with_found().filter(case__in=cases, blocking=True)
     by_case: dict[int, list[Blocker]] = {}
     for finding in findings:
         by_case.setdefault(finding.case_id, []).append(finding)
-    confirmed = Override.objects.confirmed().filter(case__in=cases).order_by("id")
+    confirmed = Override.objects.confirmed().with_found().filter(case__in=cases).order_by("id")
     held: dict[int, list[Override]] = {}
     for override in confirmed:
         held.setdefault(override.case_id, []).append(override)
@@ -114,6 +114,12 @@ def let_pass(pairs: Sequence[UUID]) -> list[dict[str, Any]]:
     return list(listed(sorted(standing, key=lambda override: override.pk), cases))
 
 
+def others_of(evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """The further items that people let pass with the first one, where there are any."""
+    others = [{key: other[key] for key in ("method", "item", "benchmark")} for other in evidence.get("others", ())]
+    return {"others": others} if others else {}
+
+
 def listed(overrides: Iterable[Override], pairs: dict[int, UUID]) -> Iterable[dict[str, Any]]:
     """As the report has them: ids, moments and the hash of the reason, so that no erased word stays behind in it."""
     for override in overrides:
@@ -123,6 +129,7 @@ def listed(overrides: Iterable[Override], pairs: dict[int, UUID]) -> Iterable[di
             "pair": str(pairs[override.case_id]),
             "check": override.check_name,
             **{key: evidence[key] for key in ("method", "item", "benchmark") if key in evidence},
+            **others_of(evidence),
             "score": override.finding["score"],
             "limit": override.finding["limit"],
             "asked_by": f"user:{override.requested_by_id}",

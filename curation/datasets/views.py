@@ -19,7 +19,7 @@ from curation.decontamination import overlap
 from curation.decontamination.translation.languages import name_of
 from curation.models import Blocker, Case, Dataset, DatasetRow, Pair, ReplayRow
 from curation.triage import override_rules
-from curation.triage.wording import Check, shown_checks
+from curation.triage.wording import Check, pointing, shown_checks
 from feedback.models import Subject
 
 A_PAGE = 25
@@ -57,8 +57,9 @@ def pair(request: HttpRequest, pk: UUID) -> HttpResponse:
     uses = DatasetRow.objects.filter(pair=shown).select_related("dataset").order_by("-dataset_id")[:50]
     learnt = learners(shown)
     checks = checks_of(shown.correction.case)
-    pointing = [(one.finding.get_check_name_display(), one.finding.evidence) for one in checks if one.finding.blocking]
-    said = words_of(shown.asked, shown.rejected_answer, shown.chosen_answer, pointing, whole="whole" in request.GET)
+    stopping = [one.finding for one in checks if one.finding.blocking]
+    marks = [mark for one in stopping for mark in pointing(one.get_check_name_display(), one.evidence)]
+    said = words_of(shown.asked, shown.rejected_answer, shown.chosen_answer, marks, whole="whole" in request.GET)
     return render(
         request,
         "curation/datasets/pair.html",
@@ -107,8 +108,8 @@ def replay_row(request: HttpRequest, pk: int) -> HttpResponse:
 
 def checks_of(case: Case) -> list[Check]:
     """What screening found of a case, with the measures and what people let pass."""
-    findings = list(Blocker.objects.with_substance().with_policy().filter(case=case).order_by("id"))
-    held = case.overrides.in_force().select_related("requested_by", "settled_by")
+    findings = list(Blocker.objects.with_found().with_policy().filter(case=case).order_by("id"))
+    held = case.overrides.in_force().with_found().select_related("requested_by", "settled_by")
     limits = overlap.limits(findings[0].policy_values if findings else None)
     return shown_checks(findings, limits, override_rules.by_finding(findings, held))
 

@@ -23,6 +23,7 @@ GRAM, LONG_GRAM = 3, 5
 MIN_GRAMS = 6  # a field with fewer rare n-grams cannot be told from its template
 MIN_LONG_GRAMS = 16  # a field with fewer kept 5-grams has no Jaccard: over the kept half it would be chance
 COMMON_IN_BACKGROUND = 10  # documents: an n-gram in as many says nothing
+MOST_OTHERS = 8  # further items that are named of a row
 COMMON_IN_REGISTRY = 5  # items of one benchmark: their template, not their content
 
 
@@ -73,6 +74,17 @@ class Template(NamedTuple):
     spans: tuple[Span, ...] = ()
 
 
+class Match(NamedTuple):
+    """A further item that a blocked row holds something of, as an Overlap says it of the first."""
+
+    method: str
+    score: float
+    limit: float
+    item_id: str
+    benchmark: str
+    spans: tuple[Span, ...] = ()
+
+
 @dataclass(frozen=True)
 class Overlap:
     """The result of comparing a row with all items. A clean row names no item: it reveals nothing about the exam."""
@@ -89,10 +101,20 @@ class Overlap:
     template: Template | None = None  # of a row that is not blocked
     languages: tuple[str, ...] = ()  # other than the items', in which some of the row is
     translator: str = ""  # what compared those with the items, or would have; empty where nothing does
+    others: tuple[Match, ...] = ()  # further items, the strongest first; looked for where spans are asked for
+    more_in_epoch: int | None = None  # the epoch in which there were more than are named
 
     @property
     def blocked(self) -> bool:
         return self.score >= self.limit
+
+    @property
+    def matches(self) -> tuple[Match, ...]:
+        """All items that are named of a row, the one that decided first; none of a clean row."""
+        if not self.blocked:
+            return ()
+        first = Match(self.method, self.score, self.limit, self.item_id, self.benchmark, tuple(self.spans))
+        return (first, *self.others)
 
 
 class Decision(NamedTuple):

@@ -18,14 +18,15 @@ from curation.decontamination.making import Build
 from curation.decontamination.meaning import comparing as meaning
 from curation.decontamination.meaning.comparing import Meaning, NearestItem
 from curation.decontamination.meaning.passages import spans_of as row_spans
-from curation.decontamination.overlap import Decision, Overlap, Policy, Span
+from curation.decontamination.overlap import Decision, Match, Overlap, Policy, Span
 from curation.decontamination.parts import fields
-from curation.decontamination.scanning import Row, batches, kernel_keys, scan_rows, spans_of, tables_of
+from curation.decontamination.scanning import Placed, Row, batches, kernel_keys, tables_of
 from curation.decontamination.snapshot import Array, BadRegistry, Data, key_check
 from curation.decontamination.translation import comparing as translation
 from curation.decontamination.translation.comparing import Translated, Translations
 from curation.decontamination.words import building, fingerprints, numbers, runs, weights
 from curation.decontamination.words.building import Item
+from curation.decontamination.words.comparing import CLEAN_SCORES, Shared, Words
 
 if TYPE_CHECKING:
     from curation.decontamination.engine.encoder import Encoder
@@ -81,7 +82,7 @@ class Registry:
         self._code = (
             tables.CodeTables(self.arrays, key, self.header["code_languages"]) if self.header["code_items"] else None
         )
-        self._item_numbers = numbers.ItemNumbers(self.arrays, key)
+        self._words = Words(self._keys, self._tables, self.arrays, key)
         self._encoder = encoder
         self._translations = Translations.of(self.header, self.arrays, key, multilingual)
 
@@ -214,11 +215,12 @@ class Registry:
         return [result for batch in batches(rows) for result in self._screened(batch, since, spans, every_method)]
 
     def _screened(self, rows: Sequence[Row], since: int, spans: bool, every_method: bool) -> Iterator[Overlap]:
-        integers, scores = self._measured(rows, since)
+        shared = self._words.measure(rows, self.policy.containment_limit, since)
+        scores = {row: dict(found.scores) for row, found in shared.items()}
         structures = self._structures(rows, since, scores)
         decided = {row for row, measured in scores.items() if overlap.decide(measured, self.policy)}
         undecided = [row for row in range(len(rows)) if every_method or row not in decided]
-        siblings = self._siblings(undecided, scores, integers)
+        siblings = self._siblings(undecided, shared)
         nearest_items = self._nearest_items(rows, undecided, since, scores, siblings)
         translated = self._translated(rows, undecided, every_method, since, scores)
         clean = replace(self._overlap(CLEAN_SCORES, None), translator=self.translator)
@@ -229,54 +231,69 @@ class Registry:
             decision, nearest = overlap.decide(scores[row], self.policy), nearest_items.get(row)
             if decision and decision.method == "translation":
                 nearest = translated[row].nearest
-            item = self._item(decision, integers[row], nearest, structures.get(row))
+            item = self._item(decision, shared.get(row), nearest, structures.get(row))
             result = translation.told(self._overlap(scores[row], decision, item), translated.get(row))
-            if decision and spans:
-                result.spans.extend(self._spans(rows[row], decision.method, integers[row], since, nearest))
-            if decision is None and 0 < scores[row]["template"] >= self.policy.template_shown:
-                result = replace(result, template=self._template(rows[row], scores[row], integers[row], since, spans))
-            yield result
+            if decision is None:
+                yield replace(result, template=self._template(Placed(rows[row]), shared.get(row), spans))
+            elif not spans:
+                yield result
+            else:
+                placed = Placed(rows[row])
+                result.spans.extend(self._spans(placed, decision.method, item, shared.get(row), nearest))
+                yield self._with_others(result, placed, item, since)
 
-    def _structures(self, rows: Sequence[Row], since: int, scores: dict[int, dict[str, float]]) -> dict[int, int]:
+    def _structures(
+        self, rows: Sequence[Row], since: int, scores: dict[int, dict[str, float]], without: Sequence[int] = ()
+    ) -> dict[int, int]:
         """Whose code the rows that hold code are likest to; adds to `scores` how much of it they hold."""
-        found = self._code.measure(rows, since) if self._code else {}
+        found = self._code.measure(rows, since, without) if self._code else {}
         for row, (share, _) in found.items():
             scores.setdefault(row, dict(CLEAN_SCORES))["structure"] = round(share, 4)
         return {row: item for row, (_, item) in found.items()}
 
-    def _template(
-        self, row: Row, scores: Mapping[str, float], integers: Array, since: int, spans: bool
-    ) -> overlap.Template:
-        """The item of whose template a row is."""
-        from curation.decontamination.engine import layout
+    def _with_others(self, result: Overlap, placed: Placed, item: int, since: int) -> Overlap:
+        """The same, with further items that a blocked row holds words or code of, the strongest first."""
+        taken, others = [*self._words.parts_beside(item)], list[Match]()
+        while found := self._next(placed, since, taken):
+            number, match = found
+            if len(others) == overlap.MOST_OTHERS:
+                return replace(result, others=tuple(others), more_in_epoch=self.number)
+            others.append(match)
+            taken += self._words.parts_beside(number)
+        return replace(result, others=tuple(others))
 
-        benchmark = self._benchmark(int(integers[layout.field_column("template")]) // 3)
-        places = self._spans(row, "template", integers, since, None) if spans else ()
-        return overlap.Template(benchmark, scores["template"], tuple(places))
+    def _next(self, placed: Placed, since: int, taken: Sequence[int]) -> tuple[int, Match] | None:
+        """The item that a row has most in common with beside those that are taken, if it is enough to block the row."""
+        shared = self._words.measure([placed.row], self.policy.containment_limit, since, taken)
+        scores = {row: dict(found.scores) for row, found in shared.items()}
+        structures = self._structures([placed.row], since, scores, taken)
+        decision = overlap.decide(scores[0], self.policy) if scores else None
+        if decision is None:
+            return None
+        item = self._item(decision, shared.get(0), None, structures.get(0))
+        spans = tuple(self._spans(placed, decision.method, item, shared.get(0), None))
+        return item, Match(*decision, self._id(item), self._benchmark(item), spans)
+
+    def _template(self, placed: Placed, shared: Shared | None, spans: bool) -> overlap.Template | None:
+        """The item of whose template a row that is not blocked is, where the policy says that it is shown."""
+        if shared is None or not 0 < shared.scores["template"] >= self.policy.template_shown:
+            return None
+        item = shared.item("template")
+        places = self._spans(placed, "template", item, shared, None) if spans else ()
+        return overlap.Template(self._benchmark(item), shared.scores["template"], tuple(places))
+
+    def _id(self, item: int) -> str:
+        return bytes(self.arrays["item_id"][item]).decode()
 
     def _benchmark(self, item: int) -> str:
         return str(self.header["benchmarks"][int(self.arrays["item_benchmark"][item])])
 
-    def _siblings(
-        self, rows: Iterable[int], scores: Mapping[int, Mapping[str, float]], integers: Array
-    ) -> dict[int, range]:
+    def _siblings(self, rows: Iterable[int], shared: Mapping[int, Shared]) -> dict[int, range]:
         """By row that is of an item's template, which items have its id: alike in meaning, which says nothing."""
-        from curation.decontamination.engine import layout
-
         if self._meaning is None:
             return {}
-        column = layout.field_column("template")
-        found = {row: int(integers[row][column]) // 3 for row in rows if scores.get(row, CLEAN_SCORES)["template"] > 0}
-        return {row: self._parts_beside(item) for row, item in found.items()}
-
-    def _parts_beside(self, item: int) -> range:
-        """The numbers of an item and its parts, which stand beside each other."""
-        ids, first, last = self.arrays["item_id"], item, item
-        while first and ids[first - 1] == ids[item]:
-            first -= 1
-        while last + 1 < len(ids) and ids[last + 1] == ids[item]:
-            last += 1
-        return range(first, last + 1)
+        found = {row: shared[row] for row in rows if row in shared and shared[row].scores["template"] > 0}
+        return {row: self._words.parts_beside(own.item("template")) for row, own in found.items()}
 
     def _translated(
         self, rows: Sequence[Row], undecided: Sequence[int], every_method: bool, since: int, scores: dict[int, Any]
@@ -329,70 +346,17 @@ class Registry:
             )
         return self._encoder
 
-    def _measured(self, rows: Sequence[Row], since: int) -> tuple[Array, dict[int, dict[str, float]]]:
-        """The kernel's places, and the measures of the rows that share anything with an item."""
-        from curation.decontamination.engine import layout
-
-        integers, floats = scan_rows(rows, self._keys, self._tables, since)
-        shared = (integers[:, (layout.EXACT_FIELD, layout.RUN_FIELD)] >= 0).any(axis=1) | (floats > 0).any(axis=1)
-        scores = {}
-        for row in np.flatnonzero(shared).tolist():
-            share = min(float(floats[row, layout.SHARE]), 1.0)
-            template = 0.0
-            if numbers.CHECKED_FROM <= share < numbers.PROOF_FROM and self._other_numbers(
-                rows[row], integers[row], since
-            ):
-                share, template = 0.0, share
-            scores[row] = {
-                "exact": float(integers[row, layout.EXACT_FIELD] >= 0),
-                "sequence": float(self._says_run(int(integers[row, layout.RUN_FIELD]), share)),
-                "containment": round(share, 4),
-                "jaccard": round(float(floats[row, layout.JACCARD]), 4),
-                "template": round(template, 4),
-            }
-        return integers, scores
-
-    def _says_run(self, field: int, share: float) -> bool:
-        """Whether a run of words says more than n-grams, which say it of a field with enough of them."""
-        is_found = bool(np.isfinite(self.arrays["field_mass"][field])) and share >= self.policy.containment_limit
-        return field >= 0 and not is_found
-
-    def _other_numbers(self, row: Row, integers: Array, since: int) -> bool:
-        """Whether the part of a row that matches its item has other numbers than the item."""
-        from curation.decontamination.engine import layout
-
-        if not any(map(numbers.HAS_NUMBER, row)):
-            return False
-        field, matched = int(integers[layout.WINDOW_FIELD]), self._matched(row, integers, since)
-        return self._item_numbers.contradict(field, matched, "\n".join(row))
-
-    def _matched(self, row: Row, integers: Array, since: int) -> str:
-        """The text of a row from the first n-gram of the best window to the last."""
-        places = self._window(row, integers, since)
-        spans = spans_of(row, [(places[0], places[-1] + overlap.GRAM)] if places else [])
-        return "\n".join(row[PARTS.index(span.part)][span.start : span.end] for span in spans)
-
-    def _window(self, row: Row, integers: Array, since: int) -> list[int]:
-        """The places of the n-grams of the best window, in words of the row."""
-        from curation.decontamination.engine import layout
-
-        trace = np.empty(int(integers[layout.WORDS]), np.int64)
-        traced = int(scan_rows([row], self._keys, self._tables, since, trace)[0][0, layout.TRACED])
-        return [int(place) for place in trace[:traced]]
-
     def _item(
-        self, decision: Decision | None, integers: Array, nearest: NearestItem | None, structure: int | None
+        self, decision: Decision | None, shared: Shared | None, nearest: NearestItem | None, structure: int | None
     ) -> int:
         """The number of the item that decided about a row; -1 for none."""
-        from curation.decontamination.engine import layout
-
         if decision is None:
             return -1
         if decision.method in ("meaning", "translation") and nearest is not None:
             return nearest.item
         if decision.method == "structure" and structure is not None:
             return structure
-        return int(integers[layout.field_column(decision.method)]) // 3
+        return shared.item(decision.method) if shared else -1
 
     def _overlap(self, scores: dict[str, float], decision: Decision | None, item: int = -1) -> Overlap:
         encoder = meaning.encoder_name(self.header["encoder"]) if "meaning" in scores else ""
@@ -404,37 +368,24 @@ class Registry:
             score=decision.score,
             limit=decision.limit,
             method=decision.method,
-            item_id=bytes(self.arrays["item_id"][item]).decode(),
+            item_id=self._id(item),
             benchmark=self._benchmark(item),
             scores=scores,
             policy=self.policy_version,
             encoder=encoder,
         )
 
-    def _spans(self, row: Row, method: str, integers: Array, since: int, nearest: NearestItem | None) -> Iterator[Span]:
+    def _spans(
+        self, placed: Placed, method: str, item: int, shared: Shared | None, nearest: NearestItem | None
+    ) -> Iterator[Span]:
         """Where the match stands in the row's own texts."""
-        from curation.decontamination.engine import layout
-
+        items = self._words.parts_beside(item)
         if method in ("meaning", "translation") and nearest is not None:
-            yield from row_spans(row, nearest.start, nearest.end)
-            return
-        if method == "structure" and self._code is not None:
-            yield from self._code.spans(row, since)
-            return
-        split, end = int(integers[layout.PROMPT_WORDS]), int(integers[layout.WORDS])
-        if method == "exact":
-            ranges = [((0, split), (split, end), (0, end))[int(integers[layout.EXACT_PART])]]
-        elif method == "sequence":
-            ranges = [(int(integers[layout.RUN_START]), int(integers[layout.RUN_START] + integers[layout.RUN_LENGTH]))]
-        elif method in ("containment", "template"):
-            ranges = [(place, place + overlap.GRAM) for place in self._window(row, integers, since)]
-        else:
-            ranges = [(0, end)]
-        yield from spans_of(row, overlap.merge_ranges(ranges))
-
-
-PARTS = ("prompt", "answer")
-CLEAN_SCORES = {"exact": 0.0, "sequence": 0.0, "containment": 0.0, "jaccard": 0.0, "template": 0.0}
+            yield from row_spans(placed.row, nearest.start, nearest.end)
+        elif method == "structure" and self._code is not None:
+            yield from self._code.spans(placed.row, items)
+        elif shared is not None:
+            yield from self._words.spans(placed, method, shared, items)
 
 
 def comparable(previous: Registry | None, key: bytes) -> Mapping[str, Array] | None:

@@ -1,6 +1,7 @@
 """Rows on their way through the kernel: in batches, as it takes them, and where its matches are in their texts."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ from curation.decontamination.snapshot import Array, derived
 Row = tuple[str, str]
 """Prompt and answer."""
 
+PARTS = ("prompt", "answer")
 ROWS_AT_ONCE, CHARACTERS_AT_ONCE = 4_096, 8_000_000
+UNREADABLE = "xqzx"  # a word that no text holds
 
 
 def kernel_keys(key: bytes) -> Array:
@@ -59,12 +62,77 @@ def batches(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
         yield rows[first:]
 
 
-def spans_of(row: Row, ranges: Iterable[tuple[int, int]]) -> Iterator[Span]:
-    """Ranges of word numbers as ranges of characters of the prompt and of the answer."""
-    texts = zip(("prompt", "answer"), row, strict=True)
-    places = [(part, start, end) for part, text in texts for _, start, end in normalise.words_with_spans(text)]
-    for first, last in ranges:
-        for part in ("prompt", "answer"):
-            inside = [place for place in places[first:last] if place[0] == part]
-            if inside:
-                yield Span(part, inside[0][1], inside[-1][2])
+def without_items(tables: Any, items: Sequence[int]) -> Any:
+    """The tables as if these items were not there: no epoch is before theirs."""
+    item_since = tables.item_since.copy()
+    item_since[list(items)] = -1
+    return with_since(tables, item_since)
+
+
+def with_only(tables: Any, items: Sequence[int]) -> Any:
+    """The tables as if there were no others."""
+    item_since = np.full_like(tables.item_since, -1)
+    item_since[list(items)] = tables.item_since[list(items)]
+    return with_since(tables, item_since)
+
+
+def with_since(tables: Any, item_since: Array) -> Any:
+    item_since.flags.writeable = False
+    return tables._replace(item_since=item_since)
+
+
+def window_of(row: Row, keys: Array, tables: Any, since: int = 0) -> list[int]:
+    """The places of the n-grams of a row's best window, in words."""
+    from curation.decontamination.engine import layout
+
+    integers, _ = scan_rows([row], keys, tables, since)
+    trace = np.empty(int(integers[0, layout.WORDS]), np.int64)
+    traced = scan_rows([row], keys, tables, since, trace)[0][0, layout.TRACED]
+    return [int(place) for place in trace[: int(traced)]]
+
+
+def item_places(row: Row, keys: Array, tables: Any, items: range) -> tuple[list[int], list[tuple[int, int]]]:
+    """Where a row holds what these items hold, in words: the places of rare n-grams, and ranges of whole fields."""
+    from curation.decontamination.engine import hashing, places
+
+    data, offsets = hashing.pack(normalise.packed(row))
+    grams, starts, ends = (np.empty(len(data) // 2 + 6, np.int64) for _ in range(3))
+    count, runs = places.places(data, offsets, hashing.FOLD, keys, tables, items.start, items.stop, grams, starts, ends)
+    return grams[:count].tolist(), list(zip(starts[:runs].tolist(), ends[:runs].tolist(), strict=True))
+
+
+class Placed:
+    """A row with its words, each with its place in the prompt or the answer: looked up once, where they are shown."""
+
+    def __init__(self, row: Row) -> None:
+        self.row = row
+
+    @cached_property
+    def _words(self) -> list[tuple[str, str, int, int]]:
+        texts = zip(PARTS, self.row, strict=True)
+        return [(part, *word) for part, text in texts for word in normalise.words_with_spans(text)]
+
+    def spans(self, ranges: Iterable[tuple[int, int]]) -> Iterator[Span]:
+        """Ranges of word numbers as ranges of characters of the prompt and of the answer."""
+        for first, last in ranges:
+            for part in PARTS:
+                inside = [(start, end) for own, _, start, end in self._words[first:last] if own == part]
+                if inside:
+                    yield Span(part, inside[0][0], inside[-1][1])
+
+    def text(self, first: int, last: int) -> str:
+        """What stands from one word to another (not included)."""
+        return "\n".join(
+            self.row[PARTS.index(span.part)][span.start : span.end] for span in self.spans([(first, last)])
+        )
+
+    def without(self, ranges: Iterable[tuple[int, int]]) -> Row:
+        """The row's words, those of the ranges made unreadable: every other one is the same number as before."""
+        words = [word for _, word, _, _ in self._words]
+        for first, last in ranges:
+            words[first:last] = [UNREADABLE] * len(words[first:last])
+        split = sum(part == PARTS[0] for part, *_ in self._words)
+        return " ".join(words[:split]), " ".join(words[split:])
+
+    def __len__(self) -> int:
+        return len(self._words)

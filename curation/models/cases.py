@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, OuterRef, Q, Value
 
@@ -94,14 +95,16 @@ def covered(case: str, check: F | Value) -> models.Func:
     return models.Func(F(case), check, function="curation_covered", output_field=models.BooleanField())
 
 
+def found(check: F, evidence: Any) -> models.Func:
+    """What a check found, each by name; PostgreSQL says what counts as the same."""
+    output = ArrayField(models.TextField(), null=True)
+    return models.Func(check, evidence, function="curation_found", output_field=output)
+
+
 class BlockerQuerySet(models.QuerySet):
-    def with_substance(self) -> Self:
-        """Annotated with what an override of each would cover; None where nobody may override it."""
-        return self.annotate(
-            substance=models.Func(
-                F("check_name"), F("evidence"), function="curation_substance", output_field=models.TextField(null=True)
-            )
-        )
+    def with_found(self) -> Self:
+        """Annotated with all that each found, as an override of it covers it; None where nobody may override it."""
+        return self.annotate(found=found(F("check_name"), F("evidence")))
 
     def with_policy(self) -> Self:
         """Annotated with the policy of the epoch that the case was screened under: its version and its values."""
@@ -238,8 +241,8 @@ class Blocker(models.Model):
 
     objects = BlockerQuerySet.as_manager()
 
-    # Annotations of `with_substance` and `with_policy`.
-    substance: str | None
+    # Annotations of `with_found` and `with_policy`.
+    found: list[str] | None
     policy_version: int | None
     policy_values: dict[str, Any] | None
 

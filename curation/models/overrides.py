@@ -6,9 +6,10 @@ from typing import Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.fields.json import KeyTransform
 
-from curation.models.cases import Blocker, Case
+from curation.models.cases import Blocker, Case, found
 from feedback.models import CountedQuerySet
 
 
@@ -24,6 +25,10 @@ class OverrideQuerySet(CountedQuerySet):
         """Asked for or confirmed: what a case may have one of for each finding."""
         return self.filter(state__in=["requested", "confirmed"])
 
+    def with_found(self) -> Self:
+        """Annotated with all that each covers."""
+        return self.annotate(found=found(F("check_name"), KeyTransform("evidence", "finding")))
+
     def with_case(self) -> Self:
         return self.select_related("requested_by", "settled_by", "case__correction__interaction", "case__subject")
 
@@ -31,8 +36,9 @@ class OverrideQuerySet(CountedQuerySet):
 class Override(models.Model):
     """Two people take responsibility for a case that one check forbids: a reviewer asks, a lead confirms.
 
-    It covers one finding, by its substance, which PostgreSQL reads from the finding itself: another item, another
-    method or another check is another finding, and blocks again. What it says of the finding is what people saw.
+    It covers what one check had found then, which PostgreSQL reads from the finding itself: another item, another
+    method or another check is another finding, and blocks again; less than was found is covered. What it says of the
+    finding is what people saw, and `substance` names it.
     """
 
     class State(models.TextChoices):
@@ -56,6 +62,8 @@ class Override(models.Model):
     note = models.CharField(max_length=500, blank=True, help_text="What the lead said.")
 
     objects = OverrideQuerySet.as_manager()
+
+    found: list[str]  # annotation of `with_found`
 
     class Meta:
         constraints = [

@@ -15,10 +15,10 @@ State = Override.State
 
 def finding_of(case: Case, check: str) -> Blocker:
     """The finding of this check that stops the case. Raises Refused where there is none that people may override."""
-    finding = Blocker.objects.with_substance().filter(case=case, check_name=check, blocking=True).first()
+    finding = Blocker.objects.with_found().filter(case=case, check_name=check, blocking=True).first()
     if finding is None:
         raise Conflict.because("check", f"No finding {check[:40]!r} stops case {case.pk}.", "Look at the case again.")
-    if finding.substance is None:
+    if finding.found is None:
         name = finding.get_check_name_display()
         raise Refused.because("check", f"“{name}” as found here cannot be overridden.", "Remove its cause, or reject.")
     return finding
@@ -37,8 +37,8 @@ def reason_given(reason: str) -> str:
 
 def refuse_second(case: Case, finding: Blocker) -> None:
     """One override a finding: the second reviewer, and the second click, hear of the first."""
-    first = Override.objects.in_force().filter(case=case, check_name=finding.check_name, substance=finding.substance)
-    if held := first.select_related("requested_by").first():
+    in_force = case.overrides.in_force().with_found().select_related("requested_by")
+    if held := by_finding([finding], in_force).get(finding.check_name):
         raise Conflict.because(
             "check", f"{held.requested_by.get_username()} asked for this already.", f"It is {held.state}."
         )
@@ -50,7 +50,8 @@ def lock(override_id: int) -> Override:
     if case_id is None:
         raise Refused.because("override", f"There is no override {override_id}.", "Look at the list again.")
     Case.objects.select_for_update().get(pk=case_id)
-    return Override.objects.select_for_update(of=("self",)).select_related("requested_by").get(pk=override_id)
+    overrides = Override.objects.with_found().select_related("requested_by")
+    return overrides.select_for_update(of=("self",)).get(pk=override_id)
 
 
 def check_settle(held: Override, state: str, by: User) -> None:
@@ -73,19 +74,22 @@ def check_settle(held: Override, state: str, by: User) -> None:
 
 
 def stands_for(held: Override) -> bool:
-    """Whether the finding it was asked for is what stops the case now."""
-    findings = Blocker.objects.with_substance().filter(case=held.case_id, check_name=held.check_name, blocking=True)
+    """Whether what stops the case now is what it was asked for, or part of that."""
+    findings = Blocker.objects.with_found().filter(case=held.case_id, check_name=held.check_name, blocking=True)
     finding = findings.first()
-    return finding is not None and finding.substance == held.substance
+    return finding is not None and covers(held, finding)
+
+
+def covers(held: Override, finding: Blocker) -> bool:
+    """Whether it was asked for all that the check found now. Both come with what was found."""
+    return held.check_name == finding.check_name and finding.found is not None and set(finding.found) <= set(held.found)
 
 
 def by_finding(findings: Iterable[Blocker], overrides: Iterable[Override]) -> dict[str, Override]:
-    """Check → the override, asked for or confirmed, of that very finding. The findings come with their substance."""
-    by_substance: dict[tuple[str, str | None], Override] = {
-        (override.check_name, override.substance): override for override in overrides
-    }
+    """Check → the override that covers what it found, a confirmed one before one that is asked for."""
+    ordered = sorted(overrides, key=lambda override: override.state != State.CONFIRMED)
     override_of = {
-        finding.check_name: by_substance.get((finding.check_name, finding.substance))
+        finding.check_name: next((override for override in ordered if covers(override, finding)), None)
         for finding in findings
         if finding.blocking
     }

@@ -16,7 +16,7 @@ from conversation.words import Words, words_of
 from curation.models import Override
 from curation.triage import override_rules
 from curation.triage.override_actions import confirm_override, decline_override, withdraw_override
-from curation.triage.wording import METHODS
+from curation.triage.wording import METHODS, Item, items_of, pointing
 
 A_PAGE = 20
 ANSWERS = {"confirm": confirm_override, "decline": decline_override, "withdraw": withdraw_override}
@@ -29,6 +29,8 @@ class Card:
 
     held: Override
     how: str
+    items: tuple[Item, ...]
+    more: bool
     said: Words
     whole: str
     outdated: bool
@@ -63,7 +65,7 @@ def settle(request: HttpRequest, pk: int) -> HttpResponse:
 def page(request: HttpRequest, problem: Refused | None = None) -> HttpResponse:
     state = request.GET.get("state", "")
     state = state if state in Override.State.values else Override.State.REQUESTED
-    rows = Override.objects.with_case().filter(state=state)
+    rows = Override.objects.with_case().with_found().filter(state=state)
     rows = rows.order_by("id" if state == Override.State.REQUESTED else "-settled_at")
     page_of_overrides = Paginator(rows, A_PAGE).get_page(request.GET.get("page"))
     context = {
@@ -82,13 +84,15 @@ def card(held: Override, user: User) -> Card:
     correction = held.case.correction
     assert correction is not None  # PostgreSQL: other kinds have no finding that can be overridden
     interaction = correction.interaction
-    pointing = [(held.get_check_name_display(), held.finding["evidence"])]
+    evidence, name = held.finding["evidence"], held.get_check_name_display()
     own, lead = held.requested_by_id == user.pk, has_role(user, "lead")
     waits = held.state == Override.State.REQUESTED
     return Card(
         held=held,
-        how=METHODS.get(held.finding["evidence"].get("method", ""), ("", ""))[1],
-        said=words_of(interaction.asked, interaction.answered, correction.right_answer, pointing),
+        how=METHODS.get(evidence.get("method", ""), ("", ""))[1],
+        items=items_of(evidence, held.finding["score"] or 0.0, held.finding["limit"] or 0.0),
+        more="more_in_epoch" in evidence,
+        said=words_of(interaction.asked, interaction.answered, correction.right_answer, pointing(name, evidence)),
         whole=f"{reverse('curation:bench')}?case={held.case_id}&whole=1",
         outdated=waits and not override_rules.stands_for(held),
         may_answer=waits and lead and not own,

@@ -20,7 +20,7 @@ from curation.decontamination import overlap
 from curation.models import Blocker, Case, CaseQuerySet, Override
 from curation.triage import actions, override_rules, reviewing
 from curation.triage.override_actions import request_override
-from curation.triage.wording import shown_checks
+from curation.triage.wording import pointing, shown_checks
 
 QUEUE = 40
 COUNTED = 10_000
@@ -190,7 +190,7 @@ def _desk(
     }
     if current is None:
         return context | {"waiting": Case.objects.waiting().capped_count(COUNTED)}
-    findings = list(Blocker.objects.with_substance().with_policy().filter(case=current).order_by("id"))
+    findings = list(Blocker.objects.with_found().with_policy().filter(case=current).order_by("id"))
     overrides = _overrides(current, findings)
     limits = overlap.limits(findings[0].policy_values if findings else None)
     checks = shown_checks(findings, limits, overrides)
@@ -205,7 +205,7 @@ def _desk(
         "checks": checks,
         "stopped": stopped,
         "askable": [
-            finding for finding in stopped if finding.substance is not None and finding.check_name not in overrides
+            finding for finding in stopped if finding.found is not None and finding.check_name not in overrides
         ],
         "overrides": [override for override in overrides.values() if override.state == Override.State.REQUESTED],
         "keys": KEYS,
@@ -218,7 +218,7 @@ def _overrides(current: Case, findings: list[Blocker]) -> dict[str, Override]:
     """Those asked for or confirmed, by check; where nothing stops the case there is nothing to ask the database."""
     if not any(finding.blocking for finding in findings):
         return {}
-    held = current.overrides.in_force().select_related("requested_by", "settled_by")
+    held = current.overrides.in_force().with_found().select_related("requested_by", "settled_by")
     return override_rules.by_finding(findings, held)
 
 
@@ -226,8 +226,9 @@ def _words(current: Case, findings: list[Blocker], whole: bool) -> Words:
     """What was asked, answered and corrected, with what the checks that stop it point at marked."""
     interaction = current.feedback.interaction
     right = current.correction.right_answer if current.correction else None
-    pointing = [(finding.get_check_name_display(), finding.evidence) for finding in findings if finding.blocking]
-    return words_of(interaction.asked, interaction.answered, right, pointing, whole=whole)
+    stopping = [finding for finding in findings if finding.blocking]
+    marks = [mark for finding in stopping for mark in pointing(finding.get_check_name_display(), finding.evidence)]
+    return words_of(interaction.asked, interaction.answered, right, marks, whole=whole)
 
 
 def _last(user: User) -> dict[str, Any] | None:
@@ -240,13 +241,13 @@ def _queue(user: User, filtered: Filter, current: Case | None) -> dict[str, Any]
     """The next cases in order, the open one among them."""
     waiting = filtered.waiting(user)
     start = max(0, current.pk - 3) if current and not filtered.words else 0
-    flags = Prefetch("findings", Blocker.objects.with_substance().filter(blocking=True).order_by("id"))
+    flags = Prefetch("findings", Blocker.objects.with_found().filter(blocking=True).order_by("id"))
     rows = list(waiting.filter(pk__gt=start).order_by("id").prefetch_related(flags)[:QUEUE])
     if current and current.pk not in [row.pk for row in rows]:
         prefetch_related_objects([current], flags)
         rows = [current, *rows[: QUEUE - 1]]
     stopped = [row for row in rows if row.findings.all()]
-    prefetch_related_objects(stopped, Prefetch("overrides", Override.objects.in_force()))
+    prefetch_related_objects(stopped, Prefetch("overrides", Override.objects.in_force().with_found()))
     shown = [{"case": row, "short": SHORT[row.kind], **_asked(row), **_flag(row)} for row in rows]
     return {"rows": shown, "shown_to": max((row.pk for row in rows), default=0)}
 

@@ -49,6 +49,16 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
+class Item:
+    """An item of the exam that an overlap is with: of which benchmark, what found it, how surely, and where."""
+
+    benchmark: str
+    how: str
+    value: str
+    places: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """A finding with its words; `top` is the end of its meter, where something is measured against a limit."""
 
@@ -58,6 +68,7 @@ class Check:
     how: str = ""
     measures: tuple[Measure, ...] = ()
     override: Override | None = None
+    items: tuple[Item, ...] = ()
 
     @property
     def covered(self) -> bool:
@@ -67,8 +78,12 @@ class Check:
     @property
     def places(self) -> list[str]:
         """The messages of a conversation, and its tools, that it points at, where it stops the case."""
-        fields = [span["field"] for span in self.finding.evidence.get("spans", ())] if self.finding.blocking else []
-        return list(dict.fromkeys(place_name(field) for field in fields if "." in field or "[" in field))
+        return list(places_of(self.finding.evidence)) if self.finding.blocking else []
+
+    @property
+    def more(self) -> bool:
+        """Whether the row holds parts of more items than are listed."""
+        return "more_in_epoch" in self.finding.evidence
 
     @property
     def tone(self) -> str:
@@ -98,7 +113,8 @@ def check(finding: Blocker, limits: Mapping[str, float], override: Override | No
         benchmark = evidence.get("benchmark") if finding.blocking else ""
         words = f"{score:.0%} of {limit:.0%}" + (f" · {benchmark}" if benchmark else "")
         how = METHODS.get(evidence.get("method", ""), ("", ""))[1] if finding.blocking else ""
-        return Check(finding, words, 1.0, how, tuple(measures(evidence, limits, finding.blocking)), override)
+        measured = tuple(measures(evidence, limits, finding.blocking))
+        return Check(finding, words, 1.0, how, measured, override, items_of(finding.evidence, score, limit))
     if finding.check_name == "author_share" and limit:
         return Check(finding, f"{score:.0f} of {limit:.0f} pairs", top=1.25 * limit)
     if finding.check_name == "length" and finding.score:
@@ -107,6 +123,35 @@ def check(finding: Blocker, limits: Mapping[str, float], override: Override | No
         return alike(finding, override)
     words = "stopped" if finding.blocking else PASSED[finding.check_name]
     return Check(finding, words, override=override)
+
+
+def items_of(evidence: Mapping[str, Any], score: float, limit: float) -> tuple[Item, ...]:
+    """Every item that an overlap is with, the one that decided first; none where it is with that one only."""
+    if not evidence.get("others"):
+        return ()
+    found = [{**evidence, "score": score, "limit": limit}, *evidence["others"]]
+    return tuple(
+        Item(
+            benchmark=one["benchmark"],
+            how=METHODS.get(one["method"], ("", ""))[0],
+            value="" if one["method"] in YES_OR_NO else f"{one['score']:.0%} of {one['limit']:.0%}",
+            places=places_of(one),
+        )
+        for one in found
+    )
+
+
+def places_of(evidence: Mapping[str, Any]) -> tuple[str, ...]:
+    """The messages of a conversation, and its tools, that evidence points at."""
+    fields = [span["field"] for span in evidence.get("spans", ())]
+    return tuple(dict.fromkeys(place_name(field) for field in fields if "." in field or "[" in field))
+
+
+def pointing(name: str, evidence: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """A finding as it is marked in a text, under its check's name: that of each further item says whose it is."""
+    others = evidence.get("others", ())
+    first = f"{name}: {evidence['benchmark']}" if others else name
+    return [(first, evidence), *((f"{name}: {other['benchmark']}", other) for other in others)]
 
 
 def length(finding: Blocker) -> Check:

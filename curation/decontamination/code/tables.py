@@ -12,7 +12,15 @@ import numpy as np
 
 from curation.decontamination.code import structure
 from curation.decontamination.overlap import Span
-from curation.decontamination.scanning import Row, batches, kernel_keys, scan_rows, tables_of
+from curation.decontamination.scanning import (
+    Row,
+    batches,
+    kernel_keys,
+    scan_rows,
+    tables_of,
+    with_only,
+    without_items,
+)
 from curation.decontamination.snapshot import Array, BadRegistry, derived
 from curation.decontamination.words import building, runs, weights
 from curation.decontamination.words.building import Item
@@ -122,15 +130,18 @@ class CodeTables:
         self._keys, self._arrays = keys_of(key), earlier(arrays) or {}
         self._tables = tables_of(self._arrays)
 
-    def measure(self, rows: Sequence[Row], since: int = 0) -> dict[int, Found]:
-        """By row that holds code, the item (first protected after `since`) that it has most in common with."""
+    def measure(self, rows: Sequence[Row], since: int = 0, without: Sequence[int] = ()) -> dict[int, Found]:
+        """By row that holds code, the item that it has most in common with: first protected after `since`, and none of
+        `without`.
+        """
         from curation.decontamination.engine import layout
 
         read = {row: found for row, texts in enumerate(rows) if (found := code_of(texts))}
         measured: dict[int, Found] = {}
         waiting = iter(read)
+        tables = without_items(self._tables, self._own(without)) if without else self._tables
         for batch in batches([(" ".join(found.words), "") for found in read.values()]):
-            integers, floats = scan_rows(batch, self._keys, self._tables, since)
+            integers, floats = scan_rows(batch, self._keys, tables, since)
             for own, shares in zip(integers, floats, strict=True):
                 whole = own[layout.RUN_FIELD]
                 field = int(whole if whole >= 0 else own[layout.WINDOW_FIELD])
@@ -138,15 +149,19 @@ class CodeTables:
                 measured[next(waiting)] = Found(share, int(self._arrays["item"][field // 3]) if field >= 0 else -1)
         return measured
 
-    def spans(self, row: Row, since: int = 0) -> Iterator[Span]:
-        """The blocks of a row's code in which the match stands."""
+    def _own(self, items: Sequence[int]) -> list[int]:
+        """The numbers in these tables of items of the registry."""
+        return np.flatnonzero(np.isin(self._arrays["item"], list(items))).tolist()
+
+    def spans(self, row: Row, items: range) -> Iterator[Span]:
+        """The blocks of a row's code in which the match with these items stands."""
         from curation.decontamination.engine import layout
 
         found = code_of(row)
         if found is None:
             return
-        trace = np.empty(len(found.words), np.int64)
-        own = scan_rows([(" ".join(found.words), "")], self._keys, self._tables, since, trace)[0][0]
+        trace, tables = np.empty(len(found.words), np.int64), with_only(self._tables, self._own(items))
+        own = scan_rows([(" ".join(found.words), "")], self._keys, tables, 0, trace)[0][0]
         if own[layout.RUN_FIELD] >= 0:
             first, last = own[layout.RUN_START], own[layout.RUN_START] + own[layout.RUN_LENGTH]
         elif own[layout.TRACED] > 0:

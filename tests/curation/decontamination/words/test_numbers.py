@@ -7,7 +7,7 @@ import pytest
 from curation.decontamination.engine.encoder import Encoder
 from curation.decontamination.overlap import Policy
 from curation.decontamination.registry import Registry
-from curation.decontamination.words import numbers
+from curation.decontamination.words import comparing, numbers
 from curation.decontamination.words.numbers import ItemNumbers
 from tests.curation.conftest import KEY
 
@@ -117,3 +117,54 @@ def test_without_the_key_the_numbers_are_not_to_be_read() -> None:
     assert not set(numbers.build_arrays([("1 2 3", "")], KEY)["figures"].tolist()) & {
         *numbers.build_arrays([("1 2 3", "")], b"another key of thirty-two bytes.")["figures"].tolist()
     }
+
+
+# --- beside a problem of the template ---------------------------------------------------------------------------------
+OTHER = (
+    "other",
+    "coast v1",
+    "Which lighthouse keeper painted the northern gallery of Vessel Point in the stormy winter before the harbour froze,"
+    " and with which of the three pigments did he do it?",
+    "",
+)
+PIECE = OTHER[2][OTHER[2].index("the stormy winter") :]
+
+
+@pytest.fixture(scope="module")
+def both() -> Registry:
+    return Registry.from_bytes(Registry.build([ITEM, OTHER], KEY), KEY)
+
+
+def test_a_smaller_piece_of_a_real_item_beside_it_is_a_leak(both: Registry) -> None:
+    row = f"{SAME_TEMPLATE}\n\nAnd tell me about {PIECE}"
+    overlap = both.check(row)
+    assert both.check(PIECE).score < both.check(SAME_TEMPLATE).scores["template"]
+    assert (overlap.blocked, overlap.item_id, overlap.method) == (True, "other", "containment")
+    (span,) = overlap.spans
+    assert row[span.start : span.end] in PIECE
+    assert overlap.scores["template"] == both.check(SAME_TEMPLATE).scores["template"]
+
+
+def test_a_piece_of_the_item_itself_beside_it_is_a_leak(both: Registry) -> None:
+    half = ITEM[2][: ITEM[2].index(", and 9 fewer")]
+    assert both.check(f"{SAME_TEMPLATE}\n\n{'Another one follows. ' * 30}\n\n{half}").blocked
+
+
+def test_two_problems_of_the_template_are_no_leak(both: Registry) -> None:
+    second = SAME_TEMPLATE.replace("11", "31").replace("8 more", "12 more").replace("13", "17")
+    overlap = both.check(f"{SAME_TEMPLATE}\n\n{second}")
+    assert not overlap.blocked and overlap.template is not None
+
+
+def test_how_many_are_left_out_is_bounded(both: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    items = [
+        (f"i{n}", "b v1", " ".join(f"w{n}x{word}" for word in range(20)) + " has 11 and 12 and 13 left", "")
+        for n in range(2 * comparing.MOST_TEMPLATES)
+    ]
+    registry = Registry.from_bytes(Registry.build(items, KEY), KEY)
+    asked: list[int] = []
+    contradict = ItemNumbers.contradict
+    monkeypatch.setattr(ItemNumbers, "contradict", lambda *all_: asked.append(1) or contradict(*all_))
+    row = "\n".join(item[2].replace("11 and 12 and 13", "71 and 72 and 73") for item in items)
+    assert not registry.check(row).blocked
+    assert len(asked) == 1 + comparing.MOST_TEMPLATES
