@@ -223,11 +223,11 @@ def _overrides(current: Case, findings: list[Blocker]) -> dict[str, Override]:
 
 
 def _words(current: Case, findings: list[Blocker], whole: bool) -> Words:
-    """What was asked, answered and corrected, with what the checks that stop it point at marked."""
+    """What was asked, answered and corrected, with what is marked that checks stop or only point out."""
     interaction = current.feedback.interaction
     right = current.correction.right_answer if current.correction else None
-    stopping = [finding for finding in findings if finding.blocking]
-    marks = [mark for finding in stopping for mark in pointing(finding.get_check_name_display(), finding.evidence)]
+    telling = [finding for finding in findings if finding.blocking or finding.check_name == Blocker.Check.OVERLAP]
+    marks = [mark for finding in telling for mark in pointing(finding.get_check_name_display(), finding.evidence)]
     return words_of(interaction.asked, interaction.answered, right, marks, whole=whole)
 
 

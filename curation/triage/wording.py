@@ -1,5 +1,6 @@
 """The checks in words, the same ones wherever a case or its pair is shown."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -54,7 +55,7 @@ class Item:
 
     benchmark: str
     how: str
-    value: str
+    value: str  # empty where it stands word for word
     places: tuple[str, ...] = ()
 
 
@@ -112,7 +113,9 @@ def check(finding: Blocker, limits: Mapping[str, float], override: Override | No
         evidence = finding.evidence
         benchmark = evidence.get("benchmark") if finding.blocking else ""
         words = f"{score:.0%} of {limit:.0%}" + (f" · {benchmark}" if benchmark else "")
-        how = METHODS.get(evidence.get("method", ""), ("", ""))[1] if finding.blocking else ""
+        how = METHODS.get(evidence.get("method", ""), ("", ""))[1] if finding.blocking else finding.message
+        if finding.message and not finding.blocking:
+            words = f"Same template, {evidence.get('scores', {}).get('template', 0.0):.0%}"
         measured = tuple(measures(evidence, limits, finding.blocking))
         return Check(finding, words, 1.0, how, measured, override, items_of(finding.evidence, score, limit))
     if finding.check_name == "author_share" and limit:
@@ -134,7 +137,7 @@ def items_of(evidence: Mapping[str, Any], score: float, limit: float) -> tuple[I
         Item(
             benchmark=one["benchmark"],
             how=METHODS.get(one["method"], ("", ""))[0],
-            value="" if one["method"] in YES_OR_NO else f"{one['score']:.0%} of {one['limit']:.0%}",
+            value="" if one["method"] in YES_OR_NO else f"{one['score']:.0%}",
             places=places_of(one),
         )
         for one in found
@@ -142,14 +145,20 @@ def items_of(evidence: Mapping[str, Any], score: float, limit: float) -> tuple[I
 
 
 def places_of(evidence: Mapping[str, Any]) -> tuple[str, ...]:
-    """The messages of a conversation, and its tools, that evidence points at."""
+    """The messages of a conversation in their order, and its tools, that evidence points at."""
     fields = [span["field"] for span in evidence.get("spans", ())]
-    return tuple(dict.fromkeys(place_name(field) for field in fields if "." in field or "[" in field))
+    paths = sorted({field for field in fields if "." in field or "[" in field}, key=in_order)
+    return tuple(dict.fromkeys(map(place_name, paths)))
+
+
+def in_order(path: str) -> tuple[bool, list[str | int]]:
+    """Sorts paths as they are read: `messages[9]` before `messages[10]`, the answer last."""
+    return path.startswith("answer"), [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", path)]
 
 
 def pointing(name: str, evidence: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     """A finding as it is marked in a text, under its check's name: that of each further item says whose it is."""
-    others = evidence.get("others", ())
+    others: list[Mapping[str, Any]] = evidence.get("others", [])
     first = f"{name}: {evidence['benchmark']}" if others else name
     return [(first, evidence), *((f"{name}: {other['benchmark']}", other) for other in others)]
 
@@ -185,7 +194,7 @@ def measures(evidence: Mapping[str, Any], limits: Mapping[str, float], blocking:
             yield Measure(name, "yes" if hit or score else "no", "", hit)
         else:
             shown = score if score is not None else 1.0
-            yield Measure(name, f"{shown:.0%}", "" if limit is None else f"{limit:.0%}", hit)
+            yield Measure(name, f"{shown:.0%}", "" if limit is None else "off" if limit > 1 else f"{limit:.0%}", hit)
 
 
 def in_languages(evidence: Mapping[str, Any], score: float | None) -> str:

@@ -69,7 +69,8 @@ def test_only_newer_items_are_named_where_only_they_are_asked_for(registry: Regi
 
 def test_code_and_words_of_different_items_are_both_named() -> None:
     solution = (
-        "def spread(rows, width):\n    total = 0\n    for number, row in enumerate(rows):\n        if row % width == 0:\n"
+        "def spread(rows, width):\n    total = 0\n    for number, row in enumerate(rows):\n"
+        "        if row % width == 0:\n"
         "            total += row * number - width\n        elif number > width:\n            total -= abs(row) // 2\n"
         "    return max(total, len(rows))\n"
     )

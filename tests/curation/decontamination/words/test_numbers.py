@@ -123,11 +123,11 @@ def test_without_the_key_the_numbers_are_not_to_be_read() -> None:
 OTHER = (
     "other",
     "coast v1",
-    "Which lighthouse keeper painted the northern gallery of Vessel Point in the stormy winter before the harbour froze,"
-    " and with which of the three pigments did he do it?",
+    "Which lighthouse keeper painted the northern gallery of Vessel Point in the stormy winter before the harbour"
+    " froze, and with which of the three pigments did he do it?",
     "",
 )
-PIECE = OTHER[2][OTHER[2].index("the stormy winter") :]
+PIECE = OTHER[2][OTHER[2].index("the harbour froze") :]
 
 
 @pytest.fixture(scope="module")
@@ -157,14 +157,14 @@ def test_two_problems_of_the_template_are_no_leak(both: Registry) -> None:
 
 
 def test_how_many_are_left_out_is_bounded(both: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    items = [
-        (f"i{n}", "b v1", " ".join(f"w{n}x{word}" for word in range(20)) + " has 11 and 12 and 13 left", "")
-        for n in range(2 * comparing.MOST_TEMPLATES)
-    ]
+    def problem(n: int, first: int) -> str:
+        return " ".join(str(first + word) if word % 6 == 5 else f"w{n}x{word}" for word in range(30))
+
+    items = [(f"i{n}", "b v1", problem(n, 10), "") for n in range(2 * comparing.MOST_TEMPLATES)]
     registry = Registry.from_bytes(Registry.build(items, KEY), KEY)
     asked: list[int] = []
     contradict = ItemNumbers.contradict
     monkeypatch.setattr(ItemNumbers, "contradict", lambda *all_: asked.append(1) or contradict(*all_))
-    row = "\n".join(item[2].replace("11 and 12 and 13", "71 and 72 and 73") for item in items)
+    row = "\n".join(problem(n, 70) for n in range(len(items)))
     assert not registry.check(row).blocked
     assert len(asked) == 1 + comparing.MOST_TEMPLATES
