@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from conversation import Conversation, Message
 from curation.checks.passages import Reading, readings
 from curation.checks.remembered import Remembered, digest
-from curation.decontamination.overlap import MOST_OTHERS, Match, Overlap, Span, Template, merge_ranges
+from curation.decontamination.overlap import MOST_OTHERS, MOST_SPANS, Match, Overlap, Span, Template, merge_ranges
 
 if TYPE_CHECKING:
     from curation.decontamination.registry import Registry
@@ -124,7 +124,7 @@ def matches_of(row: Sequence[Reading], overlaps: Sequence[Overlap], best: Overla
     found: dict[tuple[str, str], list[Match]] = {}
     for reading, overlap in zip(row, overlaps, strict=True):
         for match in overlap.matches:
-            placed = match._replace(spans=tuple(spans_of(reading, match.spans)))
+            placed = match._replace(spans=tuple(spans_of(reading, match.spans[:MOST_SPANS])))
             found.setdefault((match.benchmark, match.item_id), []).append(placed)
     own = best.benchmark, best.item_id
     united = [united_in(sorted(matches, key=sureness)) for matches in found.values()]

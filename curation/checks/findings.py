@@ -18,13 +18,12 @@ from curation.checks.lengths import Length
 from curation.checks.lesson import Lesson, calls_of
 from curation.checks.passages import texts_of
 from curation.decontamination.meaning.passages import is_read_completely, joined_text
-from curation.decontamination.overlap import Overlap, Span
+from curation.decontamination.overlap import MOST_SPANS, Overlap, Span
 from curation.decontamination.translation.languages import name_of
 
 AUTHOR_MOST = 500  # pairs of one subject, however many there are
 AUTHOR_SHARE = 0.2  # of all pairs
 AUTHOR_FREE = 25  # pairs a subject may have before shares mean anything
-MOST_SPANS = 50  # places that one finding points at
 STEP = 0.05  # of what a clean row's measures tell
 
 

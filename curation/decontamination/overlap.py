@@ -24,6 +24,7 @@ MIN_GRAMS = 6  # a field with fewer rare n-grams cannot be told from its templat
 MIN_LONG_GRAMS = 16  # a field with fewer kept 5-grams has no Jaccard: over the kept half it would be chance
 COMMON_IN_BACKGROUND = 10  # documents: an n-gram in as many says nothing
 MOST_OTHERS = 8  # further items that are named of a row
+MOST_SPANS = 50  # places of one item in a row that are pointed at
 COMMON_IN_REGISTRY = 5  # items of one benchmark: their template, not their content
 
 

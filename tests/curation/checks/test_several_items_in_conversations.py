@@ -7,10 +7,10 @@ import pytest
 from conversation import answer_text, read, read_answer, stored_answer
 from curation.checks import comparison
 from curation.checks.comparison import compare
-from curation.checks.findings import MOST_SPANS, Facts, overlap
+from curation.checks.findings import Facts, overlap
 from curation.checks.lesson import Lesson
 from curation.checks.remembered import Remembered
-from curation.decontamination.overlap import MOST_OTHERS, Match, Overlap, Span
+from curation.decontamination.overlap import MOST_OTHERS, MOST_SPANS, Match, Overlap, Span
 from curation.decontamination.registry import Registry
 from tests.curation.checks.test_conversation_overlap import ANSWER, KEY, QUESTION, talk
 
