@@ -19,11 +19,12 @@ from curation.checks.lesson import Lesson, calls_of
 from curation.checks.passages import texts_of
 from curation.decontamination.meaning.passages import is_read_completely, joined_text
 from curation.decontamination.overlap import MOST_SPANS, Overlap, Span
-from curation.decontamination.translation.languages import name_of
+from curation.decontamination.translation.languages import is_untold, name_of
 
 AUTHOR_MOST = 500  # pairs of one subject, however many there are
 AUTHOR_SHARE = 0.2  # of all pairs
 AUTHOR_FREE = 25  # pairs a subject may have before shares mean anything
+UNTOLD = "translations_in_no_language_that_is_told_apart"  # of a text that no model read for its language
 STEP = 0.05  # of what a clean row's measures tell
 
 
@@ -156,6 +157,8 @@ def overlap(facts: Facts) -> Finding:
     if result.languages and not result.translator:
         unread = [f"texts_in_{name_of(language)}" for language in result.languages]
         evidence["not_checked"] = [*evidence.get("not_checked", ()), *unread]
+    if result.translator and not result.languages and any(map(is_untold, whole_texts(facts))):
+        evidence["not_checked"] = [*evidence.get("not_checked", ()), UNTOLD]
     if not result.blocked:
         evidence["scores"] = {name: coarse(score) for name, score in result.scores.items()}
         message = ""

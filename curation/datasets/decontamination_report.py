@@ -13,6 +13,7 @@ from typing import Any
 import rfc8785
 
 from curation.checks import commentary, personal_data, secrets
+from curation.checks.findings import UNTOLD
 from curation.datasets import selection
 from curation.decontamination import normalise
 from curation.decontamination.translation import comparing as translation
@@ -202,7 +203,12 @@ def not_checked(facts: Facts) -> list[str]:
             f"Meaning: {without} of {measured.pairs} pairs were not compared by meaning ({why}), so a rewording that"
             " shares few words with an item would not be found in them."
         )
-    for part, count in sorted(measured.unread.items()):
+    if untold := measured.unread.get(UNTOLD):
+        sentences.append(
+            f"{untold} of {measured.pairs} pairs hold a text in no language that is told apart (another one, or names"
+            " and figures): compared as if it were in the items' languages, and not searched for translations."
+        )
+    for part, count in sorted((part, count) for part, count in measured.unread.items() if part != UNTOLD):
         sentences.append(f"Not compared with the exam: {part.replace('_', ' ')} ({count} pairs).")
     if epoch.unprotected_items:
         sentences.append(

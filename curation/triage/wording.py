@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from conversation.lines import place_name
+from curation.checks.findings import UNTOLD
 from curation.decontamination.overlap import Policy, limit_of_meaning
 from curation.decontamination.translation.languages import name_of
 from curation.models import Blocker, Override
@@ -202,6 +203,8 @@ def in_languages(evidence: Mapping[str, Any], score: float | None) -> str:
     names = ", ".join(map(name_of, evidence.get("languages", ())))
     if not evidence.get("translator"):
         return f"{NOT_CHECKED}: {names}" if names else NOT_CHECKED
+    if UNTOLD in evidence.get("not_checked", ()):
+        return "not told"
     return f"{names}: {score or 0.0:.0%}" if names else "none"
 
 

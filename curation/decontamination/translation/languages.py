@@ -19,6 +19,7 @@ from curation.decontamination.translation.language_words import FUNCTION_WORDS, 
 MOST_CHARACTERS = 4_000  # of a text that are looked at: its language shows in its first sentences
 LEAST_WORDS, LEAST_LETTERS = 3, 6  # of a stretch; letters count where no space parts the words
 LEAST_KNOWN, LEAST_SHARE = 2, 0.12  # of a text's words are frequent ones of its language; special letters count half
+LEAST_UNTOLD = 12  # words of a text in which some language should show
 MOST_SIGNS = 0.08  # of the characters of a line of prose are brackets, operators and the like
 MOST_STRETCHES = 16  # of one text, the longest
 
@@ -77,6 +78,11 @@ def language_of(text: str) -> str:
     if script in ("han", "kana"):  # Japanese is written in both
         return "ja" if 8 * scripts["kana"] >= scripts["han"] else "zh" if scripts["han"] > 1 else ""
     return _most_likely(words, script, surely=script != "latin" and scripts[script] >= LEAST_LETTERS)
+
+
+def is_untold(text: str) -> bool:
+    """Whether a text of some length is in no language that is told here: it is in another one, or no prose."""
+    return len(words_of(text[:MOST_CHARACTERS])) >= LEAST_UNTOLD and not language_of(text)
 
 
 def words_of(text: str) -> list[str]:

@@ -12,6 +12,7 @@ from django.db import connection, transaction
 
 from audit.models import Event
 from cftapp.base.refusal import Refused
+from curation.checks.findings import UNTOLD
 from curation.datasets import actions as dataset_actions
 from curation.datasets import decontamination_report, freezing
 from curation.datasets.decontamination_report import Caught, Epoch, Facts, Measured
@@ -74,6 +75,14 @@ def test_it_says_in_which_languages_pairs_were_compared_and_by_what() -> None:
         "pairs_compared": {"de": 1},
     }
     assert "another language" not in " ".join(report["not_checked"])
+
+
+def test_it_says_how_many_pairs_are_in_no_language_that_is_told() -> None:
+    searched = decontamination_report.Translation(2, ["many-languages 1"], {})
+    measured = replace(FACTS.measured, translation=searched, unread={UNTOLD: 1, "texts_in_German": 2})
+    report = decontamination_report.report(replace(FACTS, measured=measured))["not_checked"]
+    assert [text for text in report if "1 of 2 pairs hold a text in no language that is told apart" in text]
+    assert "Not compared with the exam: texts in German (2 pairs)." in report
 
 
 def test_every_method_says_its_limit_and_how_many_pairs_it_looked_at() -> None:

@@ -1,5 +1,6 @@
 """What the line of an overlap says of each measure."""
 
+from curation.checks.findings import UNTOLD
 from curation.decontamination import overlap
 from curation.models import Blocker
 from curation.triage import wording
@@ -31,6 +32,7 @@ def test_other_languages_are_named_with_what_was_found_or_that_nobody_looked() -
 
     scores = {"translation": 0.97, "translation_limit": 0.92}
     assert said(translator="many-languages 1") == ("none", "")
+    assert said(translator="many-languages 1", not_checked=[UNTOLD]) == ("not told", "")
     assert said(languages=["de", "ru"]) == ("not checked: German, Russian", "")
     assert said(scores | {"translation": 0.8}, languages=["de"], translator="m") == ("German: 80%", "92%")
     assert said(scores, True, languages=["de"], translator="m") == ("97%", "92%")
