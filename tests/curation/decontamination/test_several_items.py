@@ -5,6 +5,7 @@ import pytest
 from curation.decontamination.overlap import MOST_OTHERS, Overlap
 from curation.decontamination.registry import Registry
 from tests.curation.conftest import EXAM, KEY
+from tests.support.growth import grows_linearly
 
 LONG, SHORT = EXAM
 LIGHTHOUSE = (
@@ -92,6 +93,13 @@ def test_there_is_a_bound_and_it_is_said_where_there_are_more() -> None:
     for count, more in ((MOST_OTHERS + 1, None), (MOST_OTHERS + 2, 5)):
         overlap = registry.check("\n".join(item[2] for item in many[:count]))
         assert (len(set(items(overlap))), overlap.more_in_epoch) == (MOST_OTHERS + 1, more)
+
+
+def test_naming_them_takes_time_in_proportion_to_the_row() -> None:
+    many = [(f"i{n}", "b v1", " ".join(f"w{n}x{word}" for word in range(40)), "") for n in range(2 * MOST_OTHERS)]
+    registry = Registry.from_bytes(Registry.build(many, KEY), KEY)
+    row = "\n".join(item[2] for item in many) * 3
+    assert grows_linearly(lambda: registry.check(row), lambda: registry.check(row * 4))
 
 
 # --- what is marked ---------------------------------------------------------------------------------------------------
