@@ -55,7 +55,9 @@ GRANTS = {
         "curation_replayrow": "SELECT, UPDATE (screened_epoch, overlaps, overlaps_with, tokens, tokenizer)",
         # Whether a row that became an exam is frozen already, and what new items were compared with.
         "curation_datasetrow": "SELECT (id, dataset_id, pair_id, replay_row_id)",
-        "curation_reversecheck": "SELECT, UPDATE (state, last_case, last_replay_row, rows, finished_at, error)",
+        "curation_reversecheck": (
+            "SELECT, UPDATE (state, last_case, last_replay_row, rows, same_template, finished_at, error)"
+        ),
         "curation_reversematch": "SELECT, INSERT",
         **ANSWERING,
         **WORKING,

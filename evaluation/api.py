@@ -9,7 +9,10 @@ from evaluation.models import Benchmark, BenchmarkVersion, Gate, GateResult, Wai
 class VersionSerializer(serializers.ModelSerializer):
     class Meta:
         model = BenchmarkVersion
-        fields = ("id", "number", "items", "sha256", "scorer", "margin", "published_at")
+        fields = (
+            *("id", "number", "items", "sha256", "scorer", "margin", "published_at"),
+            *("rows_compared", "rows_blocked", "rows_of_template"),
+        )
         read_only_fields = fields
 
 

@@ -46,6 +46,13 @@ class BenchmarkVersion(models.Model):
     encoder = models.CharField(
         max_length=120, blank=True, db_default="", help_text="The model that compares rows with it by meaning, if any."
     )
+    rows_compared = models.PositiveIntegerField(
+        null=True, help_text="Stored rows that its new items met before it was published; null: none of them was new."
+    )
+    rows_blocked = models.PositiveIntegerField(null=True, help_text="Of these, those that it blocks from training.")
+    rows_of_template = models.PositiveIntegerField(
+        null=True, help_text="Those with the wording of an item and other numbers: shown to who reviews them."
+    )
 
     class Meta:
         constraints = [

@@ -25,6 +25,9 @@ class ReverseCheck(models.Model):
     last_case = models.BigIntegerField(default=0)
     last_replay_row = models.BigIntegerField(default=0)
     rows = models.PositiveIntegerField(default=0, help_text="Rows compared so far.")
+    same_template = models.PositiveIntegerField(
+        db_default=0, default=0, help_text="Rows with an item's wording and other numbers, which does not block them."
+    )
     asked_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True)
     error = models.TextField(blank=True, db_default="", help_text="Why the items could not be compared.")

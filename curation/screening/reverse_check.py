@@ -15,7 +15,8 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from curation.checks.lesson import Lesson
-from curation.models import Case, DatasetRow, ReplayRow, ReverseCheck, ReverseMatch
+from curation.decontamination.overlap import Policy
+from curation.models import Case, DatasetRow, RegistryEpoch, ReplayRow, ReverseCheck, ReverseMatch
 from curation.screening import comparing
 from curation.screening.rescanning import LESSON, TRAINS
 
@@ -37,7 +38,10 @@ class NoOffer(LookupError):
 
 
 def open_offer(check: ReverseCheck) -> "Registry":
-    """The registry of the items on offer. Raises NoOffer. Only screener, evaluator and owner can read it."""
+    """The registry of the items on offer, under the policy in force. Raises NoOffer.
+
+    Only screener, evaluator and owner can read it.
+    """
     from curation.decontamination.registry import Registry
 
     with connections["vault"].cursor() as cursor:
@@ -46,7 +50,11 @@ def open_offer(check: ReverseCheck) -> "Registry":
     content = bytes(row[0]) if row else b""
     if hashlib.sha256(content).hexdigest() != check.sha256:
         raise NoOffer(f"The items of check {check.pk} are not on offer any more.")
-    return Registry.from_bytes(content, settings.CFT_REGISTRY_KEY or b"")
+    registry = Registry.from_bytes(content, settings.CFT_REGISTRY_KEY or b"")
+    epoch = RegistryEpoch.objects.select_related("policy").current()
+    if epoch is None or epoch.policy is None:
+        return registry
+    return registry.with_policy(Policy.of(epoch.policy.values), epoch.policy.version)
 
 
 def lock(check_id: UUID) -> ReverseCheck | None:
@@ -61,12 +69,13 @@ def scan(check: ReverseCheck, registry: "Registry", limit: int) -> int:
     if cases:
         overlaps = comparing.stored(cases, registry, spans=False)
         keep(check, "case", blocked(overlaps), last_case=max(cases))
-        return advance(check, len(cases))
+        return advance(check, len(cases), of_a_template(overlaps))
     rows = next_replay_rows(check, limit)
-    if rows:
-        overlaps = comparing.fresh(rows, registry, spans=False)
-        keep(check, "replay_row", blocked(overlaps), last_replay_row=max(rows))
-    return advance(check, len(rows))
+    if not rows:
+        return advance(check, 0)
+    overlaps = comparing.fresh(rows, registry, spans=False)
+    keep(check, "replay_row", blocked(overlaps), last_replay_row=max(rows))
+    return advance(check, len(rows), of_a_template(overlaps))
 
 
 def next_cases(check: ReverseCheck, limit: int) -> dict[int, Lesson]:
@@ -103,6 +112,11 @@ def blocked(overlaps: Mapping[int, "Overlap"]) -> dict[int, "Overlap"]:
     return {pk: overlap for pk, overlap in overlaps.items() if overlap.blocked}
 
 
+def of_a_template(overlaps: Mapping[int, "Overlap"]) -> int:
+    """How many rows have the wording of an item and other numbers, and are not blocked for it."""
+    return sum(not overlap.blocked and overlap.template is not None for overlap in overlaps.values())
+
+
 def keep(check: ReverseCheck, kind: str, overlaps: Mapping[int, "Overlap"], **reached: int) -> None:
     """Store the matches and how far the scan got."""
     frozen_rows = frozen(kind, list(overlaps)) if overlaps else set()
@@ -127,13 +141,13 @@ def frozen(kind: str, ids: Sequence[int]) -> set[Any]:
     return set(DatasetRow.objects.filter(**{f"{path}__in": ids}).order_by().values_list(path, flat=True))
 
 
-def advance(check: ReverseCheck, rows: int) -> int:
+def advance(check: ReverseCheck, rows: int, same_template: int = 0) -> int:
     """Write how far the scan got; without further rows it is finished."""
     if not rows:
         check.state, check.finished_at = ReverseCheck.State.FINISHED, timezone.now()
-    check.rows = F("rows") + rows
-    check.save(update_fields=["state", "last_case", "last_replay_row", "rows", "finished_at"])
-    check.refresh_from_db(fields=["rows"])
+    check.rows, check.same_template = F("rows") + rows, F("same_template") + same_template
+    check.save(update_fields=["state", "last_case", "last_replay_row", "rows", "same_template", "finished_at"])
+    check.refresh_from_db(fields=["rows", "same_template"])
     return rows
 
 

@@ -59,7 +59,7 @@ def import_benchmark(
     check_margin(margin)
     check_kind(name, title, kind, scorer)
     vault.add_reference_texts(background)
-    compared: dict[str, int] = {}
+    compared = overlap_check.Compared()
     if not published_as(name, version_sha256(name, scorer, drafts), margin):
         owner = f"proposal/{proposal.pk}" if proposal else "import"
         drafts, compared = overlap_check.settle(name, scorer, drafts, overlapping, owner=owner, by=by)
@@ -125,7 +125,7 @@ def publish(
     kind: str,
     facts: dict[str, Any],
     snapshot: registry_snapshot.Snapshot,
-    compared: dict[str, int],
+    compared: overlap_check.Compared,
     proposal: Proposal | None,
     by: User,
 ) -> BenchmarkVersion:
@@ -137,7 +137,7 @@ def publish(
     newest = benchmark.versions.order_by("-number").first()
     number = newest.number + 1 if newest else 1
     version = BenchmarkVersion.objects.create(
-        benchmark=benchmark, number=number, published_by=by, encoder=snapshot.encoder, **facts
+        benchmark=benchmark, number=number, published_by=by, encoder=snapshot.encoder, **facts, **compared.cost
     )
     weak_items.store(version, snapshot.weak)
     if snapshot.number > snapshot.follows:
@@ -157,7 +157,7 @@ def publish(
         by=by,
         used=[("proposal", proposal.pk)] if proposal else [],
         generated=[("benchmark_version", version.pk)],
-        detail={"number": number, "epoch": snapshot.number, "kind": kind, "compared": compared, **facts},
+        detail={"number": number, "epoch": snapshot.number, "kind": kind, "compared": compared.figures, **facts},
     )
     return version
 

@@ -6,6 +6,7 @@ read rows too (the owner: command line, demo) has it done at once.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
@@ -25,6 +26,17 @@ Overlapping = Literal["publish", "drop", "refuse"]
 BATCH = 2_000
 
 
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What the comparison with stored rows found of all new items, and how many rows those that are published cost.
+
+    `cost` has the names of the version's columns; empty where no item was new.
+    """
+
+    figures: dict[str, int] = field(default_factory=dict)
+    cost: dict[str, int] = field(default_factory=dict)
+
+
 class Unfinished(Conflict):
     """The items are on offer, and not compared with every row yet."""
 
@@ -39,28 +51,35 @@ class Overlaps(Conflict):
 
 def settle(
     name: str, scorer: str, drafts: Sequence[Draft], overlapping: Overlapping, *, owner: str, by: Actor
-) -> tuple[list[Draft], dict[str, int]]:
+) -> tuple[list[Draft], Compared]:
     """The items to publish, and what the comparison with stored rows found. Raises Unfinished, Overlaps, Refused.
 
     A row names only the item that it overlaps with most. So after items are dropped the rest is compared again, with
     the rows that were found, until nothing is left to drop.
     """
-    left, within = list(drafts), None
-    figures: dict[str, int] = {}
+    left, within, first = list(drafts), None, None
     if reads_rows() and not reverse_check.has_rows():
-        return left, figures
+        return left, Compared(cost=cost_of(0, 0, 0))
     while fresh := unprotected(left):
         check = compared(name, fresh, f"{owner}/{version_sha256(name, scorer, left)}", within, by)
-        figures = figures or reverse_check.figures(check)
+        first = first or check
         overlapping_items = set(check.matches.values_list("item", flat=True))
         if not overlapping_items or overlapping == "publish":
             break
         if overlapping == "refuse":
-            raise with_check(Overlaps(overlap_of(figures)), check)
+            raise with_check(Overlaps(overlap_of(reverse_check.figures(check))), check)
         left, within = [draft for place, draft in enumerate(left) if place not in overlapping_items], check
     if not left:
         raise Refused.because("items", "All of them overlap with stored rows.", "Write other items.")
-    return left, figures
+    if first is None:
+        return left, Compared()
+    figures = reverse_check.figures(first)
+    blocked = figures["overlapping"] if within is None else 0  # else the items that they overlap with were left out
+    return left, Compared(figures, cost_of(first.rows, blocked, first.same_template))
+
+
+def cost_of(compared: int, blocked: int, of_template: int) -> dict[str, int]:
+    return {"rows_compared": compared, "rows_blocked": blocked, "rows_of_template": of_template}
 
 
 def with_check(refused: Any, check: ReverseCheck) -> Any:
