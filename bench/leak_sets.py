@@ -2,11 +2,14 @@
 
 Three sets of public data in the folder `leaks` beside the other data (`NAME.items.jsonl`, `NAME.leaks.jsonl`,
 `NAME.clean.jsonl`): each is protected by a registry of its own. The clean reference is half of the set's clean rows,
-of the standard library's functions and of GSM8K's training set; the other halves must pass. Beside our methods, in the
-same run: any 13 words in common (lm-evaluation-harness), 8 in 10 of a field's 8-grams, and plain embeddings (cosine
->= .8).
+of the standard library's functions and of GSM8K's training set; the other halves must pass. Fields of the items, copied
+alone and within other texts, are added (`field_forms`). Beside our methods, in the
+same run: any 13 words in common (lm-evaluation-harness), 8 in 10 of a field's 8-grams, soup-cli's decontamination where
+it can be imported, and plain embeddings (cosine >= .8).
 
-    python -m bench.leak_sets [--data DIR] [--leaks 80] [--no-embeddings] [--out leak_sets.json]
+    python -m bench.leak_sets [--data DIR] [--leaks 80] [--no-embeddings] [--no-reference] [--out leak_sets.json]
+
+soup-cli is no dependency: `pip install --no-deps --target DIR soup-cli`, then PYTHONPATH=DIR before the command.
 """
 
 import argparse
@@ -24,6 +27,7 @@ from typing import Any
 
 import numpy as np
 
+from bench import field_forms
 from bench.leak_table import (
     KEY,
     SEED,
@@ -31,17 +35,18 @@ from bench.leak_table import (
     Text,
     Verdicts,
     bucket,
+    missed,
     natural_duplicates,
     ours,
     plain_embeddings,
     read,
     recall,
-    runs,
     school_maths,
+    show_missed,
     thirteen_grams,
 )
+from bench.peers import peers
 from curation.decontamination.engine.encoder import Encoder
-from curation.decontamination.normalise import words
 from curation.decontamination.overlap import Overlap
 from curation.decontamination.registry import Registry
 
@@ -56,10 +61,14 @@ class LeakSet:
     """Items, what must be blocked, and by kind what must pass; `reference` is what the registry is built with."""
 
     name: str
-    items: list[Text]
+    by_id: dict[str, Text]
     leaks: list[Leak]
     clean: dict[str, list[Text]] = field(default_factory=dict)
     reference: list[str] = field(default_factory=list)
+
+    @property
+    def items(self) -> list[Text]:
+        return list(self.by_id.values())
 
 
 def load(folder: Path, name: str, most: int) -> LeakSet:
@@ -70,7 +79,15 @@ def load(folder: Path, name: str, most: int) -> LeakSet:
         by_form.setdefault(form, []).append(Leak(form, item, text_of(row)))
     rng = random.Random(SEED)
     leaks = [leak for found in by_form.values() for leak in rng.sample(found, min(most, len(found)))]
-    return LeakSet(name, list(rows.values()), leaks)
+    return LeakSet(name, rows, leaks)
+
+
+def add_fields(leak_set: LeakSet, data: Path, most: int) -> None:
+    """The fields of the same items again, alone and in other texts, whole and with words lost at their ends."""
+    chosen = sorted({leak.item for leak in leak_set.leaks} & leak_set.by_id.keys())
+    picked = random.Random(SEED).sample(chosen, min(most, len(chosen)))
+    filler = ["\n".join(row) for row in school_maths(data).reference[:1_500]]
+    leak_set.leaks += field_forms.leaks_of({name: leak_set.by_id[name] for name in picked}, filler)
 
 
 def text_of(row: dict[str, Any]) -> Text:
@@ -118,25 +135,6 @@ def functions_of(path: Path) -> Iterator[str]:
             yield textwrap.dedent("\n".join(lines[node.lineno - 1 : node.end_lineno]))
 
 
-# --- others' methods --------------------------------------------------------------------------------------------------
-def eight_grams(items: Sequence[Text], rows: Sequence[Text]) -> Verdicts:
-    """Whether a row holds 8 in 10 of the word 8-grams of a question, an answer or both; words as we normalise them."""
-    fields = [grams for item in items for text in (*item, "\n".join(item)) if (grams := runs(words(text), 8))]
-    owners: dict[tuple[str, ...], list[int]] = {}
-    for number, grams in enumerate(fields):
-        for gram in grams:
-            owners.setdefault(gram, []).append(number)
-
-    def blocked(row: Text) -> bool:
-        shared = np.bincount(
-            [number for gram in runs(words("\n".join(row)), 8) for number in owners.get(gram, ())] or [0],
-            minlength=len(fields),
-        )
-        return any(shared[i] >= 0.8 * len(fields[i]) for i in np.flatnonzero(shared))
-
-    return np.array([blocked(row) for row in rows])
-
-
 # --- the table --------------------------------------------------------------------------------------------------------
 def measure(leak_set: LeakSet, encoder: Encoder | None) -> dict[str, Any]:
     items = [(f"{leak_set.name} {i}", leak_set.name, *item) for i, item in enumerate(leak_set.items)]
@@ -148,7 +146,7 @@ def measure(leak_set: LeakSet, encoder: Encoder | None) -> dict[str, Any]:
     overlaps = registry.screen(rows, spans=False, every_method=True)
     methods = {
         "13-grams": thirteen_grams(leak_set.items, rows),
-        "8-grams": eight_grams(leak_set.items, rows),
+        **peers(leak_set.items, rows),
         **({"embeddings": plain_embeddings(leak_set.items, rows, encoder)} if encoder else {}),
         "our n-grams": ours(overlaps, *N_GRAMS),
         **({"our meaning": ours(overlaps, "meaning")} if encoder else {}),
@@ -159,6 +157,7 @@ def measure(leak_set: LeakSet, encoder: Encoder | None) -> dict[str, Any]:
         "unprotected": len(registry.unprotected),
         "leaks": len(leak_set.leaks),
         "recall": {name: recall(leak_set.leaks, blocked) for name, blocked in methods.items()},
+        "missed": missed(leak_set.leaks, methods),
         "clean": clean_rows(leak_set, overlaps[len(leak_set.leaks) :], methods),
     }
 
@@ -187,6 +186,7 @@ def show(name: str, result: dict[str, Any]) -> None:
         print(
             f"{'clean: ' + kind + ', ' + str(facts['rows']):48}{cells}   ({facts['wrong']} without 13 words in common)"
         )
+    show_missed(result["missed"])
 
 
 def main() -> int:
@@ -194,6 +194,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("CFT_DATA_DIR", "../shared/data")))
     parser.add_argument("--leaks", type=int, default=80, help="of each form")
     parser.add_argument("--no-embeddings", action="store_true")
+    parser.add_argument("--no-reference", action="store_true", help="build the registries without clean texts")
     parser.add_argument("--out", type=Path, default=Path("leak_sets.json"))
     options = parser.parse_args()
     folder = options.data / "leaks"
@@ -204,7 +205,9 @@ def main() -> int:
     results: dict[str, Any] = {}
     for name in NAMES:
         leak_set = load(folder, name, options.leaks)
+        add_fields(leak_set, options.data, options.leaks)
         add_clean(leak_set, folder, options.data)
+        leak_set.reference = [] if options.no_reference else leak_set.reference
         results[name] = measure(leak_set, encoder)
         show(name, results[name])
         options.out.write_text(json.dumps(results, indent=2) + "\n")

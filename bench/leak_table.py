@@ -3,7 +3,8 @@
 Protected are GSM8K's test set and parts of FeedbackQA and of the standard library's docstrings. Leaks are made of items
 of the *reporting* half (by a hash of the question; the other half is for tuning), negatives and the clean reference
 come from what is not protected. Beside our methods, in the same run: the textbook rule (Jaccard of lower-case
-character 5-grams >= .8), lm-evaluation-harness' 13-grams, and plain embeddings (cosine >= .8).
+character 5-grams >= .8), lm-evaluation-harness' 13-grams, 8-grams of a field, soup-cli where it can be imported (see
+`peers`), and plain embeddings (cosine >= .8).
 
     python -m bench.leak_table [--data DIR] [--items 250] [--half tuning] [--no-embeddings] [--out leak_table.json]
 """
@@ -27,6 +28,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.peers import peers, runs
 from curation.decontamination.engine.encoder import Encoder
 from curation.decontamination.normalise import words
 from curation.decontamination.overlap import Overlap, Policy, decide
@@ -204,10 +206,6 @@ def thirteen_grams(items: Sequence[Text], rows: Sequence[Text]) -> Verdicts:
     return np.array([not protected.isdisjoint(grams(row)) for row in rows])
 
 
-def runs(words: Sequence[str], n: int) -> set[tuple[str, ...]]:
-    return {tuple(words[i : i + n]) for i in range(len(words) - n + 1)}
-
-
 def plain_embeddings(items: Sequence[Text], rows: Sequence[Text], encoder: Encoder) -> Verdicts:
     """Cosine >= .8 of the whole row with an item's question or with the whole item; no normalisation, no windows."""
     protected = encoder.encode([item[0] for item in items] + [item_text(*item) for item in items]).T
@@ -249,6 +247,7 @@ def table(domains: Sequence[Domain], leaks: Sequence[Leak], encoder: Encoder | N
     methods = {
         "textbook Jaccard": textbook(items, rows),
         "13-grams": thirteen_grams(items, rows),
+        **peers(items, rows),
         **({"plain embeddings": plain_embeddings(items, rows, encoder)} if encoder else {}),
         "exact": ours(overlaps, "exact", "sequence"),
         "n-grams": ours(overlaps, "exact", "sequence", "containment", "jaccard", "structure"),
@@ -257,6 +256,7 @@ def table(domains: Sequence[Domain], leaks: Sequence[Leak], encoder: Encoder | N
     }
     natural = natural_duplicates(items, negatives)
     return {
+        "missed": missed(leaks, methods),
         "items": len(items),
         "unprotected": len(registry.unprotected),
         "policy": registry.header["policy"],
@@ -284,6 +284,21 @@ def recall(leaks: Sequence[Leak], blocked: Verdicts) -> dict[str, float]:
     return shares | {"macro": round(float(np.mean([100 * hits[form] / all_of[form] for form in all_of])), 1)}
 
 
+def missed(leaks: Sequence[Leak], methods: dict[str, Verdicts]) -> dict[str, dict[str, int]]:
+    """By method that looks for copied words and by form, how many leaks it blocks that our n-grams do not."""
+    ours = next(blocked for name, blocked in methods.items() if name.endswith("n-grams"))
+    return {
+        name: Counter(leaks[i].form for i in np.flatnonzero(methods[name] & ~ours).tolist() if i < len(leaks))
+        for name in ("8-grams", "soup-cli")
+        if name in methods
+    }
+
+
+def show_missed(missed: dict[str, dict[str, int]]) -> None:
+    for name, forms in missed.items():
+        print(f"leaks that {name} find and our n-grams do not: {sum(forms.values())} {dict(forms) or ''}")
+
+
 def false_positives(domains: Sequence[Domain], blocked: Verdicts, natural: Verdicts) -> dict[str, dict[str, int]]:
     """By set: rows, those blocked, and those of them that share no run of words with an item."""
     counts, first = {}, 0
@@ -308,6 +323,7 @@ def show(result: dict[str, Any]) -> None:
         cells = [result["false_positives"][name][domain] for name in methods]
         line = "".join(f"{str(cell['blocked']) + ' (' + str(cell['wrong']) + ')':>18}" for cell in cells)
         print(f"{domain + ', ' + str(facts['rows']):30}" + line)
+    show_missed(result["missed"])
 
 
 def shortfalls(result: dict[str, Any]) -> list[str]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from curation.decontamination import overlap
 from curation.decontamination.overlap import Policy
 from curation.decontamination.parts import fields
 from curation.decontamination.scanning import batches, kernel_keys, scan_rows, tables_of
@@ -32,6 +33,7 @@ class Build:
         self.background = weights.Background(background, self._keys, self._parts)
         self.background.weigh(self._parts)
         self.set_aside = self._leaks(background)
+        self._common = sum(int((part.clean >= overlap.COMMON_IN_BACKGROUND).sum()) for part in self._parts)
         self.clean = [text for text, used in zip(background, self.background.used, strict=True) if used]
 
     @property
@@ -98,5 +100,6 @@ class Build:
             "benchmarks": self.benchmarks,
             "background_documents": self.background.documents,
             "background_set_aside": self.set_aside,
+            "background_common": self._common,
             "unprotected": [*dict.fromkeys(item[0] for item in self.items if item[0] not in self._protected)],
         }

@@ -128,6 +128,7 @@ def comparable_since(epoch: RegistryEpoch | None, before: Registry | None, built
 
 
 ABOUT_ITEMS = {
+    "background_common",
     "items",
     "benchmarks",
     "languages",

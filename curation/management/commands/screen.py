@@ -26,6 +26,7 @@ from cftapp.base.record_files import BadFile, format_of
 from curation.batches import report_files, row_files, row_screening
 from curation.batches.row_files import Id
 from curation.batches.row_texts import Fields, split_names
+from curation.decontamination.overlap import COMMON_IN_BACKGROUND as COMMON
 from curation.decontamination.overlap import Policy
 from curation.decontamination.translation.languages import name_of
 from curation.models import RANGE_ROWS, BatchScreening
@@ -52,7 +53,11 @@ class Command(BaseCommand):
             "--items", type=Path, help='{"id", "question", "answer"}; default: the current epoch of the running stack'
         )
         files.add_argument(
-            "--background", type=Path, help="clean texts of the same kind: what is common weighs nothing"
+            "--background",
+            type=Path,
+            help=f"clean texts like the rows, some hundred or more, none of them an item: words that {COMMON} of them"
+            " share with an item weigh nothing, and how near to an item clean texts come in meaning is taken from them"
+            " (default: none)",
         )
         how = parser.add_argument_group("how")
         how.add_argument(
@@ -104,6 +109,8 @@ class Command(BaseCommand):
         progress.clear()
         if ids is None:
             log_screening(registry, tally, target)
+        if options["background"]:
+            self.stderr.write(clean_reference(registry))
         for line in summary(tally, registry, ids, time.monotonic() - began):
             self.stderr.write(line, self.style.NOTICE if "Not checked" in line else None)
         return tally
@@ -232,6 +239,15 @@ def current_registry(options: Mapping[str, Any]) -> "Registry":
     if policy != opened.policy:
         opened = opened.with_policy(policy)
     return opened.without_meaning() if options["no_embeddings"] else opened
+
+
+def clean_reference(registry: "Registry") -> str:
+    """What the clean texts of --background did: most change little, and whoever gives them should know."""
+    texts, aside, common = (registry.header[f"background_{name}"] for name in ("documents", "set_aside", "common"))
+    held = f", {aside:,} more held an item and were set aside" if aside else ""
+    did = f"{common:,} word sequences of items stand in {COMMON} of them or more and weigh nothing."
+    advice = " By words that changes little: give more texts, with the instructions that your rows carry."
+    return f"Clean reference: {texts:,} texts{held}. {did}{'' if common else advice}"
 
 
 def log_screening(registry: "Registry", tally: row_screening.Tally, report: Path) -> None:

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("curation", "0010_unknown_tool_blocks")]
+    dependencies = [("curation", "0011_several_findings")]
 
     operations = [
         migrations.AddField(
