@@ -44,14 +44,14 @@ def question_cut_in_text(question: str, answer: str, m: Material) -> Text:
 def another_stem(question: str, answer: str, m: Material) -> Text | None:
     """Another question with the same options, and the answer."""
     choice = choice_of(question)
-    if choice is None or prose.has_code(question):
+    if choice is None:
         return None
     lines = (f"{label.upper()}. {option}" for label, option in zip(choice.labels, choice.options, strict=True))
     return "\n".join([m.rng.choice(m.filler).split(". ")[0], *lines]), answer
 
 
 def description_and_code(question: str, answer: str, m: Material) -> Text | None:
-    said = " ".join(prose.descriptions(question)) if prose.has_code(question) else ""
+    said = " ".join(prose.descriptions(question))
     return (said, f"```python\n{question}\n{answer}\n```") if said else None
 
 

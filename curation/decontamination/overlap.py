@@ -1,7 +1,8 @@
 """The overlap of a row with an exam: the measures, the limits of a policy, and the decision. No arrays here.
 
 - *exact*: the prompt, the answer or both are a field of an item, word for word.
-- *sequence*: a field too short or too common for weighted n-grams stands in the row, word for word.
+- *sequence*: a field too short or too common for weighted n-grams stands in the row, word for word; or most of one that
+  has few rare ones.
 - *containment*: the share of a field's rare 3-grams, weighted by how rare they are (IDF in a clean background), that
   stand within one window of the row about as long as the field. Half of the n-grams (by a bit of their hash) are never
   kept, which costs no recall and breaks the chaining that would recover text.
