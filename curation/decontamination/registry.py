@@ -116,7 +116,9 @@ class Registry:
         arrays |= code.arrays(number, earlier)
         sealed = numbers.build_arrays([item[2:] for item in build.items], key)
         if encoder:
-            sealed |= meaning.build_arrays([item[2:] for item in build.items], encoder, build.clean, key, build.wholes)
+            sealed |= meaning.build_arrays(
+                [item[2:] for item in build.items], encoder, build.clean, key, set(build.wholes)
+            )
         if multilingual:
             sealed |= translation.build_arrays(build.items, multilingual, build.clean, key, build.wholes)
         header = {

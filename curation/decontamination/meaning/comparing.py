@@ -8,8 +8,9 @@ more where clean texts already come near the item (its *background*): items of a
 Everything kept of an item is a vector, keyed fingerprints of its words and numbers, and weights: no text.
 """
 
+import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from curation.decontamination.meaning.passages import (
     Passage,
+    finer_passages,
     is_foreign,
     item_texts,
     readable,
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
 
 NUMBERS_WEIGHT, WORDS_WEIGHT = 0.2, 0.15  # the most that different numbers, and missing words, take off the cosine
 CANDIDATES = 16  # items a passage is compared with in detail
+NEAR = 0.45  # cosine from which a row may mean an item in one of its parts
+SAYING = 2  # rare words from which a part of an item is more than a phrase: "Which of these is correct?"
+RARE = 0.01  # of items and clean texts hold a rare word, at most
 REFERENCE_TEXTS = 3_000  # that items are calibrated on, at most
 ROWS_AT_ONCE = 256
 
@@ -61,19 +66,26 @@ def build_arrays(
     encoder: "Encoder",
     reference: Sequence[str],
     key: bytes,
-    chosen: Sequence[int] | None = None,
+    wholes: Collection[int] | None = None,
 ) -> dict[str, NDArray[Any]]:
     """The arrays of `items` (question, answer): two vectors an item, one without an answer, and what confirms them.
 
     `reference`: clean texts that the items' limits are calibrated on; those that share wording with an item must have
-    been set aside. `chosen`: the numbers of the items that have vectors; not given: all.
+    been set aside. `wholes`: the numbers of the items that are no parts of others; not given: all. A part that says
+    nothing of its own has no vector.
     """
-    numbers_of_items = range(len(items)) if chosen is None else chosen
-    texts = [(number, text) for number in numbers_of_items for text in item_texts(*items[number])]
     fingerprints = Fingerprints(key)
-    item_terms = [fingerprints.terms(text) for _, text in texts]
     sample = sample_evenly(reference, REFERENCE_TEXTS)
+    texts = [(number, text) for number, item in enumerate(items) for text in item_texts(*item)]
+    item_terms = [fingerprints.terms(text) for _, text in texts]
     weights = idf_weights([words for words, _ in item_terms], [fingerprints.terms(text)[0] for text in sample])
+    rare = math.log(1 / RARE) if len(texts) + len(sample) > 1 / RARE else 0.0
+    kept = [
+        place
+        for place, (number, _) in enumerate(texts)
+        if wholes is None or number in wholes or sum(weights[word] >= rare for word in item_terms[place][0]) >= SAYING
+    ]
+    texts, item_terms = [texts[place] for place in kept], [item_terms[place] for place in kept]
     words = [sorted(hashes) for hashes, _ in item_terms]
     numbers = [sorted(hashes.elements()) for _, hashes in item_terms]
     arrays: dict[str, NDArray[Any]] = {
@@ -123,20 +135,27 @@ class Meaning:
         allowed: NDArray[np.bool_] | None = None,
         excluded: Mapping[int, range] | None = None,
     ) -> tuple[list[int], dict[int, NearestItem]]:
-        """The chosen rows (prompt, answer) that can be compared, and what they come nearest to; see `compare`."""
-        parts = {row: row_passages(row, *rows[row]) for row in chosen}
-        compared = [passage for row in chosen for passage in parts[row] if not is_foreign(passage.text)]
+        """The chosen rows (prompt, answer) that can be compared, and what they come nearest to; see `compare`.
+
+        Rows that come near an item are read again in finer passages.
+        """
+        passages = {row: row_passages(row, *rows[row]) for row in chosen}
+        compared = [passage for row in chosen for passage in passages[row] if not is_foreign(passage.text)]
         readable_rows = {passage.row for passage in compared}
-        comparable = [row for row in chosen if row in readable_rows or not parts[row]]
+        comparable = [row for row in chosen if row in readable_rows or not passages[row]]
         vectors = encoder.encode([passage.text for passage in compared])
-        return comparable, self.compare(
-            compared,
-            vectors,
-            floor=policy.meaning_floor,
-            margin=policy.meaning_margin,
-            allowed=allowed,
-            excluded=excluded,
-        )
+        near = {compared[n].row for n in np.flatnonzero(self.nearest(vectors, allowed) >= NEAR)}
+        known = {(passage.row, passage.text) for passage in compared}
+        finer = [
+            passage
+            for row in chosen
+            if row in near
+            for passage in finer_passages(row, *rows[row])
+            if (row, passage.text) not in known and not is_foreign(passage.text)
+        ]
+        vectors = np.concatenate([vectors, encoder.encode([passage.text for passage in finer])])
+        limits = {"floor": policy.meaning_floor, "margin": policy.meaning_margin}
+        return comparable, self.compare([*compared, *finer], vectors, **limits, allowed=allowed, excluded=excluded)
 
     def nearest(self, vectors: NDArray[np.float32], allowed: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
         """The highest cosine of each vector with an item's; -1 where none takes part."""

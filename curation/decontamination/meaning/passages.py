@@ -3,14 +3,17 @@
 import math
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from curation.decontamination import normalise
 from curation.decontamination.overlap import Span
+from curation.decontamination.parts import joints, prose
+from curation.decontamination.parts.choices import choice_of
 
 LONGEST, WINDOW, STRIDE, MOST_WINDOWS = 180, 120, 80, 16  # words; and passages of one text
 MOST_CHARACTERS = 4_000  # of a passage: more than an encoder reads
+SHORTEST, MOST_FINER = 4, 24  # words of a finer passage, and finer passages of a row
 
 
 @dataclass(frozen=True)
@@ -60,18 +63,52 @@ def passage(row: int, text: str, start: int, end: int) -> Passage:
 
 
 def row_passages(row: int, prompt: str, answer: str) -> list[Passage]:
-    """What is compared of a row: the whole of it, and its question where an answer of some length follows.
+    """What is compared of every row: the whole of it, and its question where an answer of some length follows.
 
-    The question of a text without an answer is its first line.
+    The question of a text without an answer is its first line. A JSON record is also read as what its strings say.
     """
-    compared = list(passages(row, joined_text(prompt, answer)))
+    whole = joined_text(prompt, answer)
+    compared = list(passages(row, whole))
     question, answer_text = (prompt, answer) if answer else split_question(prompt)
     if question.strip() and len(answer_text.split()) > (3 if answer else 0):
         compared += passages(row, question)
     if prompt and answer and is_foreign(prompt):  # which says nothing about the answer
-        shift = len(prompt) + 1
-        compared += (replace(part, start=part.start + shift, end=part.end + shift) for part in passages(row, answer))
+        compared += moved(passages(row, answer), len(prompt) + 1)
+    if said := joints.said_in_record(whole):
+        compared += placed(passages(row, said), 0, len(whole))
     return compared
+
+
+def finer_passages(row: int, prompt: str, answer: str) -> list[Passage]:
+    """The parts of a row: what stands between its joints, and what the whole and each part say in words beside their
+    code, or ask before their options; at most MOST_FINER.
+    """
+    whole = joined_text(prompt, answer)
+    blocks = joints.blocks(whole)
+    found = [part for start, end in blocks for part in moved(passages(row, whole[start:end]), start)]
+    for start, end in (*blocks, (0, len(whole))):
+        for said in said_in(whole[start:end]):
+            found += placed(passages(row, said), start, end)
+    different = {part.text: part for part in found if len(part.text.split()) >= SHORTEST}
+    return list(different.values())[:MOST_FINER]
+
+
+def said_in(text: str) -> Iterator[str]:
+    """What a text asks before its options, and what it says in words beside its code."""
+    if choice := choice_of(text):
+        yield choice.stem
+    if prose.has_code(text):
+        yield "\n".join(prose.descriptions(text))
+
+
+def moved(parts: Iterable[Passage], by: int) -> Iterator[Passage]:
+    """Passages of what stands in a row from a character on."""
+    return (replace(part, start=part.start + by, end=part.end + by) for part in parts)
+
+
+def placed(parts: Iterable[Passage], start: int, end: int) -> Iterator[Passage]:
+    """Passages of a text that is said somewhere in a range of a row."""
+    return (replace(part, start=start, end=end) for part in parts)
 
 
 def is_read_completely(prompt: str, answer: str) -> bool:
