@@ -56,8 +56,8 @@ class Policy:
         )
 
     def meaning_limit(self, background: float) -> float:
-        """The cosine from which a row means an item, whose clean background comes as close as `background`."""
-        return max(self.meaning_floor, background + self.meaning_margin)
+        """The score from which a row means an item, to which clean texts come as close as `background`."""
+        return min(1.0, max(self.meaning_floor, background + self.meaning_margin))
 
 
 class Span(NamedTuple):

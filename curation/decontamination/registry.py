@@ -16,6 +16,7 @@ from curation.decontamination import normalise, overlap, snapshot
 from curation.decontamination.code import structure, tables
 from curation.decontamination.making import Build
 from curation.decontamination.meaning import comparing as meaning
+from curation.decontamination.meaning import scoring
 from curation.decontamination.meaning.comparing import Meaning, NearestItem
 from curation.decontamination.meaning.passages import spans_of as row_spans
 from curation.decontamination.overlap import Decision, Match, Overlap, Policy, Span
@@ -46,6 +47,7 @@ PARAMETERS = {
     "common_in_registry": overlap.COMMON_IN_REGISTRY,
     "fingerprint": "siphash-2-4",
     "code": [structure.VERSION, structure.WIDTH, tables.LEAST_WORDS, tables.COMMON_FROM],
+    "meaning": scoring.VERSION,
     "figures": [numbers.LEAST, numbers.SHARE, numbers.MIXED_SHARE, numbers.CHECKED_FROM, numbers.PROOF_FROM],
 }
 
@@ -116,9 +118,7 @@ class Registry:
         arrays |= code.arrays(number, earlier)
         sealed = numbers.build_arrays([item[2:] for item in build.items], key)
         if encoder:
-            sealed |= meaning.build_arrays(
-                [item[2:] for item in build.items], encoder, build.clean, key, set(build.wholes)
-            )
+            sealed |= meaning.build_arrays(build.items, encoder, build.clean, key, set(build.wholes))
         if multilingual:
             sealed |= translation.build_arrays(build.items, multilingual, build.clean, key, build.wholes)
         header = {
@@ -325,7 +325,8 @@ class Registry:
         if self._meaning is None or not chosen:
             return {}
         allowed = self.arrays["item_since"] > since if since else None
-        measured, nearest_items = self._meaning.measure(rows, chosen, self.encoder, self.policy, allowed, excluded)
+        measured, found = self._meaning.measure(rows, chosen, self.encoder, self.policy, allowed, excluded)
+        nearest_items = {row: nearness.nearest for row, nearness in found.items() if nearness.nearest}
         for row in measured:
             nearest = nearest_items.get(row)
             own = scores.setdefault(row, dict(CLEAN_SCORES))

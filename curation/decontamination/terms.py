@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from curation.decontamination import normalise
 
-NEUTRAL_AGREEMENT = 0.5  # agreement where neither text has a number
 MOST_WORDS_KEPT = 500_000  # fingerprints of words: rows bring new ones without end
 
 _NUMBERS = (
@@ -73,13 +72,6 @@ class Fingerprints:
     def terms(self, text: str) -> "tuple[frozenset[int], Counter[int]]":
         words, numbers = terms(text)
         return frozenset(map(self.of, words)), Counter({self.of(number): count for number, count in numbers.items()})
-
-
-def agreement(ours: Counter[int], theirs: Counter[int]) -> float:
-    """Jaccard index of two multisets of numbers."""
-    if not ours:
-        return NEUTRAL_AGREEMENT
-    return (ours & theirs).total() / (ours | theirs).total()
 
 
 def idf_weights(items: Sequence[frozenset[int]], reference: Sequence[frozenset[int]]) -> dict[int, float]:

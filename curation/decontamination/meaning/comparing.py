@@ -1,23 +1,25 @@
 """Rewordings: is a row an item in other words? Embeddings find candidates; numbers and rare words confirm them.
 
-The score of a passage of a row against an item is the cosine of their embeddings, less what a rewording would have
-kept: up to NUMBERS_WEIGHT for the item's numbers, up to WORDS_WEIGHT for its rare words. Two problems from one template
-have nearly the same embedding and different numbers; a rewording keeps both. An item's limit is the policy's floor, or
-more where clean texts already come near the item (its *background*): items of a template must be met more closely.
+`scoring` says how near a passage of a row comes to an item. Two problems from one template have nearly the same
+embedding and different numbers; a rewording keeps both. An item's limit is the policy's floor, or more where clean
+texts already come near the item (its *background*): items of a template must be met more closely.
 
-Everything kept of an item is a vector, keyed fingerprints of its words and numbers, and weights: no text.
+What is kept of an item is vectors of its texts and of its parts', keyed fingerprints of words and numbers, and weights;
+and some vectors of clean texts. No text.
 """
 
+import hashlib
 import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from curation.decontamination.meaning import scoring
 from curation.decontamination.meaning.passages import (
     Passage,
     finer_passages,
@@ -26,15 +28,19 @@ from curation.decontamination.meaning.passages import (
     readable,
     row_passages,
     split_question,
+    text_to_embed,
 )
 from curation.decontamination.overlap import Policy
-from curation.decontamination.terms import Fingerprints, agreement, idf_weights
+from curation.decontamination.terms import Fingerprints, idf_weights
+from curation.decontamination.words.building import Item
 
 if TYPE_CHECKING:
     from curation.decontamination.engine.encoder import Encoder
 
-NUMBERS_WEIGHT, WORDS_WEIGHT = 0.2, 0.15  # the most that different numbers, and missing words, take off the cosine
-CANDIDATES = 16  # items a passage is compared with in detail
+CANDIDATES = 16  # vectors a passage is compared with in detail
+CONSIDERED = 0.5  # cosine from which one is
+CLEAN_TEXTS = 512  # whose vectors are kept, to make crowds
+SAME = 0.995  # cosine of a clean text with itself
 NEAR = 0.45  # cosine from which a row may mean an item in one of its parts
 SAYING = 2  # rare words from which a part of an item is more than a phrase: "Which of these is correct?"
 RARE = 0.01  # of items and clean texts hold a rare word, at most
@@ -44,7 +50,10 @@ ROWS_AT_ONCE = 256
 
 @dataclass(frozen=True)
 class NearestItem:
-    """The item nearest to a row in meaning, the passage that is near, and the item's own limit."""
+    """An item that a passage of a row comes near in meaning, the item's own limit, and the place of its vector.
+
+    `is_template`: it has other numbers, so it is no rewording, but a problem of the same template.
+    """
 
     item: int
     score: float
@@ -53,6 +62,26 @@ class NearestItem:
     background: float
     start: int
     end: int
+    place: int = 0
+    is_template: bool = False
+
+
+@dataclass(frozen=True)
+class Nearness:
+    """What a row comes nearest to in meaning, and the item of whose template it is, by meaning."""
+
+    nearest: NearestItem | None = None
+    template: NearestItem | None = None
+
+    def with_item(self, other: NearestItem) -> "Nearness":
+        """The better of each, by how far it is above its limit."""
+        if other.is_template:
+            return replace(self, template=better(self.template, other))
+        return replace(self, nearest=better(self.nearest, other))
+
+
+def better(best: NearestItem | None, other: NearestItem) -> NearestItem:
+    return other if best is None or other.score - other.limit > best.score - best.limit else best
 
 
 def encoder_name(encoder: Mapping[str, Any] | None) -> str:
@@ -62,13 +91,13 @@ def encoder_name(encoder: Mapping[str, Any] | None) -> str:
 
 # --- building ---------------------------------------------------------------------------------------------------------
 def build_arrays(
-    items: Sequence[tuple[str, str]],
+    items: Sequence[Item],
     encoder: "Encoder",
     reference: Sequence[str],
     key: bytes,
     wholes: Collection[int] | None = None,
 ) -> dict[str, NDArray[Any]]:
-    """The arrays of `items` (question, answer): two vectors an item, one without an answer, and what confirms them.
+    """The arrays of `items`: two vectors an item, one without an answer, and what confirms them.
 
     `reference`: clean texts that the items' limits are calibrated on; those that share wording with an item must have
     been set aside. `wholes`: the numbers of the items that are no parts of others; not given: all. A part that says
@@ -76,31 +105,44 @@ def build_arrays(
     """
     fingerprints = Fingerprints(key)
     sample = sample_evenly(reference, REFERENCE_TEXTS)
-    texts = [(number, text) for number, item in enumerate(items) for text in item_texts(*item)]
-    item_terms = [fingerprints.terms(text) for _, text in texts]
-    weights = idf_weights([words for words, _ in item_terms], [fingerprints.terms(text)[0] for text in sample])
+    texts = [(number, text) for number, item in enumerate(items) for text in item_texts(*item[2:])]
+    found = [fingerprints.terms(text) for _, text in texts]
+    weights = idf_weights([words for words, _ in found], [fingerprints.terms(text)[0] for text in sample])
     rare = math.log(1 / RARE) if len(texts) + len(sample) > 1 / RARE else 0.0
     kept = [
         place
         for place, (number, _) in enumerate(texts)
-        if wholes is None or number in wholes or sum(weights[word] >= rare for word in item_terms[place][0]) >= SAYING
+        if wholes is None or number in wholes or sum(weights[word] >= rare for word in found[place][0]) >= SAYING
     ]
-    texts, item_terms = [texts[place] for place in kept], [item_terms[place] for place in kept]
-    words = [sorted(hashes) for hashes, _ in item_terms]
-    numbers = [sorted(hashes.elements()) for _, hashes in item_terms]
+    texts = [texts[place] for place in kept]
+    words = [sorted(found[place][0]) for place in kept]
+    numbers = [sorted(found[place][1].elements()) for place in kept]
+    owners = {item[0]: number for number, item in enumerate(items)}
     arrays: dict[str, NDArray[Any]] = {
         "meaning_vectors": encoder.encode([readable(text) for _, text in texts]).astype(np.float16),
         "meaning_item": np.array([number for number, _ in texts], np.int32),
+        "meaning_owner": np.array([owners[items[number][0]] for number, _ in texts], np.int32),
         "meaning_words": np.array([word for hashes in words for word in hashes], np.uint64),
         "meaning_weights": np.array([weights[word] for hashes in words for word in hashes], np.float32),
         "meaning_word_start": np.cumsum([0, *map(len, words)], dtype=np.int64),
         "meaning_numbers": np.array([number for hashes in numbers for number in hashes], np.uint64),
         "meaning_number_start": np.cumsum([0, *map(len, numbers)], dtype=np.int64),
+        "meaning_clean": encoder.encode([text_to_embed(text, "") for text in crowd_texts(reference)]).astype(
+            np.float16
+        ),
         "meaning_background": np.zeros(len(texts), np.float32),
     }
-    meaning = Meaning(arrays, key)
-    arrays["meaning_background"] = meaning.background(encoder, sample)
+    arrays["meaning_background"] = Meaning(arrays, key).background(encoder, sample)
     return arrays
+
+
+def crowd_texts(reference: Sequence[str]) -> list[str]:
+    """Some of the clean texts as they are embedded: by hash, so nearly the same ones when the reference grows."""
+    return [text_to_embed(text, "") for text in sorted(reference, key=key_of)[:CLEAN_TEXTS]]
+
+
+def key_of(text: str) -> bytes:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
 def sample_evenly(texts: Sequence[str], most: int) -> list[str]:
@@ -121,6 +163,10 @@ class Meaning:
         return np.ascontiguousarray(self._arrays["meaning_vectors"].astype(np.float32).T)
 
     @cached_property
+    def _clean(self) -> NDArray[np.float32]:
+        return np.ascontiguousarray(self._arrays["meaning_clean"].astype(np.float32).reshape(-1, len(self._vectors)).T)
+
+    @cached_property
     def _masses(self) -> NDArray[np.float64]:
         sums = np.concatenate([[0.0], np.cumsum(self._arrays["meaning_weights"], dtype=np.float64)])
         starts = self._arrays["meaning_word_start"]
@@ -134,7 +180,7 @@ class Meaning:
         policy: Policy,
         allowed: NDArray[np.bool_] | None = None,
         excluded: Mapping[int, range] | None = None,
-    ) -> tuple[list[int], dict[int, NearestItem]]:
+    ) -> tuple[list[int], dict[int, Nearness]]:
         """The chosen rows (prompt, answer) that can be compared, and what they come nearest to; see `compare`.
 
         Rows that come near an item are read again in finer passages.
@@ -154,8 +200,7 @@ class Meaning:
             if (row, passage.text) not in known and not is_foreign(passage.text)
         ]
         vectors = np.concatenate([vectors, encoder.encode([passage.text for passage in finer])])
-        limits = {"floor": policy.meaning_floor, "margin": policy.meaning_margin}
-        return comparable, self.compare([*compared, *finer], vectors, **limits, allowed=allowed, excluded=excluded)
+        return comparable, self.compare([*compared, *finer], vectors, policy, allowed, excluded)
 
     def nearest(self, vectors: NDArray[np.float32], allowed: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
         """The highest cosine of each vector with an item's; -1 where none takes part."""
@@ -169,58 +214,71 @@ class Meaning:
         self,
         compared: Sequence[Passage],
         vectors: NDArray[np.float32],
-        *,
-        floor: float,
-        margin: float,
+        policy: Policy,
         allowed: NDArray[np.bool_] | None = None,
         excluded: Mapping[int, range] | None = None,
-    ) -> dict[int, NearestItem]:
-        """By row, the item that it exceeds its limit for most, or comes nearest to. Rows near nothing are left out.
+    ) -> dict[int, Nearness]:
+        """By row, the item that it exceeds its limit for most, or comes nearest to, and the template it is likest to.
 
-        `vectors`: one unit vector a passage. `allowed`: by item, whether it takes part; `excluded`: by row, the items
-        that do not.
+        Rows near nothing are left out. `vectors`: one unit vector a passage. `allowed`: by item, whether it takes part;
+        `excluded`: by row, the items that do not. What takes no part is still in the crowd.
         """
-        nearest: dict[int, NearestItem] = {}
+        nearest: dict[int, Nearness] = {}
+        item = self._arrays["meaning_item"]
+        all_allowed = None if allowed is None else allowed[item]
         for first in range(0, len(compared), ROWS_AT_ONCE):
-            batch = compared[first : first + ROWS_AT_ONCE]
-            cosines = vectors[first : first + ROWS_AT_ONCE] @ self._vectors
-            if allowed is not None:
-                cosines[:, ~allowed[self._arrays["meaning_item"]]] = -1.0
-            for passage, row in zip(batch, cosines, strict=True):
-                if excluded and passage.row in excluded:
-                    items = excluded[passage.row]
-                    first_place, end = np.searchsorted(self._arrays["meaning_item"], [items.start, items.stop])
-                    row[first_place:end] = -1.0
-                candidate = self._nearest_item(passage, row, floor, margin)
-                best = nearest.get(passage.row)
-                if candidate and (best is None or candidate.score - candidate.limit > best.score - best.limit):
-                    nearest[passage.row] = candidate
+            batch = vectors[first : first + ROWS_AT_ONCE]
+            cosines, clean = batch @ self._vectors, batch @ self._clean
+            for passage, row, others in zip(compared[first : first + ROWS_AT_ONCE], cosines, clean, strict=True):
+                takes_part = all_allowed
+                if excluded and (out := excluded.get(passage.row)) is not None:
+                    takes_part = ((item < out.start) | (item >= out.stop)) & (True if allowed is None else all_allowed)
+                for found in self._scored(passage, row, others, takes_part, CONSIDERED):
+                    limited = replace(found, limit=policy.meaning_limit(found.background))
+                    nearest[passage.row] = nearest.get(passage.row, Nearness()).with_item(limited)
         return nearest
 
-    def _nearest_item(
-        self, passage: Passage, cosines: NDArray[np.float32], floor: float, margin: float
-    ) -> NearestItem | None:
-        best: NearestItem | None = None
-        for place, score in self._scored(passage.text, cosines, floor):
-            background = float(self._arrays["meaning_background"][place])
-            limit = max(floor, background + margin)
-            if best is None or score - limit > best.score - best.limit:
-                cosine, item = float(cosines[place]), int(self._arrays["meaning_item"][place])
-                best = NearestItem(item, score, limit, cosine, background, passage.start, passage.end)
-        return best
-
-    def _scored(self, text: str, cosines: NDArray[np.float32], least: float) -> Iterable[tuple[int, float]]:
-        """The places (vectors) nearest to a passage and its score there. A score never exceeds the cosine."""
-        near = np.flatnonzero(cosines >= least)
-        if not len(near):
+    def _scored(
+        self,
+        passage: Passage,
+        cosines: NDArray[np.float32],
+        clean: NDArray[np.float32],
+        takes_part: NDArray[np.bool_] | None,
+        least: float,
+    ) -> Iterable[NearestItem]:
+        """What a passage comes near, a vector each, from a cosine of `least` on."""
+        if not len(cosines) or cosines.max() < least:
             return
-        if len(near) > CANDIDATES:
-            near = near[np.argpartition(-cosines[near], CANDIDATES)[:CANDIDATES]]
-        words, numbers = self._fingerprints.terms(text)
-        for place in near.tolist():
-            missing = 1.0 - self._shared_words(place, words)
-            different = 1.0 - agreement(self._numbers(place), numbers)
-            yield place, float(cosines[place]) - WORDS_WEIGHT * missing - NUMBERS_WEIGHT * different
+        near = highest(cosines)
+        candidates = near if takes_part is None else highest(np.where(takes_part, cosines, -1.0))
+        candidates = [place for place in candidates if cosines[place] >= least]
+        if not candidates:
+            return
+        owners: dict[int, float] = {}
+        for place in near:
+            owners.setdefault(int(self._arrays["meaning_owner"][place]), float(cosines[place]))
+        others = [(cosine, owner) for owner, cosine in owners.items()]
+        crowd = [cosine for cosine in clean[highest(clean)].tolist() if cosine < SAME]
+        words, numbers = self._fingerprints.terms(passage.text)
+        for place in candidates:
+            theirs, cosine = self._numbers(place), float(cosines[place])
+            beside = scoring.crowd_of(int(self._arrays["meaning_owner"][place]), others, crowd)
+            missing, agreed = 1.0 - self._shared_words(place, words), scoring.agreement(theirs, numbers)
+            yield NearestItem(
+                item=int(self._arrays["meaning_item"][place]),
+                score=scoring.score(cosine, beside, missing, agreed, self._word_count(place)),
+                limit=1.0,
+                cosine=cosine,
+                background=float(self._arrays["meaning_background"][place]),
+                start=passage.start,
+                end=passage.end,
+                place=place,
+                is_template=scoring.has_other_numbers(theirs, numbers),
+            )
+
+    def _word_count(self, place: int) -> int:
+        start, end = self._arrays["meaning_word_start"][place : place + 2]
+        return int(end - start)
 
     def _shared_words(self, place: int, words: frozenset[int]) -> float:
         """The share, by weight, of an item's words that are in a text."""
@@ -235,17 +293,24 @@ class Meaning:
 
     def background(self, encoder: "Encoder", reference: Sequence[str]) -> NDArray[np.float32]:
         """For each vector, the highest score that a clean text reaches against it (0 where none comes near)."""
-        highest = np.zeros(len(self._arrays["meaning_item"]), np.float32)
+        reached = np.zeros(len(self._arrays["meaning_item"]), np.float32)
         compared = [
             passage for row, text in enumerate(reference) for passage in row_passages(row, *split_question(text))
         ]
         vectors = encoder.encode([passage.text for passage in compared])
         for first in range(0, len(compared), ROWS_AT_ONCE):
-            cosines = vectors[first : first + ROWS_AT_ONCE] @ self._vectors
-            for passage, near in zip(compared[first : first + ROWS_AT_ONCE], cosines, strict=True):
-                for place, score in self._scored(passage.text, near, CALIBRATED_FROM):
-                    highest[place] = max(highest[place], score)
-        return highest
+            batch = vectors[first : first + ROWS_AT_ONCE]
+            cosines, clean = batch @ self._vectors, batch @ self._clean
+            for passage, near, others in zip(compared[first : first + ROWS_AT_ONCE], cosines, clean, strict=True):
+                for found in self._scored(passage, near, others, None, CALIBRATED_FROM):
+                    reached[found.place] = max(reached[found.place], found.score)
+        return reached
 
 
 CALIBRATED_FROM = 0.55  # a clean text further away than this raises no item's limit
+
+
+def highest(cosines: NDArray[np.float32]) -> list[int]:
+    """Where the CANDIDATES highest are, the highest first."""
+    some = np.argpartition(-cosines, CANDIDATES)[:CANDIDATES] if len(cosines) > CANDIDATES else np.arange(len(cosines))
+    return sorted(some.tolist(), key=lambda place: -cosines[place])

@@ -20,7 +20,7 @@ from curation.decontamination.meaning.passages import (
     spans_of,
 )
 from curation.decontamination.overlap import Policy
-from curation.decontamination.terms import NEUTRAL_AGREEMENT, agreement, idf_weights, terms
+from curation.decontamination.terms import idf_weights, terms
 
 pytestmark = pytest.mark.heavy
 
@@ -32,6 +32,7 @@ ITEMS = [
     ),
     ("Which treaty ended the war between the two kingdoms of the northern islands?", "The treaty of Vell."),
 ]
+ITEMS_WITH_IDS = [(f"item {number}", "exam", *item) for number, item in enumerate(ITEMS)]
 REWORDED = (
     "In the morning a baker manages to sell forty loaves, and 25 more after noon. If a loaf costs $3, how much money"
     " does she take over the day?"
@@ -51,7 +52,7 @@ def encoder() -> Encoder:
 
 @pytest.fixture(scope="module")
 def opened(encoder: Encoder) -> Meaning:
-    return Meaning(comparing.build_arrays(ITEMS, encoder, [UNRELATED], KEY), KEY)
+    return Meaning(comparing.build_arrays(ITEMS_WITH_IDS, encoder, [UNRELATED], KEY), KEY)
 
 
 def likeness(opened: Meaning, encoder: Encoder, text: str, floor: float = 0.0) -> comparing.NearestItem | None:
@@ -89,7 +90,7 @@ def test_a_score_never_exceeds_its_cosine(opened: Meaning, encoder: Encoder) -> 
 
 
 def test_clean_texts_near_an_item_raise_its_limit(encoder: Encoder) -> None:
-    calibrated = Meaning(comparing.build_arrays(ITEMS, encoder, [SAME_TEMPLATE], KEY), KEY)
+    calibrated = Meaning(comparing.build_arrays(ITEMS_WITH_IDS, encoder, [SAME_TEMPLATE], KEY), KEY)
     nearest = likeness(calibrated, encoder, REWORDED)
     assert nearest is not None
     assert nearest.limit == pytest.approx(nearest.background + 0.1)
@@ -119,11 +120,6 @@ def test_another_script_is_left_as_it_is_and_known_as_foreign() -> None:
 def test_numbers_are_the_same_however_they_are_written() -> None:
     assert terms("three thousand eggs, twice")[1] == terms("3 1000 eggs 2")[1] == Counter({"3": 1, "1000": 1, "2": 1})
     assert terms("He paid 3,000 on the 2nd day")[1] == Counter({"3000": 1, "2": 1})
-
-
-def test_agreement_of_numbers_is_their_jaccard_index() -> None:
-    assert agreement(Counter({1: 2, 2: 1}), Counter({1: 1, 3: 1})) == pytest.approx(1 / 4)
-    assert agreement(Counter(), Counter({1: 1})) == NEUTRAL_AGREEMENT
 
 
 def test_a_word_in_every_text_says_least() -> None:
