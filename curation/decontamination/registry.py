@@ -17,7 +17,7 @@ from curation.decontamination.code import structure, tables
 from curation.decontamination.making import Build
 from curation.decontamination.meaning import comparing as meaning
 from curation.decontamination.meaning import scoring
-from curation.decontamination.meaning.comparing import Meaning, NearestItem
+from curation.decontamination.meaning.comparing import Meaning, NearestItem, Nearness
 from curation.decontamination.meaning.passages import spans_of as row_spans
 from curation.decontamination.overlap import Decision, Match, Overlap, Policy, Span
 from curation.decontamination.parts import fields
@@ -223,20 +223,19 @@ class Registry:
         decided = {row for row, measured in scores.items() if overlap.decide(measured, self.policy)}
         undecided = [row for row in range(len(rows)) if every_method or row not in decided]
         siblings = self._siblings(undecided, shared)
-        nearest_items = self._nearest_items(rows, undecided, since, scores, siblings)
+        meant = self._meant(rows, undecided, since, scores, siblings)
         translated = self._translated(rows, undecided, every_method, since, scores)
         clean = replace(self._overlap(CLEAN_SCORES, None), translator=self.translator)
         for row in range(len(rows)):
             if row not in scores:
                 yield translation.told(clean, translated[row]) if row in translated else clean
                 continue
-            decision, nearest = overlap.decide(scores[row], self.policy), nearest_items.get(row)
-            if decision and decision.method == "translation":
-                nearest = translated[row].nearest
+            decision, near = overlap.decide(scores[row], self.policy), meant.get(row, Nearness())
+            nearest = nearest_for(decision.method if decision else "", near, shared.get(row), translated.get(row))
             item = self._item(decision, shared.get(row), nearest, structures.get(row))
             result = translation.told(self._overlap(scores[row], decision, item), translated.get(row))
             if decision is None:
-                yield replace(result, template=self._template(Placed(rows[row]), shared.get(row), spans))
+                yield replace(result, template=self._template(Placed(rows[row]), shared.get(row), near, spans))
             elif not spans:
                 yield result
             else:
@@ -276,13 +275,15 @@ class Registry:
         spans = tuple(self._spans(placed, decision.method, item, shared.get(0), None))
         return item, Match(*decision, self._id(item), self._benchmark(item), spans)
 
-    def _template(self, placed: Placed, shared: Shared | None, spans: bool) -> overlap.Template | None:
+    def _template(self, placed: Placed, shared: Shared | None, near: Nearness, spans: bool) -> overlap.Template | None:
         """The item of whose template a row that is not blocked is, where the policy says that it is shown."""
-        if shared is None or not 0 < shared.scores["template"] >= self.policy.template_shown:
+        nearest = nearest_for("template", near, shared, None)
+        score = nearest.score if nearest else shared.scores["template"] if shared else 0.0
+        if not 0 < score >= self.policy.template_shown:
             return None
-        item = shared.item("template")
-        places = self._spans(placed, "template", item, shared, None) if spans else ()
-        return overlap.Template(self._benchmark(item), shared.scores["template"], tuple(places))
+        item = nearest.item if nearest else shared.item("template") if shared else -1
+        places = self._spans(placed, "template", item, shared, nearest) if spans else ()
+        return overlap.Template(self._benchmark(item), round(score, 4), tuple(places))
 
     def _id(self, item: int) -> str:
         return bytes(self.arrays["item_id"][item]).decode()
@@ -313,26 +314,26 @@ class Registry:
                 scores.setdefault(row, dict(CLEAN_SCORES)).update(result.scores)
         return translated
 
-    def _nearest_items(
+    def _meant(
         self,
         rows: Sequence[Row],
         chosen: Sequence[int],
         since: int,
         scores: dict[int, dict[str, float]],
         excluded: Mapping[int, range],
-    ) -> dict[int, NearestItem]:
-        """What the chosen rows come nearest to by meaning; adds to `scores` what was measured."""
+    ) -> dict[int, Nearness]:
+        """What the chosen rows come near to by meaning; adds to `scores` what was measured."""
         if self._meaning is None or not chosen:
             return {}
         allowed = self.arrays["item_since"] > since if since else None
         measured, found = self._meaning.measure(rows, chosen, self.encoder, self.policy, allowed, excluded)
-        nearest_items = {row: nearness.nearest for row, nearness in found.items() if nearness.nearest}
         for row in measured:
-            nearest = nearest_items.get(row)
-            own = scores.setdefault(row, dict(CLEAN_SCORES))
-            own["meaning"] = round(nearest.score, 4) if nearest else 0.0
-            own["meaning_background"] = round(nearest.background, 4) if nearest else 0.0
-        return nearest_items
+            near, own = found.get(row, Nearness()), scores.setdefault(row, dict(CLEAN_SCORES))
+            own["meaning"] = round(near.nearest.score, 4) if near.nearest else 0.0
+            own["meaning_background"] = round(near.nearest.background, 4) if near.nearest else 0.0
+            if near.template:
+                own["template"] = max(own["template"], round(near.template.score, 4))
+        return found
 
     @property
     def encoder(self) -> "Encoder":
@@ -355,7 +356,7 @@ class Registry:
         """The number of the item that decided about a row; -1 for none."""
         if decision is None:
             return -1
-        if decision.method in ("meaning", "translation") and nearest is not None:
+        if nearest is not None:
             return nearest.item
         if decision.method == "structure" and structure is not None:
             return structure
@@ -383,12 +384,25 @@ class Registry:
     ) -> Iterator[Span]:
         """Where the match stands in the row's own texts."""
         items = self._words.parts_beside(item)
-        if method in ("meaning", "translation") and nearest is not None:
+        if nearest is not None:
             yield from row_spans(placed.row, nearest.start, nearest.end)
         elif method == "structure" and self._code is not None:
             yield from self._code.spans(placed.row, items)
         elif shared is not None:
             yield from self._words.spans(placed, method, shared, items)
+
+
+def nearest_for(
+    method: str, near: Nearness, shared: Shared | None, translated: Translated | None
+) -> NearestItem | None:
+    """What a measure that looks at meaning has found; None for one that counts words."""
+    if method == "translation" and translated:
+        return translated.nearest
+    if method == "meaning":
+        return near.nearest
+    if method == "template" and near.template and (not shared or near.template.score > shared.scores["template"]):
+        return near.template
+    return None
 
 
 def comparable(previous: Registry | None, key: bytes) -> Mapping[str, Array] | None:

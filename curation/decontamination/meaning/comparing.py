@@ -74,14 +74,17 @@ class Nearness:
     template: NearestItem | None = None
 
     def with_item(self, other: NearestItem) -> "Nearness":
-        """The better of each, by how far it is above its limit."""
+        """The better of each, by how far it is above its limit; a template only where a rewording would be blocked."""
         if other.is_template:
-            return replace(self, template=better(self.template, other))
+            return replace(self, template=better(self.template, other)) if other.score >= other.limit else self
         return replace(self, nearest=better(self.nearest, other))
 
 
 def better(best: NearestItem | None, other: NearestItem) -> NearestItem:
-    return other if best is None or other.score - other.limit > best.score - best.limit else best
+    """By how far it is above its limit; of two as far, the one with the higher cosine."""
+    if best is None or (other.score - other.limit, other.cosine) > (best.score - best.limit, best.cosine):
+        return other
+    return best
 
 
 def encoder_name(encoder: Mapping[str, Any] | None) -> str:
@@ -232,7 +235,8 @@ class Meaning:
             for passage, row, others in zip(compared[first : first + ROWS_AT_ONCE], cosines, clean, strict=True):
                 takes_part = all_allowed
                 if excluded and (out := excluded.get(passage.row)) is not None:
-                    takes_part = ((item < out.start) | (item >= out.stop)) & (True if allowed is None else all_allowed)
+                    others_than = (item < out.start) | (item >= out.stop)
+                    takes_part = others_than if all_allowed is None else others_than & all_allowed
                 for found in self._scored(passage, row, others, takes_part, CONSIDERED):
                     limited = replace(found, limit=policy.meaning_limit(found.background))
                     nearest[passage.row] = nearest.get(passage.row, Nearness()).with_item(limited)
@@ -250,8 +254,8 @@ class Meaning:
         if not len(cosines) or cosines.max() < least:
             return
         near = highest(cosines)
-        candidates = near if takes_part is None else highest(np.where(takes_part, cosines, -1.0))
-        candidates = [place for place in candidates if cosines[place] >= least]
+        taking_part = cosines if takes_part is None else np.where(takes_part, cosines, -1.0)
+        candidates = [place for place in highest(taking_part) if taking_part[place] >= least]
         if not candidates:
             return
         owners: dict[int, float] = {}

@@ -55,45 +55,38 @@ def opened(encoder: Encoder) -> Meaning:
     return Meaning(comparing.build_arrays(ITEMS_WITH_IDS, encoder, [UNRELATED], KEY), KEY)
 
 
-def likeness(opened: Meaning, encoder: Encoder, text: str, floor: float = 0.0) -> comparing.NearestItem | None:
+def near(opened: Meaning, encoder: Encoder, text: str) -> comparing.Nearness:
     compared = row_passages(0, text, "")
-    return opened.compare(
-        compared, encoder.encode([passage.text for passage in compared]), floor=floor, margin=0.1
-    ).get(0)
+    vectors = encoder.encode([passage.text for passage in compared])
+    return opened.compare(compared, vectors, Policy()).get(0, comparing.Nearness())
 
 
-def test_a_rewording_scores_high_and_names_its_item(opened: Meaning, encoder: Encoder) -> None:
-    nearest = likeness(opened, encoder, REWORDED)
+def test_a_rewording_names_its_item(opened: Meaning, encoder: Encoder) -> None:
+    nearest = near(opened, encoder, REWORDED).nearest
     assert nearest is not None
     assert nearest.item == 0
-    assert nearest.score > 0.66
+    assert nearest.score >= nearest.limit
 
 
-def test_other_numbers_in_the_same_words_score_lower_than_a_rewording(opened: Meaning, encoder: Encoder) -> None:
-    reworded, template = likeness(opened, encoder, REWORDED), likeness(opened, encoder, SAME_TEMPLATE)
-    assert reworded is not None
-    assert template is not None
-    assert min(template.cosine, reworded.cosine) > 0.8  # the embedding alone would take both
-    assert template.score == pytest.approx(template.cosine - comparing.NUMBERS_WEIGHT, abs=0.02)
-    assert template.score < reworded.score - 0.1
+def test_other_numbers_in_the_same_words_are_of_its_template_and_no_rewording(
+    opened: Meaning, encoder: Encoder
+) -> None:
+    found = near(opened, encoder, SAME_TEMPLATE)
+    assert found.nearest is None
+    assert found.template is not None
+    assert (found.template.item, found.template.cosine > 0.8) == (0, True)  # the embedding alone would take it
+    assert near(opened, encoder, REWORDED).template is None
 
 
 def test_an_unrelated_text_comes_near_nothing(opened: Meaning, encoder: Encoder) -> None:
-    assert likeness(opened, encoder, UNRELATED, floor=0.5) is None
-
-
-def test_a_score_never_exceeds_its_cosine(opened: Meaning, encoder: Encoder) -> None:
-    for text in (REWORDED, SAME_TEMPLATE, UNRELATED, *(question for question, _ in ITEMS)):
-        nearest = likeness(opened, encoder, text, floor=-1.0)
-        assert nearest is not None
-        assert nearest.score <= nearest.cosine + 1e-6
+    assert near(opened, encoder, UNRELATED) == comparing.Nearness()
 
 
 def test_clean_texts_near_an_item_raise_its_limit(encoder: Encoder) -> None:
     calibrated = Meaning(comparing.build_arrays(ITEMS_WITH_IDS, encoder, [SAME_TEMPLATE], KEY), KEY)
-    nearest = likeness(calibrated, encoder, REWORDED)
+    nearest = near(calibrated, encoder, REWORDED).nearest
     assert nearest is not None
-    assert nearest.limit == pytest.approx(nearest.background + 0.1)
+    assert nearest.limit == pytest.approx(min(1.0, nearest.background + Policy().meaning_margin))
     assert nearest.background > 0.55
 
 
@@ -101,8 +94,11 @@ def test_an_item_that_takes_no_part_is_not_found(opened: Meaning, encoder: Encod
     compared = row_passages(0, REWORDED, "")
     vectors = encoder.encode([passage.text for passage in compared])
     only_second = np.array([False, True])
-    near = opened.compare(compared, vectors, floor=0.5, margin=0.1, allowed=only_second)
-    assert all(passage.item == 1 for passage in near.values())
+    assert all(
+        found.nearest is None or found.nearest.item == 1
+        for found in opened.compare(compared, vectors, Policy(), allowed=only_second).values()
+    )
+    assert not opened.compare(compared, vectors, Policy(), excluded={0: range(2)})
 
 
 def test_full_width_and_look_alike_letters_are_read_as_what_they_show() -> None:
@@ -158,8 +154,10 @@ def test_an_english_answer_behind_a_foreign_question_is_compared(opened: Meaning
     row = ("Сколько она заработала за этот день на рынке, и почему именно столько?", REWORDED)
     comparable, nearest = opened.measure([row], [0], encoder, Policy(), None)
     assert comparable == [0]
-    assert nearest[0].item == 0
-    [span] = spans_of(row, nearest[0].start, nearest[0].end)
+    found = nearest[0].nearest
+    assert found is not None
+    assert found.item == 0
+    [span] = spans_of(row, found.start, found.end)
     assert (span.part, row[1][span.start : span.end]) == ("answer", REWORDED)
 
 

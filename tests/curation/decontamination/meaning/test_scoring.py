@@ -1,0 +1,65 @@
+"""What speaks for a rewording beside the cosine: known answers."""
+
+import math
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curation.decontamination.meaning import scoring
+
+SHARES = st.floats(0, 1)
+
+
+def test_a_score_is_the_cosine_and_what_supports_it() -> None:
+    assert scoring.score(0.8, 0.5, missing=0.5, agreement=0.5, words=30) == pytest.approx(
+        0.8 + 0.7 * 0.3 + 0.12 * math.log(2) - 0.02 - 0.06 * 0.5 - 0.3 * 0.5
+    )
+
+
+def test_a_score_is_at_most_one() -> None:
+    assert scoring.score(1.0, 0.4, missing=0.0, agreement=1.0, words=100) == 1.0
+
+
+def test_length_says_no_more_beyond_its_bounds() -> None:
+    shortest, longest = (scoring.score(0.7, 0.5, 0.5, 0.5, words) for words in (0, 10_000))
+    assert shortest == scoring.score(0.7, 0.5, 0.5, 0.5, 5)
+    assert longest == scoring.score(0.7, 0.5, 0.5, 0.5, 31)
+
+
+@given(st.floats(-1, 1), st.floats(0.4, 1), SHARES, SHARES, st.integers(1, 500))
+def test_nothing_that_speaks_against_an_item_raises_its_score(
+    cosine: float, crowd: float, missing: float, agreement: float, words: int
+) -> None:
+    plain = scoring.score(cosine, crowd, missing, agreement, words)
+    assert scoring.score(cosine, crowd + 0.1, missing, agreement, words) <= plain
+    assert scoring.score(cosine, crowd, missing + 0.1, agreement, words) <= plain
+    assert scoring.score(cosine, crowd, missing, agreement - 0.1, words) <= plain
+
+
+def test_agreement_of_numbers_is_their_jaccard_index() -> None:
+    assert scoring.agreement(Counter({1: 2, 2: 1}), Counter({1: 1, 3: 1})) == pytest.approx(1 / 4)
+    assert scoring.agreement(Counter(), Counter({1: 1})) == scoring.NO_NUMBERS
+
+
+@pytest.mark.parametrize(
+    ("item", "passage", "other"),
+    [
+        ([1, 2, 3], [4, 5, 6], True),
+        ([1, 2, 3], [1, 2, 7], False),
+        ([1, 2], [4, 5, 6], False),  # two numbers may be chance
+        ([1, 2, 3], [4], False),  # a passage that leaves numbers out may still be the item
+        ([1, 2, 3], [], False),
+    ],
+)
+def test_many_numbers_nearly_all_of_them_others_make_another_problem(
+    item: list[int], passage: list[int], other: bool
+) -> None:
+    assert scoring.has_other_numbers(Counter(item), Counter(passage)) is other
+
+
+def test_a_crowd_has_no_text_of_the_item_itself_and_is_never_empty() -> None:
+    assert scoring.crowd_of(1, [(0.9, 1), (0.8, 2)], []) == pytest.approx((0.8 + 7 * scoring.USUAL) / 8)
+    assert scoring.crowd_of(1, [(0.9, 1)], [0.6] * 20) == pytest.approx(0.6)
+    assert scoring.crowd_of(1, [], []) == pytest.approx(scoring.USUAL)
