@@ -11,7 +11,7 @@
   template. It is shown, and blocks only where a policy says so.
 - *structure*: the share of the rare n-grams of an item's code that stand in one window of the row's code, names,
   literals and comments left out; 1 for code that stands in the row as a whole.
-- *meaning*: cosine of embeddings, against a limit calibrated for the item.
+- *meaning*: cosine of embeddings and what else speaks for a rewording, against a limit calibrated for the item.
 - *translation*: for what is in another language than the item, how much nearer the two come to each other than to clean
   texts, by a model that reads many languages.
 """
@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 GRAM, LONG_GRAM = 3, 5
 MIN_GRAMS = 6  # a field with fewer rare n-grams cannot be told from its template
 MIN_LONG_GRAMS = 16  # a field with fewer kept 5-grams has no Jaccard: over the kept half it would be chance
+MOST_MEANING = 0.99  # of a score of meaning, and of the limit that clean texts make: a floor of 1 blocks nothing
 COMMON_IN_BACKGROUND = 10  # documents: an n-gram in as many says nothing
 MOST_OTHERS = 8  # further items that are named of a row
 MOST_SPANS = 50  # places of one item in a row that are pointed at
@@ -31,7 +32,7 @@ COMMON_IN_REGISTRY = 5  # items of one benchmark: their template, not their cont
 
 @dataclass(frozen=True)
 class Policy:
-    """The limits from which a row is blocked. Each is a share or a cosine, 0 to 1.
+    """The limits from which a row is blocked. Each is a share, a cosine or a score made of one, 0 to 1.
 
     `template_limit` above 1 blocks nothing; from `template_shown` on a row of the same template is pointed out to who
     reviews it. The last two are about other rows of the training stream: from where on two are nearly the same, or say
@@ -57,7 +58,7 @@ class Policy:
 
     def meaning_limit(self, background: float) -> float:
         """The score from which a row means an item, to which clean texts come as close as `background`."""
-        return min(1.0, max(self.meaning_floor, background + self.meaning_margin))
+        return max(self.meaning_floor, min(MOST_MEANING, background + self.meaning_margin))
 
 
 class Span(NamedTuple):
@@ -148,7 +149,7 @@ def decide(scores: Mapping[str, float], policy: Policy) -> Decision | None:
 
 
 def limit_of_meaning(scores: Mapping[str, float], policy: Policy) -> float:
-    """The cosine from which these scores would mean their item."""
+    """The score of meaning from which these scores would mean their item."""
     return policy.meaning_limit(scores.get("meaning_background", 0.0))
 
 

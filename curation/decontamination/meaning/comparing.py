@@ -11,7 +11,7 @@ and some vectors of clean texts. No text.
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -30,6 +30,7 @@ from curation.decontamination.meaning.passages import (
     split_question,
     text_to_embed,
 )
+from curation.decontamination.meaning.scoring import Evidence
 from curation.decontamination.overlap import Policy
 from curation.decontamination.terms import Fingerprints, idf_weights
 from curation.decontamination.words.building import Item
@@ -50,7 +51,7 @@ ROWS_AT_ONCE = 256
 
 @dataclass(frozen=True)
 class NearestItem:
-    """An item that a passage of a row comes near in meaning, the item's own limit, and the place of its vector.
+    """An item that a passage of a row comes near in meaning, and the item's own limit.
 
     `is_template`: it has other numbers, so it is no rewording, but a problem of the same template.
     """
@@ -62,7 +63,6 @@ class NearestItem:
     background: float
     start: int
     end: int
-    place: int = 0
     is_template: bool = False
 
 
@@ -163,10 +163,12 @@ class Meaning:
 
     @cached_property
     def _vectors(self) -> NDArray[np.float32]:
+        """Of items and their parts, a column each."""
         return np.ascontiguousarray(self._arrays["meaning_vectors"].astype(np.float32).T)
 
     @cached_property
     def _clean(self) -> NDArray[np.float32]:
+        """Of clean texts, a column each."""
         return np.ascontiguousarray(self._arrays["meaning_clean"].astype(np.float32).reshape(-1, len(self._vectors)).T)
 
     @cached_property
@@ -213,6 +215,10 @@ class Meaning:
         highest: NDArray[np.float32] = (vectors @ chosen).max(axis=1)
         return highest
 
+    def cosines(self, vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Of each vector with those of the items, and with those of clean texts."""
+        return vectors @ self._vectors, vectors @ self._clean
+
     def compare(
         self,
         compared: Sequence[Passage],
@@ -230,54 +236,66 @@ class Meaning:
         item = self._arrays["meaning_item"]
         all_allowed = None if allowed is None else allowed[item]
         for first in range(0, len(compared), ROWS_AT_ONCE):
-            batch = vectors[first : first + ROWS_AT_ONCE]
-            cosines, clean = batch @ self._vectors, batch @ self._clean
+            cosines, clean = self.cosines(vectors[first : first + ROWS_AT_ONCE])
             for passage, row, others in zip(compared[first : first + ROWS_AT_ONCE], cosines, clean, strict=True):
                 takes_part = all_allowed
                 if excluded and (out := excluded.get(passage.row)) is not None:
                     others_than = (item < out.start) | (item >= out.stop)
                     takes_part = others_than if all_allowed is None else others_than & all_allowed
-                for found in self._scored(passage, row, others, takes_part, CONSIDERED):
-                    limited = replace(found, limit=policy.meaning_limit(found.background))
-                    nearest[passage.row] = nearest.get(passage.row, Nearness()).with_item(limited)
+                for place, evidence in self.evidence(passage.text, row, others, takes_part):
+                    found = self._nearest_item(passage, place, evidence, policy)
+                    nearest[passage.row] = nearest.get(passage.row, Nearness()).with_item(found)
         return nearest
 
-    def _scored(
+    def _nearest_item(self, passage: Passage, place: int, evidence: Evidence, policy: Policy) -> NearestItem:
+        background = float(self._arrays["meaning_background"][place])
+        return NearestItem(
+            item=int(self._arrays["meaning_item"][place]),
+            score=scoring.score(evidence),
+            limit=policy.meaning_limit(background),
+            cosine=evidence.cosine,
+            background=background,
+            start=passage.start,
+            end=passage.end,
+            is_template=evidence.has_other_numbers,
+        )
+
+    def evidence(
         self,
-        passage: Passage,
+        text: str,
         cosines: NDArray[np.float32],
         clean: NDArray[np.float32],
-        takes_part: NDArray[np.bool_] | None,
-        least: float,
-    ) -> Iterable[NearestItem]:
-        """What a passage comes near, a vector each, from a cosine of `least` on."""
+        takes_part: NDArray[np.bool_] | None = None,
+        least: float = CONSIDERED,
+    ) -> Iterator[tuple[int, Evidence]]:
+        """The places (vectors) that a passage comes near, from a cosine of `least` on, and what is known of each.
+
+        `cosines` with all items' vectors, and with the `clean` texts'.
+        """
         if not len(cosines) or cosines.max() < least:
             return
-        near = highest(cosines)
         taking_part = cosines if takes_part is None else np.where(takes_part, cosines, -1.0)
         candidates = [place for place in highest(taking_part) if taking_part[place] >= least]
         if not candidates:
             return
         owners: dict[int, float] = {}
-        for place in near:
+        for place in highest(cosines):
             owners.setdefault(int(self._arrays["meaning_owner"][place]), float(cosines[place]))
         others = [(cosine, owner) for owner, cosine in owners.items()]
-        crowd = [cosine for cosine in clean[highest(clean)].tolist() if cosine < SAME]
-        words, numbers = self._fingerprints.terms(passage.text)
+        beside = [cosine for cosine in clean[highest(clean)].tolist() if cosine < SAME]
+        words, numbers = self._fingerprints.terms(text)
         for place in candidates:
-            theirs, cosine = self._numbers(place), float(cosines[place])
-            beside = scoring.crowd_of(int(self._arrays["meaning_owner"][place]), others, crowd)
-            missing, agreed = 1.0 - self._shared_words(place, words), scoring.agreement(theirs, numbers)
-            yield NearestItem(
-                item=int(self._arrays["meaning_item"][place]),
-                score=scoring.score(cosine, beside, missing, agreed, self._word_count(place)),
-                limit=1.0,
-                cosine=cosine,
-                background=float(self._arrays["meaning_background"][place]),
-                start=passage.start,
-                end=passage.end,
-                place=place,
-                is_template=scoring.has_other_numbers(theirs, numbers),
+            theirs = self._numbers(place)
+            yield (
+                place,
+                Evidence(
+                    cosine=float(cosines[place]),
+                    crowd=scoring.crowd_of(int(self._arrays["meaning_owner"][place]), others, beside),
+                    missing=1.0 - self._shared_words(place, words),
+                    agreement=scoring.agreement(theirs, numbers),
+                    length=self._word_count(place),
+                    has_other_numbers=scoring.has_other_numbers(theirs, numbers),
+                ),
             )
 
     def _word_count(self, place: int) -> int:
@@ -303,11 +321,10 @@ class Meaning:
         ]
         vectors = encoder.encode([passage.text for passage in compared])
         for first in range(0, len(compared), ROWS_AT_ONCE):
-            batch = vectors[first : first + ROWS_AT_ONCE]
-            cosines, clean = batch @ self._vectors, batch @ self._clean
+            cosines, clean = self.cosines(vectors[first : first + ROWS_AT_ONCE])
             for passage, near, others in zip(compared[first : first + ROWS_AT_ONCE], cosines, clean, strict=True):
-                for found in self._scored(passage, near, others, None, CALIBRATED_FROM):
-                    reached[found.place] = max(reached[found.place], found.score)
+                for place, evidence in self.evidence(passage.text, near, others, least=CALIBRATED_FROM):
+                    reached[place] = max(reached[place], scoring.score(evidence))
         return reached
 
 

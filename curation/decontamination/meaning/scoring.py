@@ -14,25 +14,54 @@ rewording.
 import math
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
-STANDS_OUT = 0.7
-NUMBERS_WEIGHT, WORDS_WEIGHT = 0.3, 0.06  # the most that different numbers, and missing words, take off
+from curation.decontamination.overlap import MOST_MEANING
+
 NO_NUMBERS = 0.25  # agreement with an item that has no numbers
-LENGTH_WEIGHT, USUAL_LENGTH = 0.12, 15  # of the logarithm of an item's different words beside the usual number
-SHORTER, LONGER = -1.0, 0.7  # logarithms beyond which length says no more
-OFFSET = -0.02  # so that the scores of all kinds of items have one floor, that of the policy
+USUAL_LENGTH, SHORTER, LONGER = 15, -1.0, 0.7  # words; and logarithms beyond which length says no more
 CROWD, USUAL = 8, 0.4  # texts that make a crowd, and the cosine of each that is lacking
 LEAST_NUMBERS, LEAST_OF_PASSAGE, OTHER_NUMBERS = 3, 2, 0.3  # numbers of an item and of a passage, and their agreement
 VERSION = "meaning-2"
 
 
-def score(cosine: float, crowd: float, missing: float, agreement: float, words: int) -> float:
-    """At most 1. `crowd`: the mean cosine of the passage with its crowd; `missing`: the share of the item's words by
-    weight that the passage lacks; `agreement` of numbers, 0 to 1; `words`: how many different ones the item has.
+class Weights(NamedTuple):
+    """What each thing that speaks for or against an item counts beside the cosine.
+
+    `offset`: so that the scores of all kinds of items have one floor, that of the policy.
     """
-    length = min(max(math.log(max(words, 1) / USUAL_LENGTH), SHORTER), LONGER)
-    support = STANDS_OUT * (cosine - crowd) + LENGTH_WEIGHT * length + OFFSET
-    return min(1.0, cosine + support - WORDS_WEIGHT * missing - NUMBERS_WEIGHT * (1.0 - agreement))
+
+    stands_out: float = 0.7
+    numbers: float = 0.3
+    words: float = 0.06
+    length: float = 0.12
+    offset: float = -0.02
+
+
+WEIGHTS = Weights()
+
+
+class Evidence(NamedTuple):
+    """What is known of a passage beside a text of an item.
+
+    `crowd`: the mean cosine of the passage with its crowd; `missing`: the share by weight of the item's words that the
+    passage lacks; `agreement` of their numbers, 0 to 1; `length`: how many different words the item has.
+    """
+
+    cosine: float
+    crowd: float
+    missing: float
+    agreement: float
+    length: int
+    has_other_numbers: bool = False
+
+
+def score(evidence: Evidence, weights: Weights = WEIGHTS) -> float:
+    """At most MOST_MEANING."""
+    length = min(max(math.log(max(evidence.length, 1) / USUAL_LENGTH), SHORTER), LONGER)
+    support = weights.stands_out * (evidence.cosine - evidence.crowd) + weights.length * length + weights.offset
+    against = weights.words * evidence.missing + weights.numbers * (1.0 - evidence.agreement)
+    return min(MOST_MEANING, evidence.cosine + support - against)
 
 
 def agreement(item: Counter[int], passage: Counter[int]) -> float:

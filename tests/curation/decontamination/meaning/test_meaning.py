@@ -86,7 +86,7 @@ def test_clean_texts_near_an_item_raise_its_limit(encoder: Encoder) -> None:
     calibrated = Meaning(comparing.build_arrays(ITEMS_WITH_IDS, encoder, [SAME_TEMPLATE], KEY), KEY)
     nearest = near(calibrated, encoder, REWORDED).nearest
     assert nearest is not None
-    assert nearest.limit == pytest.approx(min(1.0, nearest.background + Policy().meaning_margin))
+    assert nearest.limit == pytest.approx(Policy().meaning_limit(nearest.background))
     assert nearest.background > 0.55
 
 

@@ -8,34 +8,38 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.decontamination.meaning import scoring
+from curation.decontamination.meaning.scoring import Evidence, score
+from curation.decontamination.overlap import MOST_MEANING, Policy
 
 SHARES = st.floats(0, 1)
 
 
+NEAR = Evidence(cosine=0.8, crowd=0.5, missing=0.5, agreement=0.5, length=30)
+
+
 def test_a_score_is_the_cosine_and_what_supports_it() -> None:
-    assert scoring.score(0.8, 0.5, missing=0.5, agreement=0.5, words=30) == pytest.approx(
-        0.8 + 0.7 * 0.3 + 0.12 * math.log(2) - 0.02 - 0.06 * 0.5 - 0.3 * 0.5
-    )
+    assert score(NEAR) == pytest.approx(0.8 + 0.7 * 0.3 + 0.12 * math.log(2) - 0.02 - 0.06 * 0.5 - 0.3 * 0.5)
 
 
-def test_a_score_is_at_most_one() -> None:
-    assert scoring.score(1.0, 0.4, missing=0.0, agreement=1.0, words=100) == 1.0
+def test_a_score_never_reaches_one() -> None:
+    assert score(Evidence(1.0, 0.4, missing=0.0, agreement=1.0, length=100)) == MOST_MEANING < 1
+    assert Policy(meaning_floor=1.0).meaning_limit(0.2) == 1.0
+    assert Policy().meaning_limit(0.97) == MOST_MEANING
 
 
 def test_length_says_no_more_beyond_its_bounds() -> None:
-    shortest, longest = (scoring.score(0.7, 0.5, 0.5, 0.5, words) for words in (0, 10_000))
-    assert shortest == scoring.score(0.7, 0.5, 0.5, 0.5, 5)
-    assert longest == scoring.score(0.7, 0.5, 0.5, 0.5, 31)
+    far = NEAR._replace(cosine=0.6)
+    assert score(far._replace(length=0)) == score(far._replace(length=5))
+    assert score(far._replace(length=10_000)) == score(far._replace(length=31))
 
 
 @given(st.floats(-1, 1), st.floats(0.4, 1), SHARES, SHARES, st.integers(1, 500))
 def test_nothing_that_speaks_against_an_item_raises_its_score(
-    cosine: float, crowd: float, missing: float, agreement: float, words: int
+    cosine: float, crowd: float, missing: float, agreement: float, length: int
 ) -> None:
-    plain = scoring.score(cosine, crowd, missing, agreement, words)
-    assert scoring.score(cosine, crowd + 0.1, missing, agreement, words) <= plain
-    assert scoring.score(cosine, crowd, missing + 0.1, agreement, words) <= plain
-    assert scoring.score(cosine, crowd, missing, agreement - 0.1, words) <= plain
+    evidence = Evidence(cosine, crowd, missing, agreement, length)
+    for worse in ({"crowd": crowd + 0.1}, {"missing": missing + 0.1}, {"agreement": agreement - 0.1}):
+        assert score(evidence._replace(**worse)) <= score(evidence)
 
 
 def test_agreement_of_numbers_is_their_jaccard_index() -> None:
