@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from curation.decontamination.meaning import passages
+from curation.decontamination.parts.fields import texts_of
 from curation.decontamination.translation import comparing, foreign_texts
 from evaluation.benchmarks import registry_snapshot
 from evaluation.benchmarks.actions import import_benchmark
@@ -48,7 +49,8 @@ def embedded_texts() -> Iterator[str]:
     """Everything that is embedded when the three are published: public texts, and the same every time."""
     for kind in TITLES:
         for item in items(kind):
-            yield from map(passages.readable, passages.item_texts(item["question"], item["answer"]))
+            parts = texts_of(item["question"], item["answer"])
+            yield from (passages.readable(text) for part in parts for text in passages.item_texts(*part))
     for row, text in enumerate(background()):
         yield from (passage.text for passage in passages.row_passages(row, *passages.split_question(text)))
 
