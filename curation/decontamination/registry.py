@@ -8,6 +8,7 @@ import mmap
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -241,7 +242,7 @@ class Registry:
             else:
                 placed = Placed(rows[row])
                 result.spans.extend(self._spans(placed, decision.method, item, shared.get(row), nearest))
-                yield self._with_others(result, placed, item, since)
+                yield self._with_others(result, placed, item, since, near)
 
     def _structures(
         self, rows: Sequence[Row], since: int, scores: dict[int, dict[str, float]], without: Sequence[int] = ()
@@ -252,16 +253,25 @@ class Registry:
             scores.setdefault(row, dict(CLEAN_SCORES))["structure"] = round(share, 4)
         return {row: item for row, (_, item) in found.items()}
 
-    def _with_others(self, result: Overlap, placed: Placed, item: int, since: int) -> Overlap:
-        """The same, with further items that a blocked row holds words or code of, the strongest first."""
-        taken, others = [*self._words.parts_beside(item)], list[Match]()
+    def _with_others(self, result: Overlap, placed: Placed, item: int, since: int, near: Nearness) -> Overlap:
+        """The same, with further items that a blocked row holds something of."""
+        taken = [*self._words.parts_beside(item)]
+        others = tuple(islice(self._others(placed, since, taken, near), overlap.MOST_OTHERS + 1))
+        more = self.number if len(others) > overlap.MOST_OTHERS else None
+        return replace(result, others=others[: overlap.MOST_OTHERS], more_in_epoch=more)
+
+    def _others(self, placed: Placed, since: int, taken: list[int], near: Nearness) -> Iterator[Match]:
+        """Items beside those that are taken: those whose words or code a row holds, then those that it means."""
         while found := self._next(placed, since, taken):
             number, match = found
-            if len(others) == overlap.MOST_OTHERS:
-                return replace(result, others=tuple(others), more_in_epoch=self.number)
-            others.append(match)
             taken += self._words.parts_beside(number)
-        return replace(result, others=tuple(others))
+            yield match
+        for nearest in sorted(near.blocked, key=lambda each: -each.score):
+            if nearest.item not in taken:
+                taken += self._words.parts_beside(nearest.item)
+                spans = tuple(row_spans(placed.row, nearest.start, nearest.end))
+                score, id_, benchmark = round(nearest.score, 4), self._id(nearest.item), self._benchmark(nearest.item)
+                yield Match("meaning", score, nearest.limit, id_, benchmark, spans)
 
     def _next(self, placed: Placed, since: int, taken: Sequence[int]) -> tuple[int, Match] | None:
         """The item that a row has most in common with beside those that are taken, if it is enough to block the row."""

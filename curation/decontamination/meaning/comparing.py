@@ -68,16 +68,24 @@ class NearestItem:
 
 @dataclass(frozen=True)
 class Nearness:
-    """What a row comes nearest to in meaning, and the item of whose template it is, by meaning."""
+    """What a row comes nearest to in meaning, and the item of whose template it is, by meaning.
+
+    `blocked`: every item whose limit it reaches, once.
+    """
 
     nearest: NearestItem | None = None
     template: NearestItem | None = None
+    blocked: tuple[NearestItem, ...] = ()
 
     def with_item(self, other: NearestItem) -> "Nearness":
         """The better of each, by how far it is above its limit; a template only where a rewording would be blocked."""
+        reached = other.score >= other.limit
         if other.is_template:
-            return replace(self, template=better(self.template, other)) if other.score >= other.limit else self
-        return replace(self, nearest=better(self.nearest, other))
+            return replace(self, template=better(self.template, other)) if reached else self
+        known = next((each for each in self.blocked if each.item == other.item), None)
+        others = tuple(each for each in self.blocked if each is not known)
+        blocked = (*others, better(known, other)) if reached else self.blocked
+        return replace(self, nearest=better(self.nearest, other), blocked=blocked)
 
 
 def better(best: NearestItem | None, other: NearestItem) -> NearestItem:
