@@ -27,7 +27,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bench.leak_sets import LIBRARIES, functions, load, site_packages, text_of
-from bench.leak_table import KEY, SEED, Text, answers_to_the_public, bucket, read, runs, school_maths
+from bench.leak_table import KEY, SEED, Text, answers_to_the_public, bucket, read, school_maths
+from bench.peers import runs
 from curation.decontamination.engine.encoder import Encoder
 from curation.decontamination.making import Build
 from curation.decontamination.meaning import comparing, scoring
