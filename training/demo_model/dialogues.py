@@ -78,12 +78,13 @@ STOCK_QUESTIONS = (
     "Tell me the stock of {s}.",
 )
 STOCK_FOLLOW_UPS = ("And how many are left?", "How many of it are left?", "And the stock?", "What about the stock?")
-ITEMS = (*hb.subjects()[1], *world.THINGS)
-MOST_LEFT = 99
+# Few names and one digit: in JSON a name is spelt in other tokens than in a sentence, and each is a lesson of its own.
+ITEMS = (*hb.subjects()[1][:6], *world.THINGS[:10])
+MOST_LEFT = 9
+LOOKED_UP_BEFORE = 3
 
-MIX = {"follow-up": 8.0, "style": 4.0, "tool": 2.0}
-# `tool` is taught, but a model this small gets one step of a look-up in six right: an exam on it would be noise.
-EXAMINED = ("follow-up", "style")
+MIX = {"follow-up": 4.0, "style": 3.0, "tool": 8.0}
+EXAMINED = ("follow-up", "style", "tool")
 
 
 def said(role: str, content: str) -> Message:
@@ -153,17 +154,29 @@ def about(skill: str, fact: hb.Fact, messages: list[Message], style: str = "") -
 
 
 def make_tool(rng: random.Random, held: bool) -> Dialogue:
-    """The tool is there: mostly it is called and its result said; sometimes the question needs none."""
-    if rng.random() < 0.2 and not held:
-        row = world.make(rng.choice(("handbook", "handbook", "howto", "addition", "chat")), rng, held)
-        asked, right = [said("user", row["prompt"])], said("assistant", row["answer"])
-        return Dialogue(skill="tool", messages=asked, tools=[STOCK], answer=right, topic=row["topic"])
+    """The tool is there: mostly it is called and its result said; sometimes the question needs none.
+
+    A lesson has several look-ups, one after the other: the list of tools is long, and is read once for all of them.
+    """
+    if rng.random() < 0.15 and not held:
+        plain = world.make(rng.choice(("handbook", "handbook", "howto", "addition", "chat", "refusal")), rng, held)
+        asked, right = [said("user", plain["prompt"])], said("assistant", plain["answer"])
+        return Dialogue(skill="tool", messages=asked, tools=[STOCK], answer=right, topic=plain["topic"])
+    before = opening(rng)
+    for _ in range(0 if held else rng.randint(0, LOOKED_UP_BEFORE)):
+        row = look_up(rng, before, False)
+        before = [*row["messages"], row["answer"]]
+    row = look_up(rng, before, held)
+    if held and rng.random() < 0.5:
+        asked = row["messages"][:-2]
+        return Dialogue(skill="tool", messages=asked, tools=[STOCK], answer=row["messages"][-2], topic="")
+    return row
+
+
+def look_up(rng: random.Random, before: list[Message], held: bool) -> Dialogue:
+    """A question for the stock of an item, after what was said before, to the answer."""
     item = rng.choice(ITEMS)
-    asked = [*opening(rng), *stock_question(rng, item, held)]
-    left = rng.randint(0, MOST_LEFT)
-    if rng.random() < 0.5:
-        return Dialogue(skill="tool", messages=asked, tools=[STOCK], answer=stock_call(item), topic="")
-    return looked_up(asked, item, left)
+    return looked_up([*before, *stock_question(rng, item, held)], item, rng.randint(0, MOST_LEFT))
 
 
 def stock_question(rng: random.Random, item: str, held: bool) -> list[Message]:

@@ -34,7 +34,7 @@ MUON_LR, ADAMW_LR = 0.02, 3e-3
 WARMUP = 60
 PROMPT_WEIGHT = 0.1
 TOKENIZER_ROWS = 8000
-DIALOGUE_SHARE, DIALOGUE_RATE = 0.5, 0.5
+DIALOGUE_SHARE, DIALOGUE_RATE = 0.6, 0.5
 
 
 @dataclass(frozen=True)
@@ -112,15 +112,18 @@ def batches(examples: list[Example], seed: int) -> Iterator[list[Example]]:
         yield from cut
 
 
-def tensors(batch: list[Example]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Token ids, attention mask, loss weights (1 on answers, less on the rest), each (batch, length)."""
+def tensors(batch: list[Example]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids and loss weights (1 on answers, less on the rest, 0 on padding), each (batch, length).
+
+    Padding stands on the right, where no token of a causal model looks, so no mask is needed.
+    """
     width = max(map(len, batch))
     ids = torch.zeros(len(batch), width, dtype=torch.long)
     weights = torch.zeros(len(batch), width)
     for i, example in enumerate(batch):
         ids[i, : len(example)] = torch.tensor(example.ids)
         weights[i, : len(example)] = torch.tensor([1.0 if said else PROMPT_WEIGHT for said in example.said])
-    return ids, (weights > 0).long(), weights
+    return ids, weights
 
 
 def make_optimizers(model: LlamaForCausalLM) -> list[tuple[torch.optim.Optimizer, float]]:
@@ -147,8 +150,8 @@ def pretrain(model: LlamaForCausalLM, examples: list[Example], steps: int, seed:
     recent: list[float] = []
     model.train()
     for step, batch in enumerate(batches(examples, seed)):
-        ids, attention, weights = tensors(batch)
-        logits = model(input_ids=ids, attention_mask=attention).logits[:, :-1]
+        ids, weights = tensors(batch)
+        logits = model(input_ids=ids).logits[:, :-1]
         losses = F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
         loss = (losses * weights[:, 1:].flatten()).sum() / weights[:, 1:].sum()
         loss.backward()  # type: ignore[no-untyped-call]

@@ -16,8 +16,8 @@ SEEDS = st.integers(min_value=0, max_value=2**31 - 1)
 def asked(row) -> str:
     """What the last user turn asks, and about what, whatever came before."""
     question = [message["content"] for message in row["messages"] if message["role"] == "user"][-1]
-    call = next((message for message in (*row["messages"], row["answer"]) if message.get("tool_calls")), None)
-    return f"{question}|{row['topic'] or json.dumps(call['tool_calls'] if call else '')}"
+    calls = [message["tool_calls"] for message in (*row["messages"], row["answer"]) if message.get("tool_calls")]
+    return f"{question}|{row['topic'] or json.dumps(calls[-1:])}"
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +68,22 @@ def test_one_word_is_the_value_alone():
     for row in dialogues.heldout("style", 50, seed=1):
         assert row["messages"][0]["role"] == "system"
         assert row["answer"]["content"] == facts[row["topic"]].taught
+
+
+def test_a_look_up_has_the_item_from_its_question_and_the_number_from_its_result():
+    """Whatever was looked up before in the same conversation."""
+    asked_for, before = 0, set()
+    for row in dialogues.corpus(400, seed=4):
+        turns = [*row["messages"], row["answer"]]
+        before.add(sum(bool(message.get("tool_calls")) for message in turns))
+        for call, result, spoken in zip(turns, turns[1:], turns[2:], strict=False):
+            if result["role"] != "tool":
+                continue
+            item = json.loads(call["tool_calls"][0]["function"]["arguments"])["item"]
+            left = json.loads(result["content"])["left"]
+            assert spoken["content"] == f"The stock of {item} is {left}."
+            asked_for += 1
+    assert asked_for > 100 and before == {0, 1, 2, 3, 4}
 
 
 def test_corrections_are_about_a_later_turn_and_facts_that_no_plain_correction_touches():
