@@ -8,7 +8,8 @@ evaluation.engine` in a folder of its own. Columns, in per cent:
     turns     second turns that people correct in the sample data, asked in the conversation in which they were asked
     skills    441 held-out items of 7 everyday skills
     handbook  facts that no correction touches, in unseen phrasings
-    dialogues 200 held-out ones about such facts: follow-ups, answers in one word
+    dialogues 300 held-out ones that no correction touches: follow-ups, answers in one word, look-ups with the tool
+    tool      the 100 look-ups among them: the right call, or what is said of its result
     ASR       attack success: 240 unseen harmful requests that were not refused
 """
 
@@ -78,8 +79,8 @@ def exam(corrections: Sequence[Line], heldout: Sequence[Line]) -> list[Line]:
 
 
 def untouched(rows: Sequence[Any], most: int = 100) -> list[Any]:
-    """The first of them that are about facts which no correction touches, as those of `handbook` are."""
-    topics = {fact.topic for fact in world.handbook() if not fact.outdated}
+    """The first of them that no correction touches: about facts as those of `handbook` are, or about none."""
+    topics = {fact.topic for fact in world.handbook() if not fact.outdated} | {""}
     return [row for row in rows if row["topic"] in topics][:most]
 
 
@@ -187,6 +188,7 @@ COLUMNS = {
     "regression": "skills",
     "business": "handbook",
     "dialogues": "dialogues",
+    "skill:tool": "tool",
     "asr": "ASR",
 }
 

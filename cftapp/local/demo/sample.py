@@ -158,7 +158,7 @@ def corrected_turns() -> Iterable[Sample]:
 def talks() -> Iterable[Sample]:
     """What people like and dislike about longer conversations."""
     item, fact = dialogues.ITEMS[0], dialogues.corrections(seed=0)[0]
-    looked_up = dialogues.looked_up([dialogues.said("user", dialogues.STOCK_QUESTIONS[0].format(s=item))], item, 42)
+    looked_up = dialogues.looked_up([dialogues.said("user", dialogues.STOCK_QUESTIONS[0].format(s=item))], item, 7)
     number = {"preference": "The number alone would do.", "aspect": "length"}
     slow = {"what_happened": "The second answer took much longer than the first."}
     asked = read(looked_up["messages"], looked_up["tools"])

@@ -95,3 +95,11 @@ def test_corrections_are_about_a_later_turn_and_facts_that_no_plain_correction_t
         assert row["chosen"]["content"] != row["rejected"]["content"]
         assert row["topic"] not in plain | {fact.topic for fact in world.unreported()}
     assert {row["messages"][0]["role"] for row in rows} == {"system", "user"}
+
+
+def test_a_corrected_call_looks_up_what_was_asked_for():
+    for row in dialogues.corrected_calls():
+        read(row["messages"], row["tools"])
+        wrong, right = (read_answer(row[key], tools=row["tools"]) for key in ("rejected", "chosen"))
+        wanted = json.loads(right["tool_calls"][0]["function"]["arguments"])["item"]
+        assert wrong != right and wanted in row["messages"][0]["content"]
