@@ -46,7 +46,7 @@ KINDS = ("code", "maths", "knowledge")
 REWORDINGS = Path(__file__).with_name("data") / "knowledge_rewordings.jsonl"
 NATURAL_RUN = 9  # words in a row that make a clean row a natural near-duplicate
 PROTECTED_MATHS = 300
-COST, NATURAL_COST = 4.0, 8.0  # of the share of clean rows that are blocked, of a kind and of natural text
+COST, NATURAL_COST = 4.0, 40.0  # of the share of clean rows that are blocked: ten times as much for natural text
 PLAIN = 0.8
 
 Array = np.ndarray[Any, Any]
@@ -115,9 +115,9 @@ def material(data: Path, most: int) -> Material:
         "knowledge": sampled(rng, [row for row in halves if bucket(row[0], 2)], 2 * most),
         "maths": sampled(rng, maths.negatives, 2 * most),
         "natural": [
-            *sampled(rng, [(text, "") for text in others], most),
-            *sampled(rng, answers_to_the_public(data).negatives, most),
-            *sampled(rng, [(text, "") for text in descriptions()], most),
+            *sampled(rng, [(text, "") for text in others], 4 * most),
+            *sampled(rng, answers_to_the_public(data).negatives, 4 * most),
+            *sampled(rng, [(text, "") for text in descriptions()], 4 * most),
         ],
     }
     rows += [Row((kind, False), text) for kind, texts in clean.items() for text in texts]
