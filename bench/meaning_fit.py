@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bench.leak_sets import LIBRARIES, functions, load, site_packages, text_of
-from bench.leak_table import KEY, SEED, Text, answers_to_the_public, bucket, read, school_maths
+from bench.leak_table import KEY, SEED, Text, answers_to_the_public, bucket, plain_embeddings, read, school_maths
 from bench.peers import runs
 from curation.decontamination.engine.encoder import Encoder
 from curation.decontamination.making import Build
@@ -47,7 +47,6 @@ REWORDINGS = Path(__file__).with_name("data") / "knowledge_rewordings.jsonl"
 NATURAL_RUN = 9  # words in a row that make a clean row a natural near-duplicate
 PROTECTED_MATHS = 300
 COST, NATURAL_COST = 4.0, 40.0  # of the share of clean rows that are blocked: ten times as much for natural text
-PLAIN = 0.8
 
 Array = np.ndarray[Any, Any]
 
@@ -178,7 +177,16 @@ def evidence_of(
 
 
 def passages_of(number: int, row: Text) -> list[Passage]:
-    found = [*row_passages(number, *row), *finer_passages(number, *row)]
+    return [passage for passage in row_passages(number, *row) if not is_foreign(passage.text)]
+
+
+def finer_passages_of(
+    meaning: comparing.Meaning, rows: Sequence[Row], passages: Sequence[Passage], encoder: Encoder
+) -> list[Passage]:
+    """Of the rows that come near an item, as the registry reads them."""
+    nearest = meaning.nearest(encoder.encode([passage.text for passage in passages]))
+    near = sorted({passages[int(number)].row for number in np.flatnonzero(nearest >= comparing.NEAR)})
+    found = [part for number in near for part in finer_passages(number, *rows[number].text)]
     return [passage for passage in found if not is_foreign(passage.text)]
 
 
@@ -198,14 +206,11 @@ class Measured:
         np.maximum.at(background, self.reference.place, self.reference.scores(trial.weights))
         limits = np.maximum(trial.floor, np.minimum(MOST_MEANING, background[self.rows.place] + trial.margin))
         hits = (self.rows.scores(trial.weights) >= limits) & ~self.rows.is_template
-        return self._shares(self.rows.row[hits])
-
-    def plain(self) -> dict[tuple[str, bool], float]:
-        return self._shares(self.rows.row[self.rows.evidence[:, 0] >= PLAIN])
-
-    def _shares(self, hit: Array) -> dict[tuple[str, bool], float]:
         blocked = np.zeros(self.count, bool)
-        blocked[hit] = True
+        blocked[self.rows.row[hits]] = True
+        return self.shares_of(blocked)
+
+    def shares_of(self, blocked: Array) -> dict[tuple[str, bool], float]:
         return {group: float(blocked[members].mean()) for group, members in self.groups.items()}
 
 
@@ -222,7 +227,7 @@ def trials(count: int) -> list[Trial]:
         )
         return Trial(weights, rng.uniform(0.5, 0.85), rng.uniform(0.02, 0.15))
 
-    return [SHIPPED, *(one() for _ in range(count))]
+    return [one() for _ in range(count)]
 
 
 def value(shares: Mapping[tuple[str, bool], float], seen: Sequence[str]) -> float:
@@ -262,6 +267,7 @@ def main() -> int:
     build = Build(texts.items, texts.reference, KEY, Policy())
     meaning = comparing.Meaning(comparing.build_arrays(build.items, encoder, build.clean, KEY, set(build.wholes)), KEY)
     passages = [passage for number, row in enumerate(texts.rows) for passage in passages_of(number, row.text)]
+    passages += finer_passages_of(meaning, texts.rows, passages, encoder)
     clean = [part for number, text in enumerate(build.clean) for part in row_passages(number, *split_question(text))]
     members: dict[tuple[str, bool], list[int]] = {}
     for number, row in enumerate(texts.rows):
@@ -273,9 +279,10 @@ def main() -> int:
         len(texts.rows),
     )
     tried = [(trial, measured.shares(trial)) for trial in trials(options.trials)]
+    blocked = plain_embeddings([item[2:] for item in texts.items], [row.text for row in texts.rows], encoder)
     results = {
         "rows": {f"{kind}, {'reworded' if leak else 'clean'}": len(rows) for (kind, leak), rows in members.items()},
-        "cosine >= .8": told(measured.plain()),
+        "cosine >= .8": told(measured.shares_of(blocked)),
         **{f"{kind} left out": fitted(tried, [other for other in KINDS if other != kind]) for kind in KINDS},
         "all kinds": fitted(tried, KINDS),
         "shipped": told(measured.shares(SHIPPED)),

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from curation.decontamination.engine.encoder import Encoder
 
 __all__ = ["BadRegistry", "Registry"]
+Meant = tuple[str, NearestItem]
+"""What found an item by meaning, and the item."""
 FORMAT = 3
 PARAMETERS = {
     "gram": overlap.GRAM,
@@ -213,7 +215,8 @@ class Registry:
     ) -> list[Overlap]:
         """Compare many rows with every item, or with those that are first protected in an epoch after `since`.
 
-        What n-grams have found is not looked at for its meaning, unless `every_method` is to be measured.
+        Where `spans` are asked for, a blocked row names further items, those that it means among them: else what
+        n-grams have found is not looked at for its meaning, unless `every_method` is to be measured.
         """
         return [result for batch in batches(rows) for result in self._screened(batch, since, spans, every_method)]
 
@@ -222,10 +225,10 @@ class Registry:
         scores = {row: dict(found.scores) for row, found in shared.items()}
         structures = self._structures(rows, since, scores)
         decided = {row for row, measured in scores.items() if overlap.decide(measured, self.policy)}
-        undecided = [row for row in range(len(rows)) if every_method or row not in decided]
+        undecided = [row for row in range(len(rows)) if every_method or spans or row not in decided]
         siblings = self._siblings(undecided, shared)
         meant = self._meant(rows, undecided, since, scores, siblings)
-        translated = self._translated(rows, undecided, every_method, since, scores)
+        translated = self._translated(rows, undecided, every_method or spans, since, scores)
         clean = replace(self._overlap(CLEAN_SCORES, None), translator=self.translator)
         for row in range(len(rows)):
             if row not in scores:
@@ -242,7 +245,8 @@ class Registry:
             else:
                 placed = Placed(rows[row])
                 result.spans.extend(self._spans(placed, decision.method, item, shared.get(row), nearest))
-                yield self._with_others(result, placed, item, since, near)
+                also = [("meaning", each) for each in near.blocked] + blocking(translated.get(row))
+                yield self._with_others(result, placed, item, since, also)
 
     def _structures(
         self, rows: Sequence[Row], since: int, scores: dict[int, dict[str, float]], without: Sequence[int] = ()
@@ -253,25 +257,25 @@ class Registry:
             scores.setdefault(row, dict(CLEAN_SCORES))["structure"] = round(share, 4)
         return {row: item for row, (_, item) in found.items()}
 
-    def _with_others(self, result: Overlap, placed: Placed, item: int, since: int, near: Nearness) -> Overlap:
-        """The same, with further items that a blocked row holds something of."""
+    def _with_others(self, result: Overlap, placed: Placed, item: int, since: int, also: Sequence[Meant]) -> Overlap:
+        """The same, with further items that a blocked row holds something of, and those that it `also` means."""
         taken = [*self._words.parts_beside(item)]
-        others = tuple(islice(self._others(placed, since, taken, near), overlap.MOST_OTHERS + 1))
+        others = tuple(islice(self._others(placed, since, taken, also), overlap.MOST_OTHERS + 1))
         more = self.number if len(others) > overlap.MOST_OTHERS else None
         return replace(result, others=others[: overlap.MOST_OTHERS], more_in_epoch=more)
 
-    def _others(self, placed: Placed, since: int, taken: list[int], near: Nearness) -> Iterator[Match]:
+    def _others(self, placed: Placed, since: int, taken: list[int], also: Sequence[Meant]) -> Iterator[Match]:
         """Items beside those that are taken: those whose words or code a row holds, then those that it means."""
         while found := self._next(placed, since, taken):
             number, match = found
             taken += self._words.parts_beside(number)
             yield match
-        for nearest in sorted(near.blocked, key=lambda each: -each.score):
-            if nearest.item not in taken:
-                taken += self._words.parts_beside(nearest.item)
-                spans = tuple(row_spans(placed.row, nearest.start, nearest.end))
-                score, id_, benchmark = round(nearest.score, 4), self._id(nearest.item), self._benchmark(nearest.item)
-                yield Match("meaning", score, nearest.limit, id_, benchmark, spans)
+        for method, near in sorted(also, key=lambda each: -each[1].score):
+            if near.item not in taken:
+                taken += self._words.parts_beside(near.item)
+                spans = tuple(row_spans(placed.row, near.start, near.end))
+                score, item_id, benchmark = round(near.score, 4), self._id(near.item), self._benchmark(near.item)
+                yield Match(method, score, near.limit, item_id, benchmark, spans)
 
     def _next(self, placed: Placed, since: int, taken: Sequence[int]) -> tuple[int, Match] | None:
         """The item that a row has most in common with beside those that are taken, if it is enough to block the row."""
@@ -341,7 +345,7 @@ class Registry:
             near, own = found.get(row, Nearness()), scores.setdefault(row, dict(CLEAN_SCORES))
             own["meaning"] = round(near.nearest.score, 4) if near.nearest else 0.0
             own["meaning_background"] = round(near.nearest.background, 4) if near.nearest else 0.0
-            if near.template:
+            if near.template and near.template.item not in {each.item for each in near.blocked}:
                 own["template"] = max(own["template"], round(near.template.score, 4))
         return found
 
@@ -400,6 +404,12 @@ class Registry:
             yield from self._code.spans(placed.row, items)
         elif shared is not None:
             yield from self._words.spans(placed, method, shared, items)
+
+
+def blocking(translated: Translated | None) -> list[Meant]:
+    """The item that a row translates, where it reaches the limit."""
+    near = translated.nearest if translated else None
+    return [("translation", near)] if near and near.score >= near.limit else []
 
 
 def nearest_for(

@@ -24,6 +24,8 @@ _AS_DIGITS = {
     **{word: str(value) for value, word in enumerate(ORDINALS.split(), 1)},
     **dict(zip(_OTHER_NUMBERS.split()[::2], _OTHER_NUMBERS.split()[1::2], strict=True)),
 }
+_TENS = {word: int(digits) for word, digits in _AS_DIGITS.items() if word.endswith("ty")}
+_UNITS = {word: int(_AS_DIGITS[word]) for word in (*_NUMBERS.split()[1:10], *ORDINALS.split()[:9])}
 ORDINAL = re.compile(r"^(\d+)(?:st|nd|rd|th)$")
 GROUPED = re.compile(r"(?<=\d),(?=\d{3})")
 _ENDINGS = ("ing", "ies", "ied", "es", "ed", "s", "ly", "er")
@@ -31,13 +33,27 @@ _ENDINGS = ("ing", "ies", "ied", "es", "ed", "s", "ly", "er")
 
 def terms(text: str) -> tuple[set[str], Counter[str]]:
     """The stems of a text's words, and its numbers as digits: "3,000" is 3000; two, 2nd, twice and half are 2."""
-    words = [_AS_DIGITS.get(word, word) for word in normalise.words(GROUPED.sub("", text))]
+    words = with_digits(text)
     return {stem(word) for word in words if not word[0].isdigit()}, Counter(numbers_among(words))
 
 
 def numbers_of(text: str) -> set[str]:
     """The different numbers of a text, as `terms` has them, without the work for its words."""
-    return set(numbers_among(_AS_DIGITS.get(word, word) for word in normalise.words(GROUPED.sub("", text))))
+    return set(numbers_among(with_digits(text)))
+
+
+def with_digits(text: str) -> list[str]:
+    """The words of a text, spelt numbers as digits: "forty-eight" is 48."""
+    words: list[str] = []
+    tens = 0
+    for word in normalise.words(GROUPED.sub("", text)):
+        digits = _AS_DIGITS.get(word, word)
+        if tens and word in _UNITS:
+            words[-1] = str(tens + _UNITS[word])
+        else:
+            words.append(digits)
+        tens = _TENS.get(word, 0)
+    return words
 
 
 def numbers_among(words: Iterable[str]) -> Iterator[str]:

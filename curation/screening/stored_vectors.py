@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.decontamination.meaning.comparing import encoder_name
+from curation.decontamination.meaning.comparing import NEAR, encoder_name
 from curation.decontamination.meaning.passages import LONGEST, is_foreign
 from curation.decontamination.overlap import Overlap
 from curation.models import Signature
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from curation.decontamination.registry import Registry
 
 Texts = tuple[str, str]
-SLACK = 0.3  # below the policy's floor: a question can be nearer to an item than question and answer together
+SLACK = 0.3  # below the policy's floor: a part of a row can be nearer to an item than the whole of it
 
 
 def screen(rows: Mapping[int, Texts], registry: "Registry", since: int = 0, spans: bool = True) -> list[Overlap]:
@@ -34,6 +34,8 @@ def screen(rows: Mapping[int, Texts], registry: "Registry", since: int = 0, span
     open_cases = [case for case, overlap in zip(rows, overlaps, strict=True) if not overlap.blocked]
     near = set(worth_reading({case: rows[case] for case in open_cases}, registry, since))
     near.update(case for case in open_cases if registry.is_foreign(rows[case]))
+    if spans:  # what a blocked row means beside is named as well
+        near.update(case for case, overlap in zip(rows, overlaps, strict=True) if overlap.blocked)
     read = iter(registry.screen([rows[case] for case in rows if case in near], since, spans))
     return [
         next(read) if case in near else overlap if overlap.blocked else far(overlap, rows[case], registry)
@@ -56,7 +58,7 @@ def worth_reading(rows: Mapping[int, Texts], registry: "Registry", since: int) -
     yield from (case for case in rows if case not in vectors)
     if vectors:
         nearest = registry.nearest(np.stack(list(vectors.values())), since)
-        yield from np.array(list(vectors))[nearest >= registry.policy.meaning_floor - SLACK].tolist()
+        yield from np.array(list(vectors))[nearest >= min(NEAR, registry.policy.meaning_floor - SLACK)].tolist()
 
 
 def is_short(texts: Texts) -> bool:

@@ -9,7 +9,6 @@ and some vectors of clean texts. No text.
 """
 
 import hashlib
-import math
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -40,13 +39,14 @@ if TYPE_CHECKING:
 
 CANDIDATES = 16  # vectors a passage is compared with in detail
 CONSIDERED = 0.5  # cosine from which one is
+NEIGHBOURS = 48  # vectors among which the crowd is looked for: an item has several
 CLEAN_TEXTS = 512  # whose vectors are kept, to make crowds
 SAME = 0.995  # cosine of a clean text with itself
 NEAR = 0.45  # cosine from which a row may mean an item in one of its parts
 SAYING = 2  # rare words from which a part of an item is more than a phrase: "Which of these is correct?"
 RARE = 0.01  # of items and clean texts hold a rare word, at most
 REFERENCE_TEXTS = 3_000  # that items are calibrated on, at most
-ROWS_AT_ONCE = 256
+ROWS_AT_ONCE, MOST_COSINES = 256, 2**27  # passages compared in one go, and numbers that this may take
 
 
 @dataclass(frozen=True)
@@ -118,21 +118,23 @@ def build_arrays(
     sample = sample_evenly(reference, REFERENCE_TEXTS)
     texts = [(number, text) for number, item in enumerate(items) for text in item_texts(*item[2:])]
     found = [fingerprints.terms(text) for _, text in texts]
-    weights = idf_weights([words for words, _ in found], [fingerprints.terms(text)[0] for text in sample])
-    rare = math.log(1 / RARE) if len(texts) + len(sample) > 1 / RARE else 0.0
+    clean_words = [fingerprints.terms(text)[0] for text in sample]
+    weights = idf_weights([words for words, _ in found], clean_words)
+    owners = {item[0]: number for number, item in enumerate(items)}
+    owned = [owners[items[number][0]] for number, _ in texts]
+    rare = rare_words([*zip(owned, (words for words, _ in found), strict=True)], clean_words)
     kept = [
         place
         for place, (number, _) in enumerate(texts)
-        if wholes is None or number in wholes or sum(weights[word] >= rare for word in found[place][0]) >= SAYING
+        if wholes is None or number in wholes or len(found[place][0] & rare) >= SAYING
     ]
     texts = [texts[place] for place in kept]
     words = [sorted(found[place][0]) for place in kept]
     numbers = [sorted(found[place][1].elements()) for place in kept]
-    owners = {item[0]: number for number, item in enumerate(items)}
     arrays: dict[str, NDArray[Any]] = {
         "meaning_vectors": encoder.encode([readable(text) for _, text in texts]).astype(np.float16),
         "meaning_item": np.array([number for number, _ in texts], np.int32),
-        "meaning_owner": np.array([owners[items[number][0]] for number, _ in texts], np.int32),
+        "meaning_owner": np.array([owned[place] for place in kept], np.int32),
         "meaning_words": np.array([word for hashes in words for word in hashes], np.uint64),
         "meaning_weights": np.array([weights[word] for hashes in words for word in hashes], np.float32),
         "meaning_word_start": np.cumsum([0, *map(len, words)], dtype=np.int64),
@@ -147,9 +149,19 @@ def build_arrays(
     return arrays
 
 
+def rare_words(items: Sequence[tuple[int, frozenset[int]]], clean: Sequence[frozenset[int]]) -> set[int]:
+    """The words that few items and clean texts hold. `items`: whose a text is, and its words."""
+    by_item: dict[int, set[int]] = {}
+    for number, words in items:
+        by_item.setdefault(number, set()).update(words)
+    held = Counter(word for words in (*by_item.values(), *clean) for word in words)
+    most = max(1, int(RARE * (len(by_item) + len(clean))))
+    return {word for word, times in held.items() if times <= most}
+
+
 def crowd_texts(reference: Sequence[str]) -> list[str]:
     """Some of the clean texts as they are embedded: by hash, so nearly the same ones when the reference grows."""
-    return [text_to_embed(text, "") for text in sorted(reference, key=key_of)[:CLEAN_TEXTS]]
+    return [text_to_embed(text, "") for text in sorted(set(reference), key=key_of)[:CLEAN_TEXTS]]
 
 
 def key_of(text: str) -> bytes:
@@ -203,7 +215,7 @@ class Meaning:
         readable_rows = {passage.row for passage in compared}
         comparable = [row for row in chosen if row in readable_rows or not passages[row]]
         vectors = encoder.encode([passage.text for passage in compared])
-        near = {compared[n].row for n in np.flatnonzero(self.nearest(vectors, allowed) >= NEAR)}
+        near = {compared[n].row for n in np.flatnonzero(self.nearest(vectors) >= NEAR)}  # of all items: as a full scan
         known = {(passage.row, passage.text) for passage in compared}
         finer = [
             passage
@@ -217,11 +229,19 @@ class Meaning:
 
     def nearest(self, vectors: NDArray[np.float32], allowed: NDArray[np.bool_] | None = None) -> NDArray[np.float32]:
         """The highest cosine of each vector with an item's; -1 where none takes part."""
-        chosen = self._vectors if allowed is None else self._vectors[:, allowed[self._arrays["meaning_item"]]]
-        if not chosen.shape[1]:
-            return np.full(len(vectors), -1.0, np.float32)
-        highest: NDArray[np.float32] = (vectors @ chosen).max(axis=1)
+        highest = np.full(len(vectors), -1.0, np.float32)
+        places = None if allowed is None else np.flatnonzero(allowed[self._arrays["meaning_item"]])
+        if not self._vectors.shape[1] or (places is not None and not len(places)):
+            return highest
+        for first in range(0, len(vectors), self._at_once):
+            cosines = vectors[first : first + self._at_once] @ self._vectors
+            highest[first : first + self._at_once] = (cosines if places is None else cosines[:, places]).max(axis=1)
         return highest
+
+    @cached_property
+    def _at_once(self) -> int:
+        """Passages whose cosines with all items fit into memory."""
+        return max(1, min(ROWS_AT_ONCE, MOST_COSINES // max(1, self._vectors.shape[1])))
 
     def cosines(self, vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Of each vector with those of the items, and with those of clean texts."""
@@ -243,9 +263,9 @@ class Meaning:
         nearest: dict[int, Nearness] = {}
         item = self._arrays["meaning_item"]
         all_allowed = None if allowed is None else allowed[item]
-        for first in range(0, len(compared), ROWS_AT_ONCE):
-            cosines, clean = self.cosines(vectors[first : first + ROWS_AT_ONCE])
-            for passage, row, others in zip(compared[first : first + ROWS_AT_ONCE], cosines, clean, strict=True):
+        for first in range(0, len(compared), self._at_once):
+            cosines, clean = self.cosines(vectors[first : first + self._at_once])
+            for passage, row, others in zip(compared[first : first + self._at_once], cosines, clean, strict=True):
                 takes_part = all_allowed
                 if excluded and (out := excluded.get(passage.row)) is not None:
                     others_than = (item < out.start) | (item >= out.stop)
@@ -286,10 +306,7 @@ class Meaning:
         candidates = [place for place in highest(taking_part) if taking_part[place] >= least]
         if not candidates:
             return
-        owners: dict[int, float] = {}
-        for place in highest(cosines):
-            owners.setdefault(int(self._arrays["meaning_owner"][place]), float(cosines[place]))
-        others = [(cosine, owner) for owner, cosine in owners.items()]
+        near = np.array(highest(cosines, NEIGHBOURS))
         beside = [cosine for cosine in clean[highest(clean)].tolist() if cosine < SAME]
         words, numbers = self._fingerprints.terms(text)
         for place in candidates:
@@ -298,13 +315,23 @@ class Meaning:
                 place,
                 Evidence(
                     cosine=float(cosines[place]),
-                    crowd=scoring.crowd_of(int(self._arrays["meaning_owner"][place]), others, beside),
+                    crowd=scoring.crowd_of(self._others(place, near, cosines), beside),
                     missing=1.0 - self._shared_words(place, words),
                     agreement=scoring.agreement(theirs, numbers),
                     length=self._word_count(place),
                     has_other_numbers=scoring.has_other_numbers(theirs, numbers),
                 ),
             )
+
+    def _others(self, place: int, near: NDArray[np.intp], cosines: NDArray[np.float32]) -> list[float]:
+        """The cosines of a passage with what is near it besides an item and those that say the same, an item once."""
+        owners = self._arrays["meaning_owner"]
+        alike = self._vectors[:, near].T @ self._vectors[:, place]
+        other = (alike < scoring.SAME_ITEM) & (owners[near] != owners[place])
+        found: dict[int, float] = {}
+        for at in near[other].tolist():  # the nearest first
+            found.setdefault(int(owners[at]), float(cosines[at]))
+        return list(found.values())
 
     def _word_count(self, place: int) -> int:
         start, end = self._arrays["meaning_word_start"][place : place + 2]
@@ -328,9 +355,9 @@ class Meaning:
             passage for row, text in enumerate(reference) for passage in row_passages(row, *split_question(text))
         ]
         vectors = encoder.encode([passage.text for passage in compared])
-        for first in range(0, len(compared), ROWS_AT_ONCE):
-            cosines, clean = self.cosines(vectors[first : first + ROWS_AT_ONCE])
-            for passage, near, others in zip(compared[first : first + ROWS_AT_ONCE], cosines, clean, strict=True):
+        for first in range(0, len(compared), self._at_once):
+            cosines, clean = self.cosines(vectors[first : first + self._at_once])
+            for passage, near, others in zip(compared[first : first + self._at_once], cosines, clean, strict=True):
                 for place, evidence in self.evidence(passage.text, near, others, least=CALIBRATED_FROM):
                     reached[place] = max(reached[place], scoring.score(evidence))
         return reached
@@ -339,7 +366,7 @@ class Meaning:
 CALIBRATED_FROM = 0.55  # a clean text further away than this raises no item's limit
 
 
-def highest(cosines: NDArray[np.float32]) -> list[int]:
-    """Where the CANDIDATES highest are, the highest first."""
-    some = np.argpartition(-cosines, CANDIDATES)[:CANDIDATES] if len(cosines) > CANDIDATES else np.arange(len(cosines))
+def highest(cosines: NDArray[np.float32], most: int = CANDIDATES) -> list[int]:
+    """Where the highest are, the highest first."""
+    some = np.argpartition(-cosines, most)[:most] if len(cosines) > most else np.arange(len(cosines))
     return sorted(some.tolist(), key=lambda place: -cosines[place])

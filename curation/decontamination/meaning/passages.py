@@ -13,7 +13,7 @@ from curation.decontamination.parts.choices import choice_of
 
 LONGEST, WINDOW, STRIDE, MOST_WINDOWS = 180, 120, 80, 16  # words; and passages of one text
 MOST_CHARACTERS = 4_000  # of a passage: more than an encoder reads
-SHORTEST, MOST_FINER = 4, 24  # words of a finer passage, and finer passages of a row
+SHORTEST, MOST_FINER = 4, 32  # words of a finer passage, and finer passages of a row
 
 
 @dataclass(frozen=True)
@@ -80,17 +80,19 @@ def row_passages(row: int, prompt: str, answer: str) -> list[Passage]:
 
 
 def finer_passages(row: int, prompt: str, answer: str) -> list[Passage]:
-    """The parts of a row: what stands between its joints, and what the whole and each part say in words beside their
-    code, or ask before their options; at most MOST_FINER.
+    """The parts of a row: what the whole and each part between its joints say in words beside their code, or ask before
+    their options, and these parts themselves. Of more than MOST_FINER, some of all, evenly chosen.
     """
     whole = joined_text(prompt, answer)
     blocks = joints.blocks(whole)
-    found = [part for start, end in blocks for part in moved(passages(row, whole[start:end]), start)]
-    for start, end in (*blocks, (0, len(whole))):
+    found: list[Passage] = []
+    for start, end in ((0, len(whole)), *blocks):
         for said in said_in(whole[start:end]):
             found += placed(passages(row, said), start, end)
-    different = {part.text: part for part in found if len(part.text.split()) >= SHORTEST}
-    return list(different.values())[:MOST_FINER]
+    found += [part for start, end in blocks for part in moved(passages(row, whole[start:end]), start)]
+    different = [*{part.text: part for part in found if len(part.text.split()) >= SHORTEST}.values()]
+    step = max(1.0, len(different) / MOST_FINER)
+    return [different[int(number * step)] for number in range(min(MOST_FINER, len(different)))]
 
 
 def said_in(text: str) -> Iterator[str]:

@@ -21,7 +21,9 @@ from curation.decontamination.overlap import MOST_MEANING
 NO_NUMBERS = 0.25  # agreement with an item that has no numbers
 USUAL_LENGTH, SHORTER, LONGER = 15, -1.0, 0.7  # words; and logarithms beyond which length says no more
 CROWD, USUAL = 8, 0.4  # texts that make a crowd, and the cosine of each that is lacking
-LEAST_NUMBERS, LEAST_OF_PASSAGE, OTHER_NUMBERS = 3, 2, 0.3  # numbers of an item and of a passage, and their agreement
+LEAST_NUMBERS, LEAST_OF_PASSAGE = 3, 2  # numbers of an item, and of a passage, that say something
+OTHER_NUMBERS = 0.3  # of an item's numbers: a passage that has fewer of them has others
+SAME_ITEM = 0.95  # cosine of two items that say the same: versions of one
 VERSION = "meaning-2"
 
 
@@ -73,13 +75,9 @@ def has_other_numbers(item: Counter[int], passage: Counter[int]) -> bool:
     """Whether a text is not the item, however near, since nearly all of many numbers are others."""
     if item.total() < LEAST_NUMBERS or passage.total() < LEAST_OF_PASSAGE:
         return False
-    return agreement(item, passage) < OTHER_NUMBERS
+    return (item & passage).total() < OTHER_NUMBERS * item.total()
 
 
-def crowd_of(owner: int, others: Sequence[tuple[float, int]], clean: Sequence[float]) -> float:
-    """The mean of the CROWD highest cosines with what is not of the item `owner`.
-
-    `others`: cosine and owner of the nearest items, an owner once; `clean`: cosines of clean texts.
-    """
-    beside = [cosine for cosine, other in others if other != owner]
-    return sum(sorted([*beside, *clean, *[USUAL] * CROWD], reverse=True)[:CROWD]) / CROWD
+def crowd_of(others: Sequence[float], clean: Sequence[float]) -> float:
+    """The mean of the CROWD highest cosines of a passage with other items, each once, and with clean texts."""
+    return sum(sorted([*others, *clean, *[USUAL] * CROWD], reverse=True)[:CROWD]) / CROWD

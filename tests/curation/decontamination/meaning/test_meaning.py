@@ -115,6 +115,7 @@ def test_another_script_is_left_as_it_is_and_known_as_foreign() -> None:
 
 def test_numbers_are_the_same_however_they_are_written() -> None:
     assert terms("three thousand eggs, twice")[1] == terms("3 1000 eggs 2")[1] == Counter({"3": 1, "1000": 1, "2": 1})
+    assert terms("forty-eight of them, the twenty first day")[1] == terms("48 of them, the 21st day")[1]
     assert terms("He paid 3,000 on the 2nd day")[1] == Counter({"3000": 1, "2": 1})
 
 

@@ -54,6 +54,7 @@ def test_agreement_of_numbers_is_their_jaccard_index() -> None:
         ([1, 2, 3], [1, 2, 7], False),
         ([1, 2], [4, 5, 6], False),  # two numbers may be chance
         ([1, 2, 3], [4], False),  # a passage that leaves numbers out may still be the item
+        ([1, 2, 3], [1, 2, 3, 10, 11, 12, 13, 14, 15, 16, 17], False),  # a worked solution beside it
         ([1, 2, 3], [], False),
     ],
 )
@@ -63,7 +64,7 @@ def test_many_numbers_nearly_all_of_them_others_make_another_problem(
     assert scoring.has_other_numbers(Counter(item), Counter(passage)) is other
 
 
-def test_a_crowd_has_no_text_of_the_item_itself_and_is_never_empty() -> None:
-    assert scoring.crowd_of(1, [(0.9, 1), (0.8, 2)], []) == pytest.approx((0.8 + 7 * scoring.USUAL) / 8)
-    assert scoring.crowd_of(1, [(0.9, 1)], [0.6] * 20) == pytest.approx(0.6)
-    assert scoring.crowd_of(1, [], []) == pytest.approx(scoring.USUAL)
+def test_a_crowd_is_never_empty_and_has_the_nearest() -> None:
+    assert scoring.crowd_of([], []) == pytest.approx(scoring.USUAL)
+    assert scoring.crowd_of([0.8], []) == pytest.approx((0.8 + 7 * scoring.USUAL) / 8)
+    assert scoring.crowd_of([0.9], [0.6] * 20) == pytest.approx((0.9 + 7 * 0.6) / 8)
