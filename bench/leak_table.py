@@ -242,7 +242,7 @@ def table(domains: Sequence[Domain], leaks: Sequence[Leak], encoder: Encoder | N
     started = time.perf_counter()
     registry = build_registry(domains, encoder)
     built = time.perf_counter()
-    overlaps = registry.screen(rows, every_method=True)
+    overlaps = registry.screen(rows, spans=False, every_method=True)
     screened = time.perf_counter()
     methods = {
         "textbook Jaccard": textbook(items, rows),

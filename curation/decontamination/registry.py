@@ -225,10 +225,10 @@ class Registry:
         scores = {row: dict(found.scores) for row, found in shared.items()}
         structures = self._structures(rows, since, scores)
         decided = {row for row, measured in scores.items() if overlap.decide(measured, self.policy)}
-        undecided = [row for row in range(len(rows)) if every_method or spans or row not in decided]
-        siblings = self._siblings(undecided, shared)
-        meant = self._meant(rows, undecided, since, scores, siblings)
-        translated = self._translated(rows, undecided, every_method or spans, since, scores)
+        names_all = spans or every_method
+        chosen = [row for row in range(len(rows)) if names_all or row not in decided]
+        meant = self._meant(rows, chosen, since, scores, self._siblings(chosen, shared))
+        translated = self._translated(rows, chosen, names_all, since, scores)
         clean = replace(self._overlap(CLEAN_SCORES, None), translator=self.translator)
         for row in range(len(rows)):
             if row not in scores:
@@ -313,14 +313,15 @@ class Registry:
         return {row: self._words.parts_beside(own.item("template")) for row, own in found.items()}
 
     def _translated(
-        self, rows: Sequence[Row], undecided: Sequence[int], every_method: bool, since: int, scores: dict[int, Any]
+        self, rows: Sequence[Row], chosen: Sequence[int], names_all: bool, since: int, scores: dict[int, Any]
     ) -> dict[int, Translated]:
-        """In which languages the rows are that nothing has been found of yet; adds to `scores` what was measured."""
+        """In which languages the chosen rows are, those only that nothing has been found of yet unless all is named.
+
+        Adds to `scores` what was measured.
+        """
         if self._translations is None:
             return {}
-        chosen = [
-            row for row in undecided if every_method or not overlap.decide(scores.get(row, CLEAN_SCORES), self.policy)
-        ]
+        chosen = [row for row in chosen if names_all or not overlap.decide(scores.get(row, CLEAN_SCORES), self.policy)]
         allowed = self.arrays["item_since"] > since if since else None
         translated = self._translations.measure(rows, chosen, allowed)
         for row, result in translated.items():
@@ -345,8 +346,8 @@ class Registry:
             near, own = found.get(row, Nearness()), scores.setdefault(row, dict(CLEAN_SCORES))
             own["meaning"] = round(near.nearest.score, 4) if near.nearest else 0.0
             own["meaning_background"] = round(near.nearest.background, 4) if near.nearest else 0.0
-            if near.template and near.template.item not in {each.item for each in near.blocked}:
-                own["template"] = max(own["template"], round(near.template.score, 4))
+            if near.sibling:
+                own["template"] = max(own["template"], round(near.sibling.score, 4))
         return found
 
     @property
@@ -420,8 +421,8 @@ def nearest_for(
         return translated.nearest
     if method == "meaning":
         return near.nearest
-    if method == "template" and near.template and (not shared or near.template.score > shared.scores["template"]):
-        return near.template
+    if method == "template" and near.sibling and (not shared or near.sibling.score > shared.scores["template"]):
+        return near.sibling
     return None
 
 

@@ -68,7 +68,7 @@ class NearestItem:
 
 @dataclass(frozen=True)
 class Nearness:
-    """What a row comes nearest to in meaning, and the item of whose template it is, by meaning.
+    """What a row comes nearest to in meaning, and the item that it has in other words with other numbers.
 
     `blocked`: every item whose limit it reaches, once.
     """
@@ -76,6 +76,12 @@ class Nearness:
     nearest: NearestItem | None = None
     template: NearestItem | None = None
     blocked: tuple[NearestItem, ...] = ()
+
+    @property
+    def sibling(self) -> NearestItem | None:
+        """The item of whose template a row is, unless the row means the very item elsewhere."""
+        means_it = self.template and self.template.item in {each.item for each in self.blocked}
+        return None if means_it else self.template
 
     def with_item(self, other: NearestItem) -> "Nearness":
         """The better of each, by how far it is above its limit; a template only where a rewording would be blocked."""

@@ -11,7 +11,6 @@ more where a clean text already comes near it. Everything kept of an item is a v
 of its numbers and what clean texts reach: no text.
 """
 
-import hashlib
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from curation.decontamination.meaning.comparing import ROWS_AT_ONCE, NearestItem, encoder_name
+from curation.decontamination.meaning.comparing import ROWS_AT_ONCE, NearestItem, encoder_name, key_of
 from curation.decontamination.meaning.passages import MOST_CHARACTERS, item_texts
 from curation.decontamination.overlap import Overlap
 from curation.decontamination.snapshot import BadRegistry
@@ -119,10 +118,6 @@ def build_arrays(
 def sampled(clean: Sequence[str]) -> list[str]:
     """Some of the clean texts as the model reads them: by hash, so nearly the same ones when the reference grows."""
     return [readable(text)[:MOST_CHARACTERS] for text in sorted(clean, key=key_of)[:CLEAN_TEXTS]]
-
-
-def key_of(text: str) -> bytes:
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
 def item_numbers(text: str, fingerprints: Fingerprints) -> tuple[int, list[int]]:

@@ -16,13 +16,6 @@ ROWS = [(REWORDED, ""), (CLEAN, ""), (EXAM[0][2], EXAM[0][3])]
 
 
 @pytest.fixture(scope="module")
-def encoder() -> Encoder:
-    model = Encoder.default("")
-    assert model is not None
-    return model
-
-
-@pytest.fixture(scope="module")
 def content(encoder: Encoder) -> bytes:
     return Registry.build(EXAM, KEY, [CLEAN], encoder=encoder, number=1)
 

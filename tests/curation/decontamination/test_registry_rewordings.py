@@ -48,9 +48,7 @@ CLEAN = "My parcel says delivered, but it is not here. Whom do I ask about it?"
 
 
 @pytest.fixture(scope="module")
-def registry() -> Registry:
-    encoder = Encoder.default("")
-    assert encoder is not None
+def registry(encoder: Encoder) -> Registry:
     return Registry.from_bytes(Registry.build(ITEMS, KEY, [CLEAN], encoder=encoder), KEY, encoder=encoder)
 
 

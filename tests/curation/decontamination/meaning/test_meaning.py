@@ -44,13 +44,6 @@ UNRELATED = "How do I change the ink cartridge of my printer without making a me
 
 
 @pytest.fixture(scope="module")
-def encoder() -> Encoder:
-    model = Encoder.default("")
-    assert model is not None
-    return model
-
-
-@pytest.fixture(scope="module")
 def opened(encoder: Encoder) -> Meaning:
     return Meaning(comparing.build_arrays(ITEMS_WITH_IDS, encoder, [UNRELATED], KEY), KEY)
 
